@@ -1,0 +1,285 @@
+//! The numbers an operator may choose, checked once.
+//!
+//! [`Config`] is what a person writes; [`Config::check`] turns it into [`Settings`], which every machine trusts without
+//! looking again. Each number has a unit, a default and the reason for the default beside it.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::time::Duration;
+
+use crate::ids::NodeId;
+
+/// What an operator may set; every field has a default, see [`Config::default`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The voters of the first configuration. Empty for a node that waits to be added.
+    pub voters: BTreeSet<NodeId>,
+    /// The learners of the first configuration: they receive the log and never vote or count.
+    pub learners: BTreeSet<NodeId>,
+
+    /// The pause between two heartbeats of a leader. Default 200 ms: four round trips between far regions.
+    pub heartbeat_interval: Duration,
+    /// The shortest silence after which a follower stands for election. Default 1 s: five heartbeats may get lost.
+    pub election_timeout_min: Duration,
+    /// The longest such silence. Default 2 s: twice the shortest keeps split votes rare (Raft, section 9.3).
+    pub election_timeout_max: Duration,
+
+    /// The most entry bytes in one append message. Default 64 KiB: several fit a socket buffer.
+    pub append_bytes_max: u64,
+    /// The most unanswered append messages per peer. Default 32: a round trip of 200 ms still moves 10 MiB/s.
+    pub inflight_messages_max: usize,
+    /// The most unanswered entry bytes per peer. Default 1 MiB: what a slow peer may cost the leader in buffers.
+    pub inflight_bytes_max: u64,
+    /// The most bytes of proposals that a leader accepts before they commit. Default 4 MiB: then it says busy.
+    pub uncommitted_bytes_max: u64,
+    /// The most bytes of applied log before a snapshot replaces it. Default 1 MiB: a restart replays in well under 1 s.
+    pub log_bytes_max: u64,
+    /// The applied entries kept behind a snapshot so that a slow peer needs none. Default 64.
+    pub trailing_entries: u64,
+    /// The wait before a snapshot that was not answered is sent again. Default 5 s.
+    pub snapshot_resend_interval: Duration,
+    /// The most messages that wait for the disk. Default 1,024: beyond it they count as lost, as on a network.
+    pub withheld_max: usize,
+
+    /// The longest a command waits before its outcome is called unknown. Default 10 s.
+    pub command_timeout: Duration,
+    /// The most commands of local clients that wait for an outcome. Default 4,096.
+    pub pending_commands_max: usize,
+
+    /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
+    pub registrations_max: usize,
+    /// The most bytes in a name, address, rack, datacenter, region or tag. Default 255: the limit of a DNS name.
+    pub text_bytes_max: usize,
+    /// The most tags per node. Default 32.
+    pub tags_max: usize,
+    /// The most bytes in an embedder's command. Default 64 KiB.
+    pub custom_bytes_max: usize,
+    /// The removals remembered so that a delta can name them. Default 1,024: an older question gets the whole.
+    pub removals_kept: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            voters: BTreeSet::new(),
+            learners: BTreeSet::new(),
+            heartbeat_interval: Duration::from_millis(200),
+            election_timeout_min: Duration::from_secs(1),
+            election_timeout_max: Duration::from_secs(2),
+            append_bytes_max: 64 * 1024,
+            inflight_messages_max: 32,
+            inflight_bytes_max: 1024 * 1024,
+            uncommitted_bytes_max: 4 * 1024 * 1024,
+            log_bytes_max: 1024 * 1024,
+            trailing_entries: 64,
+            snapshot_resend_interval: Duration::from_secs(5),
+            withheld_max: 1024,
+            command_timeout: Duration::from_secs(10),
+            pending_commands_max: 4096,
+            registrations_max: 16_384,
+            text_bytes_max: 255,
+            tags_max: 32,
+            custom_bytes_max: 64 * 1024,
+            removals_kept: 1024,
+        }
+    }
+}
+
+/// A configuration that makes sense: the only form in which the machines see it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settings {
+    pub(crate) voters: BTreeSet<NodeId>,
+    pub(crate) learners: BTreeSet<NodeId>,
+    pub(crate) raft: RaftSettings,
+    pub(crate) commands: CommandSettings,
+    pub(crate) topology: TopologySettings,
+}
+
+/// The numbers of the Raft machine; see [`Config`] for units and reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RaftSettings {
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) election_timeout_min: Duration,
+    pub(crate) election_timeout_max: Duration,
+    pub(crate) append_bytes_max: u64,
+    pub(crate) inflight_messages_max: usize,
+    pub(crate) inflight_bytes_max: u64,
+    pub(crate) uncommitted_bytes_max: u64,
+    pub(crate) log_bytes_max: u64,
+    pub(crate) trailing_entries: u64,
+    pub(crate) snapshot_resend_interval: Duration,
+    pub(crate) withheld_max: usize,
+}
+
+/// The limits of waiting commands; see [`Config`] for units and reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommandSettings {
+    pub(crate) timeout: Duration,
+    pub(crate) pending_max: usize,
+}
+
+/// The limits of the topology; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TopologySettings {
+    pub(crate) registrations_max: usize,
+    pub(crate) text_bytes_max: usize,
+    pub(crate) tags_max: usize,
+    pub(crate) custom_bytes_max: usize,
+    pub(crate) removals_kept: usize,
+}
+
+/// Why a configuration makes no sense: the field, its value and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The field of [`Config`] at fault.
+    pub field: &'static str,
+    /// The value and the mend, as a sentence without the field's name.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Config {
+    /// Checks every number against its neighbours and freezes them.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first field that makes no sense, with its value and what would be right.
+    pub fn check(self) -> Result<Settings, ConfigError> {
+        self.check_members()?;
+        self.check_times()?;
+        self.check_limits()?;
+        Ok(Settings {
+            voters: self.voters,
+            learners: self.learners,
+            raft: RaftSettings {
+                heartbeat_interval: self.heartbeat_interval,
+                election_timeout_min: self.election_timeout_min,
+                election_timeout_max: self.election_timeout_max,
+                append_bytes_max: self.append_bytes_max,
+                inflight_messages_max: self.inflight_messages_max,
+                inflight_bytes_max: self.inflight_bytes_max,
+                uncommitted_bytes_max: self.uncommitted_bytes_max,
+                log_bytes_max: self.log_bytes_max,
+                trailing_entries: self.trailing_entries,
+                snapshot_resend_interval: self.snapshot_resend_interval,
+                withheld_max: self.withheld_max,
+            },
+            commands: CommandSettings { timeout: self.command_timeout, pending_max: self.pending_commands_max },
+            topology: TopologySettings {
+                registrations_max: self.registrations_max,
+                text_bytes_max: self.text_bytes_max,
+                tags_max: self.tags_max,
+                custom_bytes_max: self.custom_bytes_max,
+                removals_kept: self.removals_kept,
+            },
+        })
+    }
+
+    fn check_members(&self) -> Result<(), ConfigError> {
+        if let Some(both) = self.voters.intersection(&self.learners).next() {
+            return wrong("learners", format!("contains {both}, which is also a voter: a node is one or the other"));
+        }
+        if self.voters.is_empty() && !self.learners.is_empty() {
+            return wrong("voters", "is empty although there are learners: nobody could lead them".to_string());
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), ConfigError> {
+        let spans = [
+            ("heartbeat_interval", self.heartbeat_interval),
+            ("snapshot_resend_interval", self.snapshot_resend_interval),
+            ("command_timeout", self.command_timeout),
+        ];
+        for (field, span) in spans {
+            if span.is_zero() {
+                return wrong(field, "is 0, but must be positive".to_string());
+            }
+        }
+        let (heartbeat, least, most) = (self.heartbeat_interval, self.election_timeout_min, self.election_timeout_max);
+        if least < heartbeat.saturating_mul(2) {
+            let problem = format!("is {least:?}, but must be at least twice heartbeat_interval, {heartbeat:?}");
+            return wrong("election_timeout_min", problem);
+        }
+        if most <= least {
+            let problem = format!("is {most:?}, but must be above election_timeout_min, {least:?}, to break ties");
+            return wrong("election_timeout_max", problem);
+        }
+        let year = Duration::from_secs(365 * 24 * 3600);
+        for (field, span) in spans.into_iter().chain([("election_timeout_max", most)]) {
+            if span > year {
+                return wrong(field, format!("is {span:?}, but must be at most a year"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let limits = [
+            ("append_bytes_max", self.append_bytes_max),
+            ("inflight_messages_max", self.inflight_messages_max as u64),
+            ("inflight_bytes_max", self.inflight_bytes_max),
+            ("uncommitted_bytes_max", self.uncommitted_bytes_max),
+            ("log_bytes_max", self.log_bytes_max),
+            ("withheld_max", self.withheld_max as u64),
+            ("pending_commands_max", self.pending_commands_max as u64),
+            ("registrations_max", self.registrations_max as u64),
+            ("text_bytes_max", self.text_bytes_max as u64),
+            ("custom_bytes_max", self.custom_bytes_max as u64),
+        ];
+        for (field, limit) in limits {
+            if limit == 0 {
+                return wrong(field, "is 0, but must be positive".to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(field: &'static str, problem: String) -> Result<(), ConfigError> {
+    Err(ConfigError { field, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.check().expect_err("the change makes no sense").to_string()
+    }
+
+    #[test]
+    fn the_defaults_make_sense() {
+        assert!(Config::default().check().is_ok());
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_the_value_and_the_mend() {
+        let short = refusal(|config| config.election_timeout_min = Duration::from_millis(300));
+        assert_eq!(short, "election_timeout_min is 300ms, but must be at least twice heartbeat_interval, 200ms");
+        let tie = refusal(|config| config.election_timeout_max = Duration::from_secs(1));
+        assert_eq!(tie, "election_timeout_max is 1s, but must be above election_timeout_min, 1s, to break ties");
+        let nothing = refusal(|config| config.withheld_max = 0);
+        assert_eq!(nothing, "withheld_max is 0, but must be positive");
+    }
+
+    #[test]
+    fn a_node_is_a_voter_or_a_learner_but_not_both() {
+        let both = refusal(|config| {
+            config.voters.insert(NodeId::new(1));
+            config.learners.insert(NodeId::new(1));
+        });
+        assert_eq!(both, "learners contains n1, which is also a voter: a node is one or the other");
+    }
+}

@@ -1,0 +1,224 @@
+//! The numbers that have a meaning, each a type of its own.
+//!
+//! Arithmetic exists only where it makes sense: the next term, the next index. It saturates, because a peer may choose
+//! any number. Zero is never an identity: it is the term before the first election and the index before the first
+//! entry (Raft, section 5.3), which is why a missing vote is an `Option` and not a reserved id.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::ops::Deref;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// The value before the first.
+            pub const ZERO: Self = Self(0);
+
+            /// Wraps a number.
+            pub const fn new(number: u64) -> Self {
+                Self(number)
+            }
+
+            /// Returns the plain number.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+
+            /// Returns the number after this one, or the same one at the end of the range.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0.saturating_add(1))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+number!(
+    /// The identity of one node: drawn once at its first start, kept on its disk, never used again after a wipe.
+    NodeId, "n"
+);
+number!(
+    /// A Raft term: the logical clock of elections (Raft, section 5.1).
+    Term, "t"
+);
+number!(
+    /// The place of an entry in the Raft log; the first entry has index 1.
+    LogIndex, "i"
+);
+number!(
+    /// The version of the committed topology: it rises by one with every change.
+    Epoch, "e"
+);
+number!(
+    /// A number that a node's driver gives to one command, unique within one process run.
+    RequestId, "r"
+);
+number!(
+    /// The number of one write of one process run: writes are numbered and performed in order.
+    WriteId, "w"
+);
+number!(
+    /// How many times this node has started; it tells apart the messages of two runs of the same node.
+    Boot, "b"
+);
+
+impl LogIndex {
+    /// Returns the index before this one; the index before the first is zero.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// Returns the index `count` places further.
+    #[must_use]
+    pub const fn advanced_by(self, count: usize) -> Self {
+        Self(self.0.saturating_add(count as u64))
+    }
+
+    /// Returns how many places `self` lies after `earlier`, or zero if it does not.
+    pub const fn distance_from(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The place and term of one log entry, ordered the way Raft compares logs: term first (section 5.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// The term in which a leader created the entry.
+    pub term: Term,
+    /// The place of the entry.
+    pub index: LogIndex,
+}
+
+impl Position {
+    /// The place before the first entry.
+    pub const ZERO: Self = Self { term: Term::ZERO, index: LogIndex::ZERO };
+
+    /// Pairs a term with an index.
+    pub const fn new(term: Term, index: LogIndex) -> Self {
+        Self { term, index }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.term, self.index)
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Immutable shared bytes: cloning one copies a pointer, so an entry fans out to every peer without a copy.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Blob(Arc<[u8]>);
+
+impl Blob {
+    /// Returns the shared bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for Blob {
+    fn default() -> Self {
+        Self(Arc::from([].as_slice()))
+    }
+}
+
+impl<T: Into<Arc<[u8]>>> From<T> for Blob {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Deref for Blob {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+/// Borrows the bytes from the input before it copies them, so a length that the input cannot back allocates nothing.
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Blob;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob::from(bytes))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Blob, A::Error> {
+                let mut bytes = alloc::vec::Vec::new();
+                while let Some(byte) = items.next_element::<u8>()? {
+                    bytes.push(byte);
+                }
+                Ok(Blob::from(bytes))
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_compare_by_term_before_index() {
+        let long_and_old = Position::new(Term::new(1), LogIndex::new(9));
+        let short_and_new = Position::new(Term::new(2), LogIndex::new(3));
+        assert!(short_and_new > long_and_old);
+    }
+
+    #[test]
+    fn numbers_saturate_where_a_peer_may_choose_them() {
+        assert_eq!(Term::new(u64::MAX).next(), Term::new(u64::MAX));
+        assert_eq!(LogIndex::ZERO.previous(), LogIndex::ZERO);
+        assert_eq!(LogIndex::new(3).distance_from(LogIndex::new(7)), 0);
+    }
+}
