@@ -97,6 +97,43 @@ pub struct Settings {
     pub(crate) topology: TopologySettings,
 }
 
+impl Settings {
+    /// Returns the limits of the topology.
+    pub const fn topology(&self) -> &TopologySettings {
+        &self.topology
+    }
+
+    /// Returns the bounds that an observer may hold a running node to.
+    pub const fn bounds(&self) -> Bounds {
+        let raft = &self.raft;
+        Bounds {
+            withheld: raft.withheld_max,
+            pending_commands: self.commands.pending_max.saturating_mul(2),
+            inflight_messages: raft.inflight_messages_max,
+            log_bytes: raft.log_bytes_max.saturating_add(raft.uncommitted_bytes_max).saturating_mul(2),
+        }
+    }
+
+    /// Returns the longest silence after which a follower stands for election.
+    pub const fn election_timeout_max(&self) -> Duration {
+        self.raft.election_timeout_max
+    }
+}
+
+/// What the queues and the memory of a node never exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Messages that wait for the disk.
+    pub withheld: usize,
+    /// Commands that wait for an outcome: as many of other nodes as of local clients.
+    pub pending_commands: usize,
+    /// Unanswered appends per peer.
+    pub inflight_messages: usize,
+    /// Bytes of log beyond the snapshot: twice what a leader lets grow, for entries of an older leader may still lie
+    /// behind it and a snapshot may be under way.
+    pub log_bytes: u64,
+}
+
 /// The numbers of the Raft machine; see [`Config`] for units and reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RaftSettings {
@@ -214,7 +251,7 @@ impl Config {
             let problem = format!("is {most:?}, but must be above election_timeout_min, {least:?}, to break ties");
             return wrong("election_timeout_max", problem);
         }
-        let year = Duration::from_secs(365 * 24 * 3600);
+        let year = Duration::from_hours(365 * 24);
         for (field, span) in spans.into_iter().chain([("election_timeout_max", most)]) {
             if span > year {
                 return wrong(field, format!("is {span:?}, but must be at most a year"));

@@ -132,6 +132,35 @@ impl fmt::Debug for Position {
     }
 }
 
+/// An amount of storage, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// Wraps a number of bytes.
+    pub const fn new(count: u64) -> Self {
+        Self(count)
+    }
+
+    /// Returns the plain number of bytes.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Immutable shared bytes: cloning one copies a pointer, so an entry fans out to every peer without a copy.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Blob(Arc<[u8]>);
@@ -178,9 +207,9 @@ impl Serialize for Blob {
 /// Borrows the bytes from the input before it copies them, so a length that the input cannot back allocates nothing.
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
+        struct Borrowed;
 
-        impl<'de> Visitor<'de> for Bytes {
+        impl<'de> Visitor<'de> for Borrowed {
             type Value = Blob;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -200,7 +229,7 @@ impl<'de> Deserialize<'de> for Blob {
             }
         }
 
-        deserializer.deserialize_bytes(Bytes)
+        deserializer.deserialize_bytes(Borrowed)
     }
 }
 

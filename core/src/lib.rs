@@ -1,13 +1,39 @@
 #![no_std]
-//! The sans-IO core of Delian.
+//! The sans-IO core of Delian: it decides everything and does nothing.
+//!
+//! ```text
+//!                Input                       Effect
+//!  sockets ────────────▶ ┌──────────────┐ ────────────▶ sockets
+//!  disk acknowledgements │     Node     │               disk
+//!  commands, deadlines   │ raft·topology│               replies
+//!                        └──────────────┘               events
+//! ```
+//!
+//! A driver feeds one [`Input`] at a time to a [`Node`] and carries out the [`Effect`]s it finds in the [`Outbox`].
+//! The core has no clock, no socket, no disk and no randomness but its seed, so equal inputs make equal decisions on
+//! every machine, and the same code runs in production, in the simulator and in the model checker.
+//!
+//! To read it: [`io`] is the whole border; [`time`], [`ids`], [`rng`] and [`config`] are its vocabulary; [`raft`] agrees
+//! on a log, [`topology`] is what the log builds, [`node`] joins the two, and [`wire`] turns messages into bytes.
+
 extern crate alloc;
 
-pub mod config;
+pub mod time;
 pub mod ids;
 pub mod rng;
-pub mod time;
+pub mod config;
+mod codec;
+pub mod io;
+pub mod wire;
+pub mod raft;
+pub mod topology;
+pub mod node;
 
 pub use config::{Config, ConfigError, Settings};
-pub use ids::{Blob, Boot, Epoch, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+pub use ids::{Blob, Boot, Bytes, Epoch, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+pub use io::{Applied, Effect, Event, Halt, Input, Outbox, Rejected, Wake, WakeReason};
+pub use node::{Node, RoleName, Status};
 pub use rng::{Seed, Stream};
-pub use time::Time;
+pub use time::{Time, WallTime};
+pub use topology::Topology;
+pub use wire::{DecodeError, Message};

@@ -1,0 +1,310 @@
+//! The whole border between the core and the world: what goes in, what comes out.
+//!
+//! A driver feeds one [`Input`] to [`crate::Node::step`] and carries out every [`Effect`] it finds in the [`Outbox`].
+//! Effects may run in any order, except that `Persist` is first in, first out, and `Apply`, `Capture` and `Restore` reach
+//! the embedder in the order given. Nothing else crosses.
+
+use alloc::boxed::Box;
+use alloc::vec::{Drain, Vec};
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Blob, Boot, Epoch, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+use crate::raft::Record;
+use crate::time::Time;
+use crate::topology::{Changed, Command, Refusal};
+use crate::wire::Message;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// Time has passed; early, late and spurious wakes do nothing.
+    Wake,
+    /// An authenticated peer sent a message.
+    Receive(NodeId, Message),
+    /// A local client asks for a change.
+    Command(RequestId, Command),
+    /// This write and all before it are on disk.
+    Persisted(WriteId),
+    /// The disk refused this write; the node stops, for it can promise nothing any more.
+    PersistFailed(WriteId),
+    /// The embedder's state as of the `Capture` of this index.
+    Captured(LogIndex, Blob),
+}
+
+/// One thing that must follow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Send a message; it may get lost, doubled, delayed or overtaken.
+    Send(NodeId, Message),
+    /// Write a record, after all records before it; then answer `Persisted`.
+    Persist(WriteId, Record),
+    /// Tell a local client what became of its command.
+    Reply(RequestId, Result<Applied, Rejected>),
+    /// Hand a committed `Custom` command to the embedder.
+    Apply(Applied, Blob),
+    /// Ask the embedder for its state as of the last `Apply`; answer with `Captured` and this index.
+    Capture(LogIndex),
+    /// Give the embedder a state that replaces its own; empty if it never had any.
+    Restore(Blob),
+    /// Tell whoever watches; nothing depends on it.
+    Emit(Event),
+}
+
+/// A command that took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Applied {
+    /// Its place in the log.
+    pub position: Position,
+    /// The topology epoch that it made.
+    pub epoch: Epoch,
+}
+
+/// A command that took no effect, or none that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rejected {
+    /// The node that was asked is not the leader; it may know who is.
+    NotLeader(Option<NodeId>),
+    /// Too much waits already; try again later.
+    Busy,
+    /// The topology refuses the command.
+    Refused(Refusal),
+    /// Another leader's entry took its place in the log: it has no effect and never will.
+    Superseded,
+    /// Its fate is not known: it may take effect, or may have, or may not.
+    Unknown,
+    /// The node has stopped for good.
+    Halted,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask {leader}"),
+            Self::NotLeader(None) => write!(f, "no leader is known: try again later"),
+            Self::Busy => write!(f, "too many commands wait: try again later"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Superseded => write!(f, "another leader's entry took its place: try again"),
+            Self::Unknown => write!(f, "the outcome is unknown: read before trying again"),
+            Self::Halted => write!(f, "this node has stopped: ask another"),
+        }
+    }
+}
+
+impl core::error::Error for Rejected {}
+
+/// Something an operator would log. Feeds logs, metrics, traces and assertions alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// The node started, with this hard state's boot and the log it found on disk.
+    Started {
+        /// The run of the node.
+        boot: Boot,
+        /// The last entry found.
+        last: Position,
+    },
+    /// The node asks whether it could win an election.
+    PreVoteStarted {
+        /// The term the election would have.
+        term: Term,
+    },
+    /// The node stands for election.
+    ElectionStarted {
+        /// The term it stands in.
+        term: Term,
+    },
+    /// The node won an election.
+    BecameLeader {
+        /// The term it leads.
+        term: Term,
+    },
+    /// The node learned who leads.
+    FollowsLeader {
+        /// The leader's term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
+    },
+    /// The node gave up leading.
+    SteppedDown {
+        /// The term it led.
+        term: Term,
+        /// Why.
+        reason: StepDown,
+    },
+    /// Entries up to here are committed, as far as this node knows.
+    Committed {
+        /// The last of them.
+        last: Position,
+    },
+    /// Entries after this index were replaced by those of a newer leader.
+    Truncated {
+        /// The last index kept.
+        after: LogIndex,
+    },
+    /// The topology changed.
+    Changed {
+        /// The entry that changed it.
+        position: Position,
+        /// The new epoch.
+        epoch: Epoch,
+        /// What changed.
+        what: Changed,
+    },
+    /// A committed command was refused by the topology, on every node alike.
+    Refused {
+        /// The entry.
+        position: Position,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+    /// The node replaced a part of its log by a snapshot.
+    Compacted {
+        /// The last entry that the snapshot includes.
+        last: Position,
+        /// The snapshot's size.
+        bytes: u64,
+    },
+    /// The leader sent a snapshot to a peer that fell behind its log.
+    SnapshotSent {
+        /// The peer.
+        to: NodeId,
+        /// The last entry that the snapshot includes.
+        last: Position,
+    },
+    /// The node replaced its state by a leader's snapshot.
+    SnapshotInstalled {
+        /// The last entry that the snapshot includes.
+        last: Position,
+        /// The topology's epoch there.
+        epoch: Epoch,
+    },
+    /// A peer said what it cannot mean; the message was ignored.
+    PeerContradicted {
+        /// The peer.
+        peer: NodeId,
+        /// What it said.
+        claim: Contradiction,
+    },
+    /// The node stopped for good.
+    Halted(Halt),
+}
+
+/// Why a leader stopped leading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepDown {
+    /// It saw a newer term.
+    NewerTerm(Term),
+    /// For an election timeout it did not hear from a quorum of the logged voters (section 6.2).
+    QuorumLost,
+}
+
+/// What a peer said that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Contradiction {
+    /// It claims a match beyond the leader's log.
+    MatchBeyondLog {
+        /// The index claimed.
+        matched: LogIndex,
+        /// The leader's last.
+        last: LogIndex,
+    },
+    /// Its bytes decode but its entries' terms fall, or exceed the message's.
+    TermsOutOfOrder,
+    /// Its snapshot does not decode.
+    SnapshotMalformed,
+}
+
+/// Why a node stopped for good: going on could break a promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Halt {
+    /// The disk refused a write.
+    DiskFailed(WriteId),
+    /// The disk acknowledged a write that was never issued.
+    DiskContradicted(WriteId),
+    /// What the disk gave back at start cannot have been written by this node.
+    RecoveryContradicted(&'static str),
+    /// A leader of its own term exists beside it.
+    SecondLeader(NodeId, Term),
+    /// A leader wants to replace an entry that is committed.
+    CommittedEntryDenied(NodeId, Position),
+    /// A leader knows of a commit that this node acknowledged and does not have.
+    AcknowledgedEntryLost {
+        /// The leader.
+        leader: NodeId,
+        /// The index it says is committed here.
+        commit: LogIndex,
+        /// The last index of this node's log.
+        last: LogIndex,
+    },
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DiskFailed(write) => write!(f, "the disk refused write {write}"),
+            Self::DiskContradicted(write) => write!(f, "the disk acknowledged write {write}, which was never issued"),
+            Self::RecoveryContradicted(what) => write!(f, "the disk gave back what was never written: {what}"),
+            Self::SecondLeader(peer, term) => write!(f, "{peer} also leads {term}"),
+            Self::CommittedEntryDenied(peer, position) => write!(f, "{peer} denies the committed entry {position}"),
+            Self::AcknowledgedEntryLost { leader, commit, last } => {
+                write!(f, "{leader} counts on {commit} here, but the log ends at {last}: acknowledged entries are lost")
+            }
+        }
+    }
+}
+
+/// When and why a node wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wake {
+    /// The instant from which on a wake does something.
+    pub at: Time,
+    /// What it will do.
+    pub why: WakeReason,
+}
+
+/// What is due at a wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WakeReason {
+    /// A follower stands for election.
+    Election,
+    /// A leader sends heartbeats.
+    Heartbeat,
+    /// A leader checks that a quorum still answers.
+    QuorumCheck,
+    /// A command's outcome becomes unknown.
+    CommandTimeout,
+}
+
+/// The ordered list into which a node puts its effects; the caller owns and drains it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Outbox {
+    effects: Vec<Effect>,
+}
+
+impl Outbox {
+    /// Returns an empty outbox.
+    pub const fn new() -> Self {
+        Self { effects: Vec::new() }
+    }
+
+    /// Takes all effects out, in order.
+    pub fn drain(&mut self) -> Drain<'_, Effect> {
+        self.effects.drain(..)
+    }
+
+    /// Returns whether all effects were taken out.
+    pub fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.effects.push(Effect::Emit(event));
+    }
+}

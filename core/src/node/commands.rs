@@ -1,0 +1,309 @@
+//! Commands on their way: who waits for which entry, what was forwarded, and when an outcome becomes unknown.
+//!
+//! Every command ends in exactly one of applied, rejected or unknown. A proposal is known by its position: if its index
+//! is applied with its term, it took effect; with another term, it never will. A forward is addressed to the leader of
+//! one term and numbered, and that leader accepts each number once, so copies on the network have no second effect.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use super::Node;
+use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
+use crate::io::{Applied, Effect, Outbox, Rejected, Wake, WakeReason};
+use crate::raft::ProposeError;
+use crate::time::Time;
+use crate::topology::Command;
+use crate::wire::{Answer, Forward, Message, Ticket};
+
+/// The commands that wait for an outcome at this node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Commands {
+    boot: Boot,
+    /// Proposals in the own log, by index.
+    proposed: BTreeMap<LogIndex, Proposed>,
+    /// Commands of local clients at the leader, by the number of their forward.
+    forwarded: BTreeMap<u64, RequestId>,
+    last_forward: u64,
+    /// When each becomes unknown, in order; those that were resolved in time stay until they reach the front.
+    deadlines: VecDeque<(Time, Waiting)>,
+    /// The latest term that this node led, or may have led before its last start.
+    led: Term,
+    /// The forwards accepted in that term.
+    accepted: BTreeMap<NodeId, Accepted>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Proposed {
+    term: Term,
+    origin: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Origin {
+    Local(RequestId),
+    Remote(NodeId, Ticket),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Waiting {
+    Proposed(LogIndex, Term),
+    Forwarded(u64),
+}
+
+/// Which forwards of one peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Accepted {
+    boot: Boot,
+    greatest: u64,
+    /// Bit `i` stands for `greatest - i`.
+    seen: u64,
+}
+
+impl Accepted {
+    /// Returns whether a forward is new, and notes it. One that is too old to tell counts as seen.
+    fn is_new(&mut self, ticket: Ticket) -> bool {
+        if ticket.boot != self.boot {
+            if ticket.boot < self.boot {
+                return false;
+            }
+            *self = Self { boot: ticket.boot, greatest: 0, seen: 0 };
+        }
+        if ticket.number > self.greatest {
+            let ahead = ticket.number - self.greatest;
+            self.seen = if ahead < 64 { self.seen << ahead } else { 0 } | 1;
+            self.greatest = ticket.number;
+            return true;
+        }
+        let behind = self.greatest - ticket.number;
+        if behind >= 64 || self.seen & (1 << behind) != 0 {
+            return false;
+        }
+        self.seen |= 1 << behind;
+        true
+    }
+}
+
+impl Commands {
+    pub(super) fn new(boot: Boot, term: Term) -> Self {
+        Self {
+            boot,
+            proposed: BTreeMap::new(),
+            forwarded: BTreeMap::new(),
+            last_forward: 0,
+            deadlines: VecDeque::new(),
+            led: term,
+            accepted: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.proposed.len() + self.forwarded.len()
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Wake> {
+        self.deadlines.front().map(|(at, _)| Wake { at: *at, why: WakeReason::CommandTimeout })
+    }
+
+    /// Tells whoever waits for `position` what became of it.
+    pub(super) fn resolve(&mut self, position: Position, outcome: Result<Applied, Rejected>, out: &mut Outbox) {
+        if let Some(proposed) = self.proposed.remove(&position.index) {
+            let outcome = if proposed.term == position.term { outcome } else { Err(Rejected::Superseded) };
+            tell(&proposed.origin, outcome, out);
+            self.forget_resolved();
+        }
+    }
+
+    /// Tells whoever waits for an index up to `index` that a snapshot has covered it: what it held is not known.
+    pub(super) fn skipped_to(&mut self, index: LogIndex, out: &mut Outbox) {
+        while let Some((first, _)) = self.proposed.first_key_value()
+            && *first <= index
+            && let Some((_, proposed)) = self.proposed.pop_first()
+        {
+            tell(&proposed.origin, Err(Rejected::Unknown), out);
+        }
+        self.forget_resolved();
+    }
+
+    /// Gives up waiting for what is overdue.
+    pub(super) fn expire(&mut self, now: Time, out: &mut Outbox) {
+        while let Some((_, waiting)) = self.deadlines.pop_front_if(|(at, _)| *at <= now) {
+            match waiting {
+                Waiting::Proposed(index, term) => {
+                    if self.proposed.get(&index).is_some_and(|proposed| proposed.term == term)
+                        && let Some(proposed) = self.proposed.remove(&index)
+                    {
+                        tell(&proposed.origin, Err(Rejected::Unknown), out);
+                    }
+                }
+                Waiting::Forwarded(number) => {
+                    if let Some(request) = self.forwarded.remove(&number) {
+                        out.push(Effect::Reply(request, Err(Rejected::Unknown)));
+                    }
+                }
+            }
+        }
+        self.forget_resolved();
+    }
+
+    /// Tells local clients of a node that stopped that nothing more will be known here.
+    pub(super) fn abandon(&mut self, out: &mut Outbox) {
+        for (_, proposed) in core::mem::take(&mut self.proposed) {
+            if let Origin::Local(request) = proposed.origin {
+                out.push(Effect::Reply(request, Err(Rejected::Unknown)));
+            }
+        }
+        for (_, request) in core::mem::take(&mut self.forwarded) {
+            out.push(Effect::Reply(request, Err(Rejected::Unknown)));
+        }
+        self.deadlines.clear();
+    }
+
+    pub(super) fn on_answer(&mut self, answer: Answer, out: &mut Outbox) {
+        if answer.ticket.boot == self.boot
+            && let Some(request) = self.forwarded.remove(&answer.ticket.number)
+        {
+            out.push(Effect::Reply(request, answer.outcome));
+            self.forget_resolved();
+        }
+    }
+
+    /// Keeps the front of the deadlines alive, so that no wake comes for what is long resolved.
+    fn forget_resolved(&mut self) {
+        while let Some((_, waiting)) = self.deadlines.front() {
+            let alive = match waiting {
+                Waiting::Proposed(index, term) => self.proposed.get(index).is_some_and(|found| found.term == *term),
+                Waiting::Forwarded(number) => self.forwarded.contains_key(number),
+            };
+            if alive {
+                return;
+            }
+            self.deadlines.pop_front();
+        }
+    }
+}
+
+fn tell(origin: &Origin, outcome: Result<Applied, Rejected>, out: &mut Outbox) {
+    out.push(match *origin {
+        Origin::Local(request) => Effect::Reply(request, outcome),
+        Origin::Remote(node, ticket) => Effect::Send(node, Message::Answer(Answer { ticket, outcome })),
+    });
+}
+
+impl Node {
+    pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) {
+        if let Err(refusal) = self.check_form(command) {
+            return out.push(Effect::Reply(request, Err(Rejected::Refused(refusal))));
+        }
+        if self.commands.len() >= self.settings.commands.pending_max {
+            return out.push(Effect::Reply(request, Err(Rejected::Busy)));
+        }
+        match (self.raft.is_leader(), self.raft.leader()) {
+            (true, _) => {
+                if let Err(rejected) = self.propose(now, Origin::Local(request), command, out) {
+                    out.push(Effect::Reply(request, Err(rejected)));
+                }
+            }
+            (false, Some(leader)) => self.forward(now, leader, request, command, out),
+            (false, None) => out.push(Effect::Reply(request, Err(Rejected::NotLeader(None)))),
+        }
+    }
+
+    fn forward(&mut self, now: Time, leader: NodeId, request: RequestId, command: &Command, out: &mut Outbox) {
+        let commands = &mut self.commands;
+        commands.last_forward += 1;
+        let number = commands.last_forward;
+        commands.forwarded.insert(number, request);
+        commands.deadlines.push_back((now + self.settings.commands.timeout, Waiting::Forwarded(number)));
+        let ticket = Ticket { boot: commands.boot, number };
+        let forward = Forward { term: self.raft.term(), ticket, command: command.encode() };
+        out.push(Effect::Send(leader, Message::Forward(forward)));
+    }
+
+    /// Accepts a forward addressed to this leader, once, and answers one that no leader of its term can be this node.
+    pub(super) fn on_forward(&mut self, now: Time, from: NodeId, forward: Forward, out: &mut Outbox) {
+        let Forward { term, ticket, command } = forward;
+        self.note_leading();
+        let refuse = |rejected, out: &mut Outbox| {
+            out.push(Effect::Send(from, Message::Answer(Answer { ticket, outcome: Err(rejected) })));
+        };
+        if term > self.commands.led {
+            // This node never led that term, so no copy of the forward was or will be accepted.
+            return refuse(Rejected::NotLeader(self.raft.leader()), out);
+        }
+        if !self.raft.is_leader() || term != self.raft.term() {
+            // An earlier copy may have been accepted: its fate, not this copy's, is the answer.
+            return;
+        }
+        if self.commands.accepted.len() >= self.settings.topology.registrations_max
+            && !self.commands.accepted.contains_key(&from)
+        {
+            // No room to remember what was accepted from one more peer: silence keeps its outcome honest.
+            return;
+        }
+        let first = Accepted { boot: ticket.boot, greatest: 0, seen: 0 };
+        if !self.commands.accepted.entry(from).or_insert(first).is_new(ticket) {
+            return;
+        }
+        if self.commands.proposed.len() >= self.settings.commands.pending_max {
+            return refuse(Rejected::Busy, out);
+        }
+        let outcome = match Command::decode(&command).and_then(|command| self.check_form(&command).map(|()| command)) {
+            Ok(command) => self.propose(now, Origin::Remote(from, ticket), &command, out),
+            Err(refusal) => Err(Rejected::Refused(refusal)),
+        };
+        if let Err(rejected) = outcome {
+            refuse(rejected, out);
+        }
+    }
+
+    fn propose(&mut self, now: Time, origin: Origin, command: &Command, out: &mut Outbox) -> Result<(), Rejected> {
+        self.note_leading();
+        let position = self.raft.propose(command.encode(), out).map_err(|error| match error {
+            ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ProposeError::Busy => Rejected::Busy,
+        })?;
+        // A proposal of an older term at this index was truncated; its fate is settled when the index is applied, but
+        // one index can only be watched for one term, so the older one is told that it lost its place here.
+        if let Some(older) = self.commands.proposed.insert(position.index, Proposed { term: position.term, origin }) {
+            tell(&older.origin, Err(Rejected::Unknown), out);
+        }
+        let deadline = now + self.settings.commands.timeout;
+        self.commands.deadlines.push_back((deadline, Waiting::Proposed(position.index, position.term)));
+        Ok(())
+    }
+
+    /// Opens the books of a new term of leadership.
+    fn note_leading(&mut self) {
+        if self.raft.is_leader() && self.commands.led != self.raft.term() {
+            self.commands.led = self.raft.term();
+            self.commands.accepted.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(boot: u64, number: u64) -> Ticket {
+        Ticket { boot: Boot::new(boot), number }
+    }
+
+    #[test]
+    fn a_forward_is_new_once_in_any_order() {
+        let mut accepted = Accepted { boot: Boot::new(1), greatest: 0, seen: 0 };
+        for number in [1, 3, 2, 66, 5] {
+            assert!(accepted.is_new(ticket(1, number)), "first copy of {number}");
+        }
+        for number in [66, 5, 3, 2, 1] {
+            assert!(!accepted.is_new(ticket(1, number)), "second copy of {number}");
+        }
+        assert!(accepted.is_new(ticket(1, 4)));
+    }
+
+    #[test]
+    fn a_forward_of_an_earlier_run_is_never_new() {
+        let mut accepted = Accepted { boot: Boot::new(1), greatest: 9, seen: 1 };
+        assert!(accepted.is_new(ticket(2, 1)));
+        assert!(!accepted.is_new(ticket(1, 10)));
+    }
+}

@@ -1,0 +1,275 @@
+//! One node of the federation: the only place where the machines meet.
+//!
+//! A [`Node`] takes in one [`Input`] at a time and puts everything that follows into an [`Outbox`]. It is infallible by
+//! construction: bad bytes die at the edge, bad numbers before the start, and a refused command is an answer. It is
+//! `Clone + Eq + Hash`, so a simulator can fork it and a model checker can tell whether it has been here before.
+
+mod commands;
+mod status;
+
+use alloc::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::status::{RoleName, Status};
+
+use self::commands::Commands;
+use crate::config::Settings;
+use crate::ids::{Blob, LogIndex, NodeId, Position};
+use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
+use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered};
+use crate::rng::Seed;
+use crate::time::Time;
+use crate::topology::{Changed, Command, Refusal, Topology};
+use crate::wire::Message;
+
+/// One node: what it agreed on, what it waits for, what it promised.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    settings: Arc<Settings>,
+    raft: Raft,
+    topology: Topology,
+    commands: Commands,
+    embedder: Embedder,
+}
+
+/// What the node knows of the embedder's part of the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Embedder {
+    /// Whether a `Custom` command ever took effect: until then the embedder's state is empty and nobody asks for it.
+    has_state: bool,
+    /// The snapshot that waits for the embedder's state: its index and the topology's bytes there.
+    capturing: Option<(LogIndex, Blob)>,
+}
+
+/// The state machine's bytes in a snapshot.
+#[derive(Serialize, Deserialize)]
+struct StateBytes {
+    topology: Blob,
+    /// Nothing if no `Custom` command ever took effect.
+    embedder: Option<Blob>,
+}
+
+impl Node {
+    /// Starts a node. First start and restart are one path; `recovered` is empty on the first.
+    ///
+    /// `now` is the present instant of this process run, `seed` may be the same at every start.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `out` still holds effects of another step.
+    pub fn start(
+        now: Time,
+        id: NodeId,
+        settings: Arc<Settings>,
+        seed: Seed,
+        recovered: Recovered,
+        out: &mut Outbox,
+    ) -> Self {
+        assert!(out.is_empty(), "the effects of the last step were not carried out");
+        let state = recovered.snapshot.as_ref().map(|snapshot| decode_state(&snapshot.state, &settings));
+        let raft = Raft::start(now, id, Arc::clone(&settings), seed, recovered, out);
+        let mut node = Self {
+            topology: Topology::new(&settings.topology),
+            commands: Commands::new(raft.boot(), raft.term()),
+            raft,
+            embedder: Embedder::default(),
+            settings,
+        };
+        match state {
+            None => {}
+            Some(Some(state)) => node.restore(state, out),
+            Some(None) => node.raft.halt(Halt::RecoveryContradicted("the snapshot's state does not decode"), out),
+        }
+        node.raft.save_hard_state(out);
+        node
+    }
+
+    /// Takes in one thing that happened and asks `out` for everything that follows.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `out` still holds effects of another step: a driver that forgets one fails at once.
+    pub fn step(&mut self, now: Time, input: Input, out: &mut Outbox) {
+        assert!(out.is_empty(), "the effects of the last step were not carried out");
+        if self.raft.halted().is_some() {
+            if let Input::Command(request, _) = input {
+                out.push(Effect::Reply(request, Err(Rejected::Halted)));
+            }
+            return;
+        }
+        match input {
+            Input::Wake => {
+                self.raft.wake(now, out);
+                self.commands.expire(now, out);
+            }
+            Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
+            Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
+            Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
+            Input::Command(request, command) => self.on_command(now, request, &command, out),
+            Input::Persisted(write) => self.raft.persisted(now, write, out),
+            Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
+            Input::Captured(index, state) => self.on_captured(index, state, out),
+        }
+        self.apply_committed(out);
+        self.take_snapshot_if_due(out);
+        self.raft.save_hard_state(out);
+        if self.raft.halted().is_some() {
+            self.commands.abandon(out);
+        }
+    }
+
+    /// Returns when and why the node wants to be woken; nothing if only an input can move it.
+    pub fn next_wake(&self) -> Option<Wake> {
+        if self.raft.halted().is_some() {
+            return None;
+        }
+        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).min()
+    }
+
+    /// Returns the committed topology as far as this node has applied it.
+    pub const fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Returns the consensus machine, to look at.
+    pub const fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    /// Returns the settings the node runs under.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns how many commands wait for an outcome here.
+    pub fn pending_commands(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Asserts what must hold between any two steps, in time that does not grow with the topology.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a machine is wrong; no peer, user or disk can bring that about.
+    pub fn assert_invariants(&self) {
+        self.raft.assert_invariants();
+        let (waiting, bound) = (self.commands.len(), self.settings.bounds().pending_commands);
+        assert!(waiting <= bound, "{waiting} commands wait, above the bound of {bound}");
+    }
+
+    fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
+        let Some(offered) = self.raft.receive(now, from, message, out) else { return };
+        match decode_state(&offered.snapshot.state, &self.settings) {
+            Some(state) => self.install(offered, state, out),
+            None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
+        }
+    }
+
+    fn install(&mut self, offered: Offered, state: State, out: &mut Outbox) {
+        let last = offered.snapshot.last;
+        self.raft.install(offered, out);
+        // A snapshot that was being taken is older than the one just installed.
+        self.embedder.capturing = None;
+        self.restore(state, out);
+        self.commands.skipped_to(last.index, out);
+        out.emit(Event::SnapshotInstalled { last, epoch: self.topology.epoch() });
+    }
+
+    fn restore(&mut self, state: State, out: &mut Outbox) {
+        self.topology = state.topology;
+        let had_state = self.embedder.has_state;
+        self.embedder.has_state = state.embedder.is_some();
+        if had_state || self.embedder.has_state {
+            out.push(Effect::Restore(state.embedder.unwrap_or_default()));
+        }
+    }
+
+    fn apply_committed(&mut self, out: &mut Outbox) {
+        while self.raft.halted().is_none()
+            && let Some((position, entry)) = self.raft.next_committed()
+        {
+            let outcome = self.apply(position, &entry, out);
+            self.commands.resolve(position, outcome, out);
+        }
+    }
+
+    fn apply(&mut self, position: Position, entry: &Entry, out: &mut Outbox) -> Result<Applied, Rejected> {
+        let Payload::Command(bytes) = &entry.payload else {
+            return Ok(Applied { position, epoch: self.topology.epoch() });
+        };
+        let outcome = Command::decode(bytes).and_then(|command| Ok((self.topology.apply(&command)?, command)));
+        match outcome {
+            Ok((change, command)) => {
+                let applied = Applied { position, epoch: change.epoch };
+                out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
+                if let (Changed::Custom, Command::Custom(bytes)) = (change.what, command) {
+                    self.embedder.has_state = true;
+                    out.push(Effect::Apply(applied, bytes));
+                }
+                Ok(applied)
+            }
+            Err(refusal) => {
+                out.emit(Event::Refused { position, refusal: refusal.clone().into() });
+                Err(Rejected::Refused(refusal))
+            }
+        }
+    }
+
+    /// Begins a snapshot when the applied log has grown enough. With embedder state it waits for that state; the
+    /// effects are ordered, so the embedder captures exactly what it has applied so far.
+    fn take_snapshot_if_due(&mut self, out: &mut Outbox) {
+        if self.raft.halted().is_some() || !self.raft.wants_snapshot() || self.embedder.capturing.is_some() {
+            return;
+        }
+        let index = self.raft.applied();
+        let topology = Blob::from(self.topology.to_bytes());
+        if self.embedder.has_state {
+            self.embedder.capturing = Some((index, topology));
+            out.push(Effect::Capture(index));
+        } else {
+            self.raft.compact(index, encode_state(topology, None), out);
+        }
+    }
+
+    fn on_captured(&mut self, index: LogIndex, state: Blob, out: &mut Outbox) {
+        if let Some((expected, _)) = &self.embedder.capturing
+            && *expected == index
+            && let Some((_, topology)) = self.embedder.capturing.take()
+        {
+            self.raft.compact(index, encode_state(topology, Some(state)), out);
+        }
+    }
+
+    /// Checks what does not depend on the topology, so that nonsense is refused before it costs a place in the log.
+    fn check_form(&self, command: &Command) -> Result<(), Refusal> {
+        let limits = &self.settings.topology;
+        match command {
+            Command::Register(registration) => registration.validate(limits),
+            Command::Custom(bytes) if bytes.len() > limits.custom_bytes_max => {
+                Err(Refusal::CustomTooLarge { bytes: bytes.len(), max: limits.custom_bytes_max })
+            }
+            Command::Custom(_) | Command::Deregister(_) | Command::Evict { .. } | Command::SetCondition { .. } => {
+                Ok(())
+            }
+        }
+    }
+}
+
+struct State {
+    topology: Topology,
+    embedder: Option<Blob>,
+}
+
+fn encode_state(topology: Blob, embedder: Option<Blob>) -> Blob {
+    let bytes = postcard::to_allocvec(&StateBytes { topology, embedder });
+    Blob::from(bytes.expect("a vector grows as needed and blobs have a postcard form"))
+}
+
+fn decode_state(bytes: &[u8], settings: &Settings) -> Option<State> {
+    let (StateBytes { topology, embedder }, rest) = postcard::take_from_bytes(bytes).ok()?;
+    if !rest.is_empty() {
+        return None;
+    }
+    Some(State { topology: Topology::from_bytes(&topology, &settings.topology).ok()?, embedder })
+}

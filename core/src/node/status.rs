@@ -1,0 +1,93 @@
+//! What a node can say about itself.
+
+use core::fmt;
+
+use super::Node;
+use crate::ids::{Boot, Epoch, LogIndex, NodeId, Position, Term};
+use crate::io::Halt;
+use crate::raft::Role;
+
+/// A node at one moment, as plain data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Status {
+    /// Its identity.
+    pub id: NodeId,
+    /// Which run of it this is.
+    pub boot: Boot,
+    /// Its term.
+    pub term: Term,
+    /// What it does in that term.
+    pub role: RoleName,
+    /// Who leads the term, if known.
+    pub leader: Option<NodeId>,
+    /// The last entry of its log.
+    pub last: Position,
+    /// The last entry that its own disk holds.
+    pub durable: LogIndex,
+    /// The last entry known to be committed.
+    pub commit: LogIndex,
+    /// The last entry that its snapshot covers.
+    pub snapshot: LogIndex,
+    /// The epoch of its topology.
+    pub epoch: Epoch,
+    /// How many nodes are registered there.
+    pub members: usize,
+    /// How many messages wait for its disk.
+    pub withheld: usize,
+    /// How many commands wait for an outcome at it.
+    pub pending_commands: usize,
+    /// Why it stopped, if it did.
+    pub halted: Option<Halt>,
+}
+
+/// The name of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoleName {
+    /// It answers.
+    Follower,
+    /// It asks whether it could win an election.
+    PreCandidate,
+    /// It asks for votes.
+    Candidate,
+    /// It leads.
+    Leader,
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Follower => "follower",
+            Self::PreCandidate => "pre-candidate",
+            Self::Candidate => "candidate",
+            Self::Leader => "leader",
+        })
+    }
+}
+
+impl Node {
+    /// Returns what the node can say about itself.
+    pub fn status(&self) -> Status {
+        let raft = &self.raft;
+        Status {
+            id: raft.id(),
+            boot: raft.boot(),
+            term: raft.term(),
+            role: match raft.role() {
+                Role::Follower => RoleName::Follower,
+                Role::PreCandidate(_) => RoleName::PreCandidate,
+                Role::Candidate(_) => RoleName::Candidate,
+                Role::Leader(_) => RoleName::Leader,
+            },
+            leader: raft.leader(),
+            last: raft.log().last(),
+            durable: raft.log_durable(),
+            commit: raft.commit(),
+            snapshot: raft.log().covered().index,
+            epoch: self.topology.epoch(),
+            members: self.topology.len(),
+            withheld: raft.withheld_count(),
+            pending_commands: self.commands.len(),
+            halted: raft.halted(),
+        }
+    }
+}

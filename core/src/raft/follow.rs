@@ -1,0 +1,98 @@
+//! Following: taking a leader's entries in, and saying so once they are on disk (section 3.5).
+
+use super::Raft;
+use super::message::{Appended, Body, Entries};
+use super::record::Record;
+use crate::ids::{LogIndex, NodeId, Position};
+use crate::io::{Contradiction, Event, Halt, Outbox};
+
+impl Raft {
+    pub(super) fn on_append(
+        &mut self,
+        from: NodeId,
+        prev: Position,
+        entries: &Entries,
+        commit: LogIndex,
+        out: &mut Outbox,
+    ) {
+        if !self.terms_in_order(prev, entries) {
+            return out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::TermsOutOfOrder });
+        }
+        // What is committed here equals the leader's, so that part of the append says nothing new.
+        let known = self.commit.distance_from(prev.index).min(entries.len() as u64) as usize;
+        if prev.index >= self.commit && !self.log.contains(prev) {
+            let hint = self.log.latest_at_or_below(prev.index.previous(), prev.term);
+            return self.say(from, Body::AppendAnswer(Appended::Conflict { refused: prev.index, hint }), out);
+        }
+        let first = prev.index.advanced_by(known).next();
+        let fresh = &entries[known..];
+        let agreeing = fresh
+            .iter()
+            .enumerate()
+            .take_while(|(offset, entry)| self.log.term_at(first.advanced_by(*offset)) == Some(entry.term))
+            .count();
+        if agreeing < fresh.len() && !self.take_in(from, first.advanced_by(agreeing), &fresh[agreeing..], out) {
+            return;
+        }
+        // Below the own commit nothing was compared, but there the logs are equal anyway.
+        let matched = prev.index.advanced_by(entries.len()).max(self.commit.min(self.log.last().index));
+        self.commit_to(commit.min(matched), out);
+        self.promise(from, Body::AppendAnswer(Appended::Matched(matched)), out);
+    }
+
+    /// Replaces everything from `first` on by these entries. Returns whether the node can go on.
+    fn take_in(&mut self, from: NodeId, first: LogIndex, entries: &[super::message::Entry], out: &mut Outbox) -> bool {
+        let after = first.previous();
+        if first <= self.commit {
+            let denied = Position::new(self.log.term_at(first).unwrap_or_default(), first);
+            self.halt(Halt::CommittedEntryDenied(from, denied), out);
+            return false;
+        }
+        if after < self.log.last().index {
+            self.log.truncate_after(after);
+            self.writes.truncated_after(after);
+            out.emit(Event::Truncated { after });
+        }
+        for entry in entries {
+            self.log.push(entry.clone());
+        }
+        self.save_hard_state(out);
+        let record = Record::Append { after, entries: Entries::from(entries) };
+        self.writes.persist_log(record, self.log.last().index, out);
+        true
+    }
+
+    pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: LogIndex, out: &mut Outbox) {
+        if self.follow_commit(from, commit, out) {
+            self.say(from, Body::HeartbeatAnswer, out);
+        }
+    }
+
+    pub(super) fn on_commit(&mut self, from: NodeId, commit: LogIndex, out: &mut Outbox) {
+        self.follow_commit(from, commit, out);
+    }
+
+    /// Commits up to an index that the leader knows to match here. Returns whether the node can go on.
+    fn follow_commit(&mut self, from: NodeId, commit: LogIndex, out: &mut Outbox) -> bool {
+        let last = self.log.last().index;
+        if commit > last {
+            // The leader counts on an entry that this node acknowledged: its disk lost what it had promised to keep.
+            self.halt(Halt::AcknowledgedEntryLost { leader: from, commit, last }, out);
+            return false;
+        }
+        self.commit_to(commit, out);
+        true
+    }
+
+    /// Terms never fall along a log, and none exceeds that of the leader who sends it.
+    fn terms_in_order(&self, prev: Position, entries: &Entries) -> bool {
+        let mut last = prev.term;
+        for entry in entries.iter() {
+            if entry.term < last {
+                return false;
+            }
+            last = entry.term;
+        }
+        last <= self.term()
+    }
+}

@@ -1,0 +1,423 @@
+//! Agreement on a log: Raft as in Ongaro's dissertation (2014), with pre-vote and check-quorum.
+//!
+//! What this machine guarantees: one leader per term, logs that agree up to any entry they share, and that a committed
+//! entry stays. It keeps these promises through any loss, delay, duplication or reordering of messages, through any
+//! pause or clock, and through crashes of every node, as long as a disk keeps what it acknowledged. What it refuses to
+//! know: what the entries mean, where its messages and writes go, and what time it is beyond the deadlines it sets.
+//!
+//! When a disk or a peer contradicts what was promised, the node halts rather than guess.
+
+mod configuration;
+mod election;
+mod follow;
+mod lead;
+mod log;
+mod message;
+mod progress;
+mod record;
+mod snapshot;
+mod writes;
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+pub use configuration::Configuration;
+pub use election::Votes;
+pub use lead::Leadership;
+pub use log::Log;
+pub use message::{Appended, Ballot, Body, Entries, Entry, Message, Payload};
+pub use progress::{Pace, Probe, Progress, Window};
+pub use record::{HardState, Record, Recovered, Snapshot};
+
+use self::writes::Writes;
+use crate::config::Settings;
+use crate::ids::{Boot, LogIndex, NodeId, Position, Term, WriteId};
+use crate::io::{Event, Halt, Outbox, StepDown, Wake, WakeReason};
+use crate::rng::{Seed, Stream};
+use crate::time::Time;
+
+/// One node's part in the agreement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Raft {
+    id: NodeId,
+    settings: Arc<Settings>,
+    rng: Stream,
+    hard_state: HardState,
+    /// Whether `hard_state` differs from what was last written.
+    hard_state_changed: bool,
+    writes: Writes,
+    log: Log,
+    configuration: Configuration,
+    role: Role,
+    leader: Option<NodeId>,
+    commit: LogIndex,
+    applied: LogIndex,
+    /// The cost of the entries applied since the last snapshot.
+    applied_bytes: u64,
+    election_at: Time,
+    election_timeout: Duration,
+    /// Until then a live leader is presumed, and nobody else gets a vote (section 4.2.3).
+    leader_presumed_until: Time,
+    halted: Option<Halt>,
+}
+
+/// What a node does in its term.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It answers.
+    Follower,
+    /// It asks whether it could win.
+    PreCandidate(Votes),
+    /// It asks for votes.
+    Candidate(Votes),
+    /// It leads.
+    Leader(Leadership),
+}
+
+/// A leader's snapshot that passed every check of the protocol and waits for the state machine to take it.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) from: NodeId,
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+/// Why a command did not get into the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProposeError {
+    NotLeader,
+    Busy,
+}
+
+impl Raft {
+    /// Starts or restarts; every start is a boot of its own, written before anything is said.
+    pub(crate) fn start(
+        now: Time,
+        id: NodeId,
+        settings: Arc<Settings>,
+        seed: Seed,
+        recovered: Recovered,
+        out: &mut Outbox,
+    ) -> Self {
+        let boot = recovered.hard_state.boot.next();
+        let hard_state = HardState { boot, ..recovered.hard_state };
+        let (log, refusal) = match Log::recover(recovered) {
+            Ok(log) => (log, None),
+            Err(what) => (Log::default(), Some(what)),
+        };
+        let configuration = log.snapshot().map_or_else(
+            || Configuration { voters: settings.voters.clone(), learners: settings.learners.clone() },
+            |snapshot| snapshot.configuration.clone(),
+        );
+        let covered = log.covered().index;
+        let mut raft = Self {
+            id,
+            rng: Stream::new(seed.derive("boot", boot.get()), "raft"),
+            hard_state,
+            hard_state_changed: true,
+            writes: Writes::new(log.last().index, settings.raft.withheld_max),
+            settings,
+            log,
+            configuration,
+            role: Role::Follower,
+            leader: None,
+            commit: covered,
+            applied: covered,
+            applied_bytes: 0,
+            election_at: Time::NEVER,
+            election_timeout: Duration::ZERO,
+            leader_presumed_until: Time::ZERO,
+            halted: None,
+        };
+        if let Some(what) = refusal {
+            raft.halt(Halt::RecoveryContradicted(what), out);
+            return raft;
+        }
+        out.emit(Event::Started { boot, last: raft.log.last() });
+        raft.draw_election_timeout(now);
+        raft.save_hard_state(out);
+        if raft.is_sole_voter() {
+            raft.campaign(now, out);
+        }
+        raft
+    }
+
+    /// Takes in one message. Returns a snapshot that the state machine must take for the node to go on.
+    pub(crate) fn receive(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox) -> Option<Offered> {
+        if from == self.id {
+            return None;
+        }
+        let Message { term, body } = message;
+        match body {
+            Body::PreVote { last } => self.on_pre_vote(now, from, term, last, out),
+            Body::PreVoteAnswer(ballot) => self.on_pre_vote_answer(now, from, term, ballot, out),
+            Body::Vote { last } => self.on_vote(now, from, term, last, out),
+            Body::VoteAnswer(ballot) => {
+                if self.follow_newer(now, term, out) {
+                    self.on_vote_answer(now, from, term, ballot, out);
+                }
+            }
+            Body::AppendAnswer(appended) => {
+                if self.follow_newer(now, term, out) {
+                    self.on_append_answer(now, from, term, appended, out);
+                }
+            }
+            Body::HeartbeatAnswer => {
+                if self.follow_newer(now, term, out) {
+                    self.on_heartbeat_answer(now, from, term, out);
+                }
+            }
+            Body::Outdated => {
+                self.follow_newer(now, term, out);
+            }
+            Body::Append { prev, entries, commit } => {
+                if self.follow_leader(now, from, term, out) {
+                    self.on_append(from, prev, &entries, commit, out);
+                }
+            }
+            Body::Heartbeat { commit } => {
+                if self.follow_leader(now, from, term, out) {
+                    self.on_heartbeat(from, commit, out);
+                }
+            }
+            Body::Commit { commit } => {
+                if self.follow_leader(now, from, term, out) {
+                    self.on_commit(from, commit, out);
+                }
+            }
+            Body::Snapshot(snapshot) => {
+                if self.follow_leader(now, from, term, out) {
+                    return self.on_snapshot(from, snapshot, out);
+                }
+            }
+        }
+        None
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Time, out: &mut Outbox) {
+        if matches!(self.role, Role::Leader(_)) {
+            self.lead(now, out);
+        } else if now >= self.election_at {
+            self.stand(now, out);
+        }
+    }
+
+    /// Notes that writes are done: what waited for them goes out, and what they decide is decided.
+    pub(crate) fn persisted(&mut self, now: Time, id: WriteId, out: &mut Outbox) {
+        if self.writes.acknowledge(id, out).is_err() {
+            return self.halt(Halt::DiskContradicted(id), out);
+        }
+        self.count_own_vote(now, out);
+        self.count_own_log(out);
+    }
+
+    /// Writes the hard state if it changed; called at the end of every step.
+    pub(crate) fn save_hard_state(&mut self, out: &mut Outbox) {
+        if self.hard_state_changed {
+            self.hard_state_changed = false;
+            self.writes.persist_hard_state(Record::HardState(self.hard_state), out);
+        }
+    }
+
+    /// Takes the next committed entry to apply, if any.
+    pub(crate) fn next_committed(&mut self) -> Option<(Position, Entry)> {
+        if self.applied >= self.commit {
+            return None;
+        }
+        let index = self.applied.next();
+        let entry = self.log.entry(index).expect("entries after the applied one stay until they are applied").clone();
+        self.applied = index;
+        self.applied_bytes += entry.cost();
+        Some((Position::new(entry.term, index), entry))
+    }
+
+    /// Stops the node for good.
+    pub(crate) fn halt(&mut self, halt: Halt, out: &mut Outbox) {
+        if self.halted.is_none() {
+            self.halted = Some(halt);
+            out.emit(Event::Halted(halt));
+        }
+    }
+
+    /// Returns when and why this machine wants to be woken.
+    pub(crate) fn next_wake(&self) -> Option<Wake> {
+        match &self.role {
+            Role::Leader(leadership) => Some(leadership.next_wake()),
+            Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.is_voter().then_some(Wake { at: self.election_at, why: WakeReason::Election })
+            }
+        }
+    }
+
+    /// Returns whether the entries applied since the last snapshot are worth a new one.
+    pub(crate) fn wants_snapshot(&self) -> bool {
+        self.applied_bytes >= self.settings.raft.log_bytes_max
+    }
+
+    /// Returns this node's id.
+    pub const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Returns the present term.
+    pub const fn term(&self) -> Term {
+        self.hard_state.term
+    }
+
+    /// Returns who has this node's vote in the present term.
+    pub const fn voted_for(&self) -> Option<NodeId> {
+        self.hard_state.voted_for
+    }
+
+    /// Returns which run of the node this is.
+    pub const fn boot(&self) -> Boot {
+        self.hard_state.boot
+    }
+
+    /// Returns what the node does in its term.
+    pub const fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Returns whether the node leads its term.
+    pub const fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Returns who leads the present term, if that is known.
+    pub const fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    /// Returns the log in memory.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Returns the last index known to be committed.
+    pub const fn commit(&self) -> LogIndex {
+        self.commit
+    }
+
+    /// Returns the last index applied.
+    pub const fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    /// Returns the configuration in force: that of the log, not of who is reachable.
+    pub const fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Returns the last index that is on this node's own disk.
+    pub const fn log_durable(&self) -> LogIndex {
+        self.writes.log_durable()
+    }
+
+    /// Returns how many messages wait for the disk.
+    pub fn withheld_count(&self) -> usize {
+        self.writes.withheld_count()
+    }
+
+    /// Returns why the node stopped, if it did.
+    pub const fn halted(&self) -> Option<Halt> {
+        self.halted
+    }
+
+    /// Asserts what must hold between any two steps.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the machine is wrong; no peer and no disk can bring that about.
+    pub fn assert_invariants(&self) {
+        let last = self.log.last();
+        assert!(self.applied <= self.commit, "applied {} passed commit {}", self.applied, self.commit);
+        assert!(self.commit <= last.index, "commit {} passed last {last}", self.commit);
+        assert!(self.log.covered().index <= self.applied, "a snapshot covers more than was applied");
+        assert!(last.term <= self.term(), "the log reached {last} in term {}", self.term());
+        let (durable, issued, done) = (self.writes.log_durable(), self.writes.issued(), self.writes.done());
+        assert!(durable <= last.index, "{durable} is durable, but the log ends at {last}");
+        assert!(done <= issued, "write {done} is done, but {issued} was the last issued");
+        if let Role::Leader(leadership) = &self.role {
+            assert_eq!(self.leader, Some(self.id), "a leader that follows another");
+            leadership.assert_invariants(last.index);
+        }
+    }
+
+    fn is_voter(&self) -> bool {
+        self.configuration.voters.contains(&self.id)
+    }
+
+    fn is_sole_voter(&self) -> bool {
+        self.is_voter() && self.configuration.voters.len() == 1
+    }
+
+    /// Adopts a newer term, if it is one. Returns whether the node is in `term` now: if not, the message is old.
+    fn follow_newer(&mut self, now: Time, term: Term, out: &mut Outbox) -> bool {
+        if term > self.term() {
+            self.become_follower(now, term, None, out);
+        }
+        term == self.term()
+    }
+
+    /// Follows whoever leads `term`, unless that is over. Returns whether the message is to be read.
+    fn follow_leader(&mut self, now: Time, from: NodeId, term: Term, out: &mut Outbox) -> bool {
+        if term < self.term() {
+            // The old leader learns that it is one; without an answer it could disturb nobody and never step down.
+            self.say(from, Body::Outdated, out);
+            return false;
+        }
+        if term == self.term() && self.is_leader() {
+            self.halt(Halt::SecondLeader(from, term), out);
+            return false;
+        }
+        if term > self.term() || self.leader != Some(from) || !matches!(self.role, Role::Follower) {
+            self.become_follower(now, term, Some(from), out);
+        }
+        self.election_at = now + self.election_timeout;
+        self.leader_presumed_until = now + self.settings.raft.election_timeout_min;
+        true
+    }
+
+    fn become_follower(&mut self, now: Time, term: Term, leader: Option<NodeId>, out: &mut Outbox) {
+        let newer = term > self.term();
+        if newer {
+            if self.is_leader() {
+                out.emit(Event::SteppedDown { term: self.term(), reason: StepDown::NewerTerm(term) });
+            }
+            self.hard_state = HardState { term, voted_for: None, ..self.hard_state };
+            self.hard_state_changed = true;
+            self.writes.drop_withheld();
+            self.leader_presumed_until = Time::ZERO;
+        }
+        self.role = Role::Follower;
+        if let Some(leader) = leader.filter(|leader| newer || self.leader != Some(*leader)) {
+            out.emit(Event::FollowsLeader { term, leader });
+        }
+        self.leader = leader;
+        self.draw_election_timeout(now);
+    }
+
+    /// Says something that speaks for the present term, once that term is on disk.
+    fn say(&mut self, to: NodeId, body: Body, out: &mut Outbox) {
+        self.save_hard_state(out);
+        let message = Message { term: self.term(), body };
+        self.writes.send_after_hard_state(to, message, out);
+    }
+
+    /// Promises something, once everything written so far is on disk.
+    fn promise(&mut self, to: NodeId, body: Body, out: &mut Outbox) {
+        self.save_hard_state(out);
+        let message = Message { term: self.term(), body };
+        self.writes.send_after_everything(to, message, out);
+    }
+
+    /// Commits up to `index`, which the caller knows to be committed and in the log.
+    fn commit_to(&mut self, index: LogIndex, out: &mut Outbox) {
+        if index > self.commit {
+            let term = self.log.term_at(index).expect("only entries of the log are committed");
+            self.commit = index;
+            out.emit(Event::Committed { last: Position::new(term, index) });
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a leader knows about one peer's log, and how fast it may send.
+//!
+//! A peer is *probed* with one append at a time until one matches, then *replicated* to optimistically within limits of
+//! messages and bytes, and *sent a snapshot* when the entries it needs are forgotten.
+
+use alloc::collections::VecDeque;
+
+use crate::ids::LogIndex;
+use crate::time::Time;
+
+/// One peer, seen from the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Progress {
+    /// The peer's log equals the leader's up to here, on the peer's disk.
+    pub matched: LogIndex,
+    /// The next entry to send.
+    pub next: LogIndex,
+    /// How to send.
+    pub pace: Pace,
+    /// Whether the peer was heard from since the last quorum check.
+    pub heard: bool,
+}
+
+/// How a leader sends to one peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// One append at a time, to find where the logs agree.
+    Probe(Probe),
+    /// Append after append without waiting, within the window's limits.
+    Replicate(Window),
+    /// Nothing but the snapshot, until the peer has it.
+    Snapshot {
+        /// When it may be sent again; set when the peer first shows that it is alive, so a dead one gets one copy.
+        resend_at: Option<Time>,
+    },
+}
+
+/// Whether the one append of a probe is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// The next append may go.
+    Ready,
+    /// An append is out; a heartbeat's answer makes the probe ready again, should it be lost.
+    Waiting,
+}
+
+/// The appends that were sent and not yet answered: the last index of each and its cost in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Window {
+    sent: VecDeque<(LogIndex, u64)>,
+    bytes: u64,
+}
+
+impl Window {
+    /// Returns whether another append may go; one always may when none is out.
+    pub(super) fn has_room(&self, messages_max: usize, bytes_max: u64) -> bool {
+        self.sent.is_empty() || (self.sent.len() < messages_max && self.bytes < bytes_max)
+    }
+
+    pub(super) fn add(&mut self, last: LogIndex, bytes: u64) {
+        self.sent.push_back((last, bytes));
+        self.bytes += bytes;
+    }
+
+    /// Frees the appends that end at or before `matched`.
+    pub(super) fn free_through(&mut self, matched: LogIndex) {
+        while let Some((_, bytes)) = self.sent.pop_front_if(|(last, _)| *last <= matched) {
+            self.bytes -= bytes;
+        }
+    }
+
+    /// Frees the oldest append: with a full window and no answers, only this lets a lost one be noticed.
+    pub(super) fn free_oldest(&mut self) {
+        if let Some((_, bytes)) = self.sent.pop_front() {
+            self.bytes -= bytes;
+        }
+    }
+
+    /// Returns how many appends are out.
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Returns whether no append is out.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+}
+
+impl Progress {
+    pub(super) fn new(next: LogIndex) -> Self {
+        Self { matched: LogIndex::ZERO, next, pace: Pace::Probe(Probe::Ready), heard: false }
+    }
+
+    pub(super) fn probe_from(&mut self, next: LogIndex) {
+        self.next = next.max(self.matched.next());
+        self.pace = Pace::Probe(Probe::Ready);
+    }
+
+    pub(super) fn replicate(&mut self) {
+        self.next = self.matched.next();
+        self.pace = Pace::Replicate(Window::default());
+    }
+
+    /// Notes an answer; an old one changes nothing. Returns whether the peer's log is known to reach further.
+    pub(super) fn advance(&mut self, matched: LogIndex) -> bool {
+        let further = matched > self.matched;
+        self.matched = self.matched.max(matched);
+        self.next = self.next.max(self.matched.next());
+        further
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_closes_by_count_and_by_bytes_and_opens_as_answers_come() {
+        let mut window = Window::default();
+        window.add(LogIndex::new(1), 100);
+        window.add(LogIndex::new(2), 100);
+        assert!(!window.has_room(2, 1000));
+        assert!(!window.has_room(9, 200));
+        assert!(window.has_room(9, 201));
+        window.free_through(LogIndex::new(1));
+        assert!(window.has_room(2, 200));
+        window.free_through(LogIndex::new(2));
+        assert_eq!(window, Window::default());
+    }
+
+    #[test]
+    fn an_empty_window_takes_an_append_of_any_size() {
+        assert!(Window::default().has_room(1, 1));
+    }
+
+    #[test]
+    fn an_old_answer_never_moves_a_match_back() {
+        let mut progress = Progress::new(LogIndex::new(10));
+        assert!(progress.advance(LogIndex::new(7)));
+        assert!(!progress.advance(LogIndex::new(3)));
+        assert_eq!(progress.matched, LogIndex::new(7));
+        progress.probe_from(LogIndex::new(2));
+        assert_eq!(progress.next, LogIndex::new(8));
+    }
+}

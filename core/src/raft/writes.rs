@@ -1,0 +1,148 @@
+//! What is on disk, what is on its way, and the messages that must wait for it.
+//!
+//! Writes are numbered and performed in order, so one acknowledged number says that all before it are done. A message
+//! that promises something (a vote, an append answer) is withheld here until the write that backs it is done. A newer
+//! term drops what is withheld: its promises speak for a term that is over, and the network may lose them anyway.
+
+use alloc::collections::VecDeque;
+
+use super::message::Message;
+use super::record::Record;
+use crate::ids::{LogIndex, NodeId, WriteId};
+use crate::io::{Effect, Outbox};
+use crate::wire;
+
+/// The disk as this run of the node knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Writes {
+    issued: WriteId,
+    done: WriteId,
+    /// The write that holds the present hard state.
+    hard_state_in: WriteId,
+    /// The log writes on their way, each with the index it reaches unless a later truncation cut it.
+    on_their_way: VecDeque<LogWrite>,
+    /// The last index whose entry, as the log has it, is on disk.
+    log_durable: LogIndex,
+    withheld: VecDeque<Withheld>,
+    withheld_max: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct LogWrite {
+    id: WriteId,
+    reaches: LogIndex,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Withheld {
+    needs: WriteId,
+    to: NodeId,
+    message: Message,
+}
+
+/// The disk acknowledged what was never asked of it.
+#[derive(Debug)]
+pub(super) struct NeverIssued;
+
+impl Writes {
+    pub(super) fn new(log_durable: LogIndex, withheld_max: usize) -> Self {
+        Self {
+            issued: WriteId::ZERO,
+            done: WriteId::ZERO,
+            hard_state_in: WriteId::ZERO,
+            on_their_way: VecDeque::new(),
+            log_durable,
+            withheld: VecDeque::new(),
+            withheld_max,
+        }
+    }
+
+    pub(super) fn persist_hard_state(&mut self, record: Record, out: &mut Outbox) {
+        self.hard_state_in = self.issue(record, out);
+    }
+
+    /// Issues a write of the log after which the disk holds entries up to `reaches`.
+    pub(super) fn persist_log(&mut self, record: Record, reaches: LogIndex, out: &mut Outbox) {
+        let id = self.issue(record, out);
+        self.on_their_way.push_back(LogWrite { id, reaches });
+    }
+
+    /// Takes back what writes on their way promised beyond `index`: their entries are being replaced.
+    ///
+    /// Without it, the completion of an old write could be taken for that of a newer one at the same index.
+    pub(super) fn truncated_after(&mut self, index: LogIndex) {
+        self.log_durable = self.log_durable.min(index);
+        for write in &mut self.on_their_way {
+            write.reaches = write.reaches.min(index);
+        }
+    }
+
+    /// Notes that `id` and all writes before it are on disk; sends what waited for them.
+    pub(super) fn acknowledge(&mut self, id: WriteId, out: &mut Outbox) -> Result<(), NeverIssued> {
+        if id > self.issued {
+            return Err(NeverIssued);
+        }
+        self.done = self.done.max(id);
+        while let Some(write) = self.on_their_way.pop_front_if(|write| write.id <= self.done) {
+            self.log_durable = self.log_durable.max(write.reaches);
+        }
+        let done = self.done;
+        self.withheld.retain(|withheld| {
+            let ready = withheld.needs <= done;
+            if ready {
+                out.push(Effect::Send(withheld.to, wire::Message::Raft(withheld.message.clone())));
+            }
+            !ready
+        });
+        Ok(())
+    }
+
+    /// Sends a message once the present hard state is on disk.
+    pub(super) fn send_after_hard_state(&mut self, to: NodeId, message: Message, out: &mut Outbox) {
+        self.send_after(self.hard_state_in, to, message, out);
+    }
+
+    /// Sends a message once everything written so far is on disk.
+    pub(super) fn send_after_everything(&mut self, to: NodeId, message: Message, out: &mut Outbox) {
+        self.send_after(self.issued, to, message, out);
+    }
+
+    pub(super) fn drop_withheld(&mut self) {
+        self.withheld.clear();
+    }
+
+    pub(super) fn hard_state_is_durable(&self) -> bool {
+        self.hard_state_in <= self.done
+    }
+
+    pub(super) const fn log_durable(&self) -> LogIndex {
+        self.log_durable
+    }
+
+    pub(super) const fn issued(&self) -> WriteId {
+        self.issued
+    }
+
+    pub(super) const fn done(&self) -> WriteId {
+        self.done
+    }
+
+    pub(super) fn withheld_count(&self) -> usize {
+        self.withheld.len()
+    }
+
+    fn issue(&mut self, record: Record, out: &mut Outbox) -> WriteId {
+        self.issued = self.issued.next();
+        out.push(Effect::Persist(self.issued, record));
+        self.issued
+    }
+
+    fn send_after(&mut self, needs: WriteId, to: NodeId, message: Message, out: &mut Outbox) {
+        if needs <= self.done {
+            out.push(Effect::Send(to, wire::Message::Raft(message)));
+        } else if self.withheld.len() < self.withheld_max {
+            self.withheld.push_back(Withheld { needs, to, message });
+        }
+        // A message beyond the limit is lost, as it could be on the network; its sender asks again.
+    }
+}

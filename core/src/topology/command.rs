@@ -1,0 +1,164 @@
+//! What may be proposed, and what an accepted proposal did.
+//!
+//! Commands are the entries of the log. Their bytes outlive a release, so variants are only ever added at the end.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Refusal;
+use super::registration::Registration;
+use crate::ids::{Blob, Epoch, NodeId};
+
+/// A change of the topology that someone proposes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Command {
+    /// Adds a node, or starts a new life of one that is registered.
+    Register(Box<Registration>),
+    /// Removes a node, in whichever life it is: the node or its operator says goodbye.
+    Deregister(NodeId),
+    /// Removes a node that was found dead; void if it has registered again since.
+    Evict {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that was found dead.
+        epoch: Epoch,
+    },
+    /// Records how a node fares; void if it has registered again since.
+    SetCondition {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that was judged.
+        epoch: Epoch,
+        /// How it fares.
+        condition: Condition,
+    },
+    /// A command of the embedder, which the topology orders and does not read.
+    Custom(Blob),
+}
+
+impl Command {
+    /// Returns the bytes of the command, as the log and the wire carry them.
+    ///
+    /// # Panics
+    ///
+    /// Never: every length is known and memory takes any number of bytes.
+    pub fn encode(&self) -> Blob {
+        Blob::from(postcard::to_allocvec(self).expect("lengths are known and memory takes all bytes"))
+    }
+
+    /// Reads a command back from exactly its bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Refusal::Malformed`] if the bytes are no command or go on after one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((command, [])) => Ok(command),
+            Ok((_, _)) | Err(_) => Err(Refusal::Malformed { bytes: bytes.len() }),
+        }
+    }
+}
+
+/// How a registered node fares, as far as the federation has agreed on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Condition {
+    /// It answers and keeps up.
+    Healthy,
+    /// It answers, but is slow or overloaded.
+    Degraded,
+    /// Its heartbeats stay away.
+    Silent,
+    /// It is about to deregister and takes nothing new.
+    Leaving,
+    /// Nobody reaches it.
+    Unreachable,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Silent => "silent",
+            Self::Leaving => "leaving",
+            Self::Unreachable => "unreachable",
+        })
+    }
+}
+
+/// What an accepted command did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Change {
+    /// The epoch that the command began.
+    pub epoch: Epoch,
+    /// What differs from the epoch before.
+    pub what: Changed,
+}
+
+/// What differs between one epoch and the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Changed {
+    /// A node is new.
+    Registered(NodeId),
+    /// A registered node began a new life.
+    Updated(NodeId),
+    /// A node left.
+    Deregistered(NodeId),
+    /// A node was found dead and removed.
+    Evicted(NodeId),
+    /// A node's condition was recorded.
+    ConditionSet(NodeId, Condition),
+    /// The embedder's command was ordered.
+    Custom,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::super::fixtures::registration;
+    use super::*;
+
+    fn one_of_each() -> [Command; 5] {
+        let (node, epoch) = (NodeId::new(300), Epoch::new(7));
+        [
+            Command::Register(Box::new(registration(1, "ada"))),
+            Command::Deregister(node),
+            Command::Evict { node, epoch },
+            Command::SetCondition { node, epoch, condition: Condition::Leaving },
+            Command::Custom(Blob::from([9, 8].as_slice())),
+        ]
+    }
+
+    #[test]
+    fn a_command_is_read_back_from_its_bytes() {
+        for command in one_of_each() {
+            assert_eq!(Command::decode(&command.encode()), Ok(command));
+        }
+    }
+
+    #[test]
+    fn a_command_is_read_only_from_exactly_its_bytes() {
+        for command in one_of_each() {
+            let mut bytes = command.encode().to_vec();
+            bytes.push(0);
+            assert_eq!(Command::decode(&bytes), Err(Refusal::Malformed { bytes: bytes.len() }));
+            for cut in 0..bytes.len() - 1 {
+                assert_eq!(Command::decode(&bytes[..cut]), Err(Refusal::Malformed { bytes: cut }));
+            }
+        }
+    }
+
+    /// If these bytes change, the logs on disk and the peers of the last release can no longer be read: add a variant
+    /// at the end instead.
+    #[test]
+    fn the_bytes_of_commands_never_move() {
+        let bytes: Vec<_> = one_of_each()[1..].iter().map(Command::encode).collect();
+        assert_eq!(bytes[0].as_slice(), [1, 0xac, 2]);
+        assert_eq!(bytes[1].as_slice(), [2, 0xac, 2, 7]);
+        assert_eq!(bytes[2].as_slice(), [3, 0xac, 2, 7, 3]);
+        assert_eq!(bytes[3].as_slice(), [4, 2, 9, 8]);
+    }
+}

@@ -1,0 +1,120 @@
+//! The bytes between nodes.
+//!
+//! A frame is one version byte and one postcard-encoded [`Message`]. Decoding checks the version, refuses trailing
+//! bytes, never panics and never reserves memory that the input does not back. Who sent a frame is not in it: the edge
+//! authenticates the sender and hands its id to the core, so that nobody can speak for another.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Blob, Boot, Term};
+use crate::io::{Applied, Rejected};
+use crate::raft;
+
+/// The version byte that starts every frame.
+pub const WIRE_VERSION: u8 = 1;
+
+/// The most bytes in a frame: a snapshot of the largest topology fits several times over.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What nodes say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Message {
+    /// The consensus protocol.
+    Raft(raft::Message),
+    /// Hands a client's command to the leader of one term.
+    Forward(Forward),
+    /// Tells the forwarding node what became of its command.
+    Answer(Answer),
+}
+
+/// A command on its way to the leader.
+///
+/// It is addressed to the leader of one term, who accepts each number once: a copy that arrives twice, or long after,
+/// takes no second effect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Forward {
+    /// The term whose leader may accept it.
+    pub term: Term,
+    /// Which forward it is.
+    pub ticket: Ticket,
+    /// The encoded command.
+    pub command: Blob,
+}
+
+/// Names one forward of one run of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The run of the forwarding node.
+    pub boot: Boot,
+    /// The number of the forward in that run, rising from 1.
+    pub number: u64,
+}
+
+/// The outcome of a forwarded command.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Answer {
+    /// The forward it answers.
+    pub ticket: Ticket,
+    /// What became of it.
+    pub outcome: Result<Applied, Rejected>,
+}
+
+/// Why bytes are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// There are no bytes.
+    Empty,
+    /// The frame is longer than [`FRAME_BYTES_MAX`].
+    TooLong(usize),
+    /// Another version of the protocol wrote it.
+    Version(u8),
+    /// The bytes after the version are no message.
+    Malformed,
+    /// A message is followed by this many more bytes.
+    Trailing(usize),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "the frame is empty"),
+            Self::TooLong(bytes) => write!(f, "a frame of {bytes} bytes is above the limit of {FRAME_BYTES_MAX}"),
+            Self::Version(version) => write!(f, "wire version {version} is not {WIRE_VERSION}, the one spoken here"),
+            Self::Malformed => write!(f, "the bytes are no message"),
+            Self::Trailing(bytes) => write!(f, "{bytes} bytes follow the message"),
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}
+
+impl Message {
+    /// Returns the frame that carries the message.
+    pub fn encode(&self) -> Vec<u8> {
+        let start = alloc::vec![WIRE_VERSION];
+        postcard::to_extend(self, start).expect("a vector grows as needed and every message has a postcard form")
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the bytes are no frame; see [`DecodeError`].
+    pub fn decode(frame: &[u8]) -> Result<Self, DecodeError> {
+        if frame.len() > FRAME_BYTES_MAX {
+            return Err(DecodeError::TooLong(frame.len()));
+        }
+        let (version, bytes) = frame.split_first().ok_or(DecodeError::Empty)?;
+        if *version != WIRE_VERSION {
+            return Err(DecodeError::Version(*version));
+        }
+        let (message, rest) = postcard::take_from_bytes(bytes).map_err(|_| DecodeError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(DecodeError::Trailing(rest.len()));
+        }
+        Ok(message)
+    }
+}
