@@ -13,7 +13,7 @@ const MACHINES: [&str; 6] = ["swim", "raft", "topology", "health", "ring", "bala
 /// The machines that may use another one's types.
 const PERMITTED: [(&str, &str); 2] = [("topology", "ring"), ("balance", "ring")];
 /// The modules besides `node` that may name types of the machines: the border and its bytes.
-const BORDER: [&str; 2] = ["io", "wire"];
+const BORDER: [&str; 3] = ["io", "wire", "codec"];
 /// Formats of the edges, and the sources that may use them.
 const EDGES: [(&str, &[&str]); 5] = [
     ("serde_json", &["src/", "shell/", "xtask/", "sim/src/report", "sim/src/trace"]),
