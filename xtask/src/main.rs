@@ -1,2 +1,60 @@
-//! Developer commands.
-fn main() {}
+//! The developer commands of Delian, one file or folder per command.
+//!
+//! `cargo xtask ci` proves a tree, `cargo xtask bugs` proves the provers, `cargo xtask bench` prints speeds. Exit codes
+//! are the same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is the job of a developer command")]
+
+mod bench;
+mod bugs;
+mod ci;
+mod process;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of Delian.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs every gate in order and stops at the first that fails
+    Ci(ci::Arguments),
+    /// Plants each bug of tests/bugs in a copy of the tree and asks whether its invariant catches it
+    Bugs(bugs::Arguments),
+    /// Measures one area and prints its ratios
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Ci(arguments) => ci::run(&arguments),
+        Command::Bugs(arguments) => bugs::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What a command found out, when it could find out anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// All gates passed, all bugs were caught.
+    Yes,
+    /// A gate failed, a bug survived.
+    No,
+}
+
+/// Why a command could not answer; already worded for people.
+type Problem = String;

@@ -1,0 +1,192 @@
+//! The descriptions of planted bugs: what `tests/bugs/NAME.toml` says, and which of them were asked for.
+//!
+//! Pure: texts in, bugs or a worded complaint out. Reading the folder is the business of `scratch`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Problem;
+
+/// One planted bug.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Bug {
+    /// Its name, also the stem of both files.
+    pub(super) name: String,
+    /// Where in the field the bug was real.
+    pub(super) source: String,
+    /// What goes wrong, in one sentence.
+    pub(super) wrong: String,
+    /// The invariant that must trip.
+    pub(super) invariant: String,
+    /// Other invariants that may trip in its place.
+    pub(super) also: Vec<String>,
+    /// What judges the broken tree.
+    pub(super) check: Check,
+    /// The patch that plants it.
+    #[serde(skip)]
+    pub(super) patch: PathBuf,
+}
+
+/// What judges a broken tree.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(super) enum Check {
+    /// A scenario over a number of seeds.
+    Sim(SimCheck),
+    /// Every interleaving of a small model.
+    Explore {
+        /// The model to explore.
+        model: String,
+    },
+}
+
+/// A scenario over a number of seeds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SimCheck {
+    /// The scenario file, from the root of the tree.
+    pub(super) scenario: String,
+    /// How many seeds to try.
+    pub(super) seeds: u64,
+}
+
+/// The file as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    name: String,
+    source: String,
+    wrong: String,
+    invariant: String,
+    #[serde(default)]
+    also: Vec<String>,
+    check: Check,
+}
+
+/// Reads one description; `patch` is the file beside it with the same stem.
+///
+/// # Errors
+/// When the text is no description, or names another bug than its file.
+pub(super) fn parse(patch: PathBuf, text: &str) -> Result<Bug, Problem> {
+    let file = patch.with_extension("toml");
+    let Description { name, source, wrong, invariant, also, check } =
+        toml::from_str(text).map_err(|error| format!("{}: {error}", file.display()))?;
+    if file.file_stem().is_none_or(|stem| stem != name.as_str()) {
+        return Err(format!("{}: `name` is `{name}`, it must be the file's own name", file.display()));
+    }
+    if let Check::Sim(SimCheck { seeds: 0, .. }) = check {
+        return Err(format!("{}: `seeds` is 0, no seed can catch anything", file.display()));
+    }
+    Ok(Bug { name, source, wrong, invariant, also, check, patch })
+}
+
+/// The bugs called `names`, or all of them when none is named, in the order of the catalogue.
+///
+/// # Errors
+/// When the catalogue is empty or lacks one of the names.
+pub(super) fn select(bugs: Vec<Bug>, names: &[String]) -> Result<Vec<Bug>, Problem> {
+    if bugs.is_empty() {
+        return Err("tests/bugs holds no bug".to_owned());
+    }
+    if let Some(unknown) = names.iter().find(|name| bugs.iter().all(|bug| bug.name != **name)) {
+        let nearest = bugs.iter().map(|bug| bug.name.as_str()).min_by_key(|name| strsim::levenshtein(name, unknown));
+        let nearest = nearest.expect("the catalogue is not empty");
+        return Err(format!("no bug is called `{unknown}`; the nearest is `{nearest}`, `--list` shows all"));
+    }
+    Ok(bugs.into_iter().filter(|bug| names.is_empty() || names.contains(&bug.name)).collect())
+}
+
+/// Each scenario once, with the most seeds that any of `checks` gives it.
+pub(super) fn widest(checks: &[&SimCheck]) -> Vec<SimCheck> {
+    let mut seeds_of = BTreeMap::<&str, u64>::new();
+    for check in checks {
+        let seeds = seeds_of.entry(&check.scenario).or_default();
+        *seeds = check.seeds.max(*seeds);
+    }
+    seeds_of.into_iter().map(|(scenario, seeds)| SimCheck { scenario: scenario.to_owned(), seeds }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EARLY_VOTE: &str = r#"
+        name = "early_vote"
+        source = "a database, 2018"
+        wrong = "A vote leaves before it is on disk."
+        invariant = "one_leader_per_term"
+        check = { kind = "sim", scenario = "scenarios/membership/x.toml", seeds = 50 }
+    "#;
+
+    fn bug(name: &str) -> Bug {
+        let text = EARLY_VOTE.replace("early_vote", name);
+        parse(PathBuf::from(format!("tests/bugs/{name}.patch")), &text).expect("a valid description")
+    }
+
+    #[test]
+    fn a_description_reads_back_in_full() {
+        let bug = bug("early_vote");
+        assert_eq!(bug.invariant, "one_leader_per_term");
+        assert_eq!(bug.also, Vec::<String>::new());
+        let scenario = "scenarios/membership/x.toml".to_owned();
+        assert_eq!(bug.check, Check::Sim(SimCheck { scenario, seeds: 50 }));
+    }
+
+    #[test]
+    fn an_exploring_check_is_understood() {
+        let text = EARLY_VOTE.replace(
+            r#"kind = "sim", scenario = "scenarios/membership/x.toml", seeds = 50"#,
+            r#"kind = "explore", model = "three""#,
+        );
+        let bug = parse(PathBuf::from("early_vote.patch"), &text).expect("a valid description");
+        assert_eq!(bug.check, Check::Explore { model: "three".to_owned() });
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_file() {
+        let text = EARLY_VOTE.replace("wrong", "wrnog");
+        let problem = parse(PathBuf::from("early_vote.patch"), &text).expect_err("an unknown key");
+        assert!(problem.starts_with("early_vote.toml: ") && problem.contains("wrnog"), "{problem}");
+    }
+
+    #[test]
+    fn a_misspelt_key_of_the_check_is_refused() {
+        let text = EARLY_VOTE.replace("seeds = 50", "seeds = 50, sedes = 1");
+        assert!(parse(PathBuf::from("early_vote.patch"), &text).is_err());
+    }
+
+    #[test]
+    fn a_name_must_match_its_file() {
+        let problem = parse(PathBuf::from("other.patch"), EARLY_VOTE).expect_err("two names");
+        assert_eq!(problem, "other.toml: `name` is `early_vote`, it must be the file's own name");
+    }
+
+    #[test]
+    fn zero_seeds_are_refused() {
+        let text = EARLY_VOTE.replace("seeds = 50", "seeds = 0");
+        assert!(parse(PathBuf::from("early_vote.patch"), &text).is_err());
+    }
+
+    #[test]
+    fn no_name_selects_all_and_an_unknown_one_suggests_the_nearest() {
+        let bugs = vec![bug("early_vote"), bug("old_term_commit")];
+        assert_eq!(select(bugs.clone(), &[]), Ok(bugs.clone()));
+        assert_eq!(select(bugs.clone(), &["old_term_commit".to_owned()]), Ok(vec![bugs[1].clone()]));
+        let problem = select(bugs, &["early_veto".to_owned()]).expect_err("no such bug");
+        assert_eq!(problem, "no bug is called `early_veto`; the nearest is `early_vote`, `--list` shows all");
+    }
+
+    #[test]
+    fn an_empty_catalogue_proves_nothing() {
+        assert!(select(Vec::new(), &[]).is_err());
+    }
+
+    #[test]
+    fn each_scenario_runs_once_without_a_bug_over_the_most_seeds() {
+        let check = |scenario: &str, seeds| SimCheck { scenario: scenario.to_owned(), seeds };
+        let (a, b, c) = (check("a", 5), check("b", 2), check("a", 9));
+        assert_eq!(widest(&[&a, &b, &c]), [check("a", 9), check("b", 2)]);
+    }
+}

@@ -1,0 +1,96 @@
+//! The answer of `cargo xtask bugs`, one row per bug: for programs as JSON, for people as a table. Pure.
+
+use serde::Serialize;
+
+/// One line of the answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) source: String,
+    pub(super) expected: String,
+    pub(super) caught: bool,
+    /// The invariant that tripped, if any did.
+    pub(super) found_by: Option<String>,
+    /// How many seeds were tried until it tripped, or all that were tried.
+    pub(super) seeds: u64,
+    /// How long the check ran, without the build.
+    pub(super) seconds: f64,
+}
+
+pub(super) fn line(row: &Row) -> String {
+    let Row { name, expected, seeds, seconds, .. } = row;
+    match (&row.found_by, row.caught) {
+        (Some(by), true) => format!("{name}: caught by {by} after {seeds} seeds, {seconds:.1} s"),
+        (Some(by), false) => format!("{name}: SURVIVED, {by} tripped instead of {expected}, {seconds:.1} s"),
+        (None, _) => format!("{name}: SURVIVED {seeds} seeds, {expected} never tripped, {seconds:.1} s"),
+    }
+}
+
+pub(super) fn whole(rows: &[Row]) -> String {
+    let cells: Vec<[String; 6]> =
+        std::iter::once(["bug", "expected", "caught", "found by", "seeds", "seconds"].map(str::to_owned))
+            .chain(rows.iter().map(|row| {
+                [
+                    row.name.clone(),
+                    row.expected.clone(),
+                    if row.caught { "yes" } else { "NO" }.to_owned(),
+                    row.found_by.clone().unwrap_or_else(|| "-".to_owned()),
+                    row.seeds.to_string(),
+                    format!("{:.1}", row.seconds),
+                ]
+            }))
+            .collect();
+    let width = |column: usize| cells.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut lines: Vec<String> = cells
+        .iter()
+        .map(|row| {
+            let padded: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            padded.join("  ").trim_end().to_owned()
+        })
+        .collect();
+    let caught = rows.iter().filter(|row| row.caught).count();
+    lines.push(format!("{caught} of {} caught\n", rows.len()));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(caught: bool, found_by: Option<&str>) -> Row {
+        Row {
+            name: "early_vote".to_owned(),
+            source: "a paper".to_owned(),
+            expected: "one_leader_per_term".to_owned(),
+            caught,
+            found_by: found_by.map(str::to_owned),
+            seeds: 4,
+            seconds: 1.5,
+        }
+    }
+
+    #[test]
+    fn the_document_has_exactly_the_promised_fields() {
+        let text = serde_json::to_string(&[row(false, None)]).expect("a row is plain data");
+        assert_eq!(
+            text,
+            r#"[{"name":"early_vote","source":"a paper","expected":"one_leader_per_term","caught":false,"found_by":null,"seeds":4,"seconds":1.5}]"#
+        );
+    }
+
+    #[test]
+    fn the_table_aligns_and_counts() {
+        let text = whole(&[row(true, Some("one_leader_per_term")), row(false, None)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "bug         expected             caught  found by             seeds  seconds");
+        assert_eq!(lines[2], "early_vote  one_leader_per_term  NO      -                    4      1.5");
+        assert_eq!(lines[3], "1 of 2 caught");
+    }
+
+    #[test]
+    fn a_bug_found_by_another_invariant_has_survived() {
+        let line = line(&row(false, Some("log_matching")));
+        assert_eq!(line, "early_vote: SURVIVED, log_matching tripped instead of one_leader_per_term, 1.5 s");
+    }
+}

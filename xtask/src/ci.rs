@@ -1,0 +1,265 @@
+//! `cargo xtask ci`: every gate, in the order in which it is cheapest to fail.
+//!
+//! Each step runs on the caller's terminal, so what a tool says stays visible. The first failure ends the run and names
+//! the command that repeats it. A tool that is missing is replaced or skipped aloud, never silently.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::process::Stopwatch;
+use crate::{Answer, Problem, process};
+
+/// How many seeds each scenario gets: enough to meet every fault family, few enough for about half a minute.
+const SCENARIO_SEEDS: u32 = 40;
+
+/// What `cargo xtask ci` accepts.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Skips the steps before this one
+    #[arg(long, value_name = "STEP")]
+    from: Option<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Step {
+    /// The toolchain and its components are there
+    Setup,
+    /// The layout of the sources
+    Fmt,
+    /// Lints, with warnings as errors
+    Clippy,
+    /// The documentation builds, with warnings as errors
+    Docs,
+    /// Every test of the workspace, `layers` and `tidy` among them
+    Tests,
+    /// The examples in the documentation
+    Doctests,
+    /// Licences, advisories and sources of the dependencies
+    Deny,
+    /// Every scenario over a range of seeds
+    Scenarios,
+}
+
+/// The optional tools of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tools {
+    nextest: Found,
+    deny: Found,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Here,
+    Missing,
+}
+
+/// How a step is carried out on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Plan {
+    /// Looks at the toolchain itself.
+    Prepare,
+    /// Runs cargo with these arguments and one variable of the environment.
+    Cargo { arguments: Vec<String>, variable: Option<(&'static str, &'static str)>, remark: Option<&'static str> },
+    /// Leaves the step out, for this reason.
+    Skip(&'static str),
+}
+
+/// How one step went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed(Duration),
+    Skipped,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
+    let root = process::root();
+    let tools = Tools { nextest: look_for(&root, "nextest"), deny: look_for(&root, "deny") };
+    let from = arguments.from.unwrap_or(Step::Setup);
+    let mut outcomes = Vec::new();
+    for &step in Step::value_variants().iter().filter(|&&step| step >= from) {
+        println!("\n== {} ==", name(step));
+        let plan = plan(step, tools);
+        if let Plan::Skip(reason) = plan {
+            println!("skipped: {reason}");
+            outcomes.push((step, Outcome::Skipped));
+            continue;
+        }
+        let watch = Stopwatch::start();
+        if !carry_out(&plan, &root)? {
+            println!("\n{}", failure(step, &plan));
+            return Ok(Answer::No);
+        }
+        let spent = watch.elapsed();
+        println!("{} took {:.1} s", name(step), spent.as_secs_f64());
+        outcomes.push((step, Outcome::Passed(spent)));
+    }
+    println!("\n{}\n{}", summary(&outcomes), closing(from));
+    Ok(Answer::Yes)
+}
+
+fn look_for(root: &Path, subcommand: &str) -> Found {
+    if process::answers(process::cargo(root).args([subcommand, "--version"])) { Found::Here } else { Found::Missing }
+}
+
+fn carry_out(plan: &Plan, root: &Path) -> Result<bool, Problem> {
+    match plan {
+        Plan::Prepare => prepare(root),
+        Plan::Cargo { arguments, variable, remark } => {
+            if let Some(remark) = remark {
+                println!("{remark}");
+            }
+            println!("$ {}", shell_line(plan));
+            process::succeeds(process::cargo(root).args(arguments).envs(*variable))
+        }
+        Plan::Skip(_) => Ok(true),
+    }
+}
+
+/// Shows the toolchain and adds the components a fresh machine may lack.
+fn prepare(root: &Path) -> Result<bool, Problem> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if look_for(root, subcommand) == Found::Here {
+            continue;
+        }
+        println!("cargo {subcommand} is missing, adding the component {component}");
+        if !process::succeeds(Command::new("rustup").current_dir(root).args(["component", "add", component]))? {
+            return Ok(false);
+        }
+    }
+    for subcommand in ["--version", "clippy --version", "fmt --version"] {
+        if !process::succeeds(process::cargo(root).args(subcommand.split(' ')))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn plan(step: Step, tools: Tools) -> Plan {
+    match step {
+        Step::Setup => Plan::Prepare,
+        Step::Fmt => cargo("fmt --all --check"),
+        Step::Clippy => cargo("clippy --workspace --all-targets -- -D warnings"),
+        Step::Docs => Plan::Cargo {
+            arguments: words("doc --workspace --no-deps"),
+            variable: Some(("RUSTDOCFLAGS", "-D warnings")),
+            remark: None,
+        },
+        Step::Tests => match tools.nextest {
+            Found::Here => remarked("nextest run --workspace", "tests run under nextest"),
+            Found::Missing => remarked(
+                "test --workspace --tests",
+                "nextest is missing, tests run under cargo test; to add it: cargo install --locked cargo-nextest",
+            ),
+        },
+        Step::Doctests => cargo("test --workspace --doc"),
+        Step::Deny => match tools.deny {
+            Found::Here => cargo("deny check"),
+            Found::Missing => Plan::Skip("cargo-deny is missing; to add it: cargo install --locked cargo-deny"),
+        },
+        Step::Scenarios => cargo(&format!("run --release -- sim --seeds {SCENARIO_SEEDS} --report target/ci-report")),
+    }
+}
+
+fn cargo(line: &str) -> Plan {
+    Plan::Cargo { arguments: words(line), variable: None, remark: None }
+}
+
+fn remarked(line: &str, remark: &'static str) -> Plan {
+    Plan::Cargo { arguments: words(line), variable: None, remark: Some(remark) }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+/// The plan as a line to paste into a shell.
+fn shell_line(plan: &Plan) -> String {
+    match plan {
+        Plan::Prepare | Plan::Skip(_) => format!("cargo xtask ci --from {}", name(Step::Setup)),
+        Plan::Cargo { arguments, variable, .. } => {
+            let variable = variable.map(|(key, value)| format!("{key}='{value}' ")).unwrap_or_default();
+            format!("{variable}cargo {}", arguments.join(" "))
+        }
+    }
+}
+
+fn failure(step: Step, plan: &Plan) -> String {
+    let name = name(step);
+    format!("step `{name}` failed\nto repeat it: {}\nto go on from it: cargo xtask ci --from {name}", shell_line(plan))
+}
+
+fn summary(outcomes: &[(Step, Outcome)]) -> String {
+    let cells: Vec<String> = outcomes
+        .iter()
+        .map(|(step, outcome)| match outcome {
+            Outcome::Passed(spent) => format!("{} {:.1} s", name(*step), spent.as_secs_f64()),
+            Outcome::Skipped => format!("{} skipped", name(*step)),
+        })
+        .collect();
+    cells.join(" | ")
+}
+
+/// The last line; a run that left gates out does not claim all of them.
+fn closing(from: Step) -> String {
+    if from == Step::Setup {
+        "all gates passed".to_owned()
+    } else {
+        format!("all gates from `{}` on passed", name(from))
+    }
+}
+
+/// The name of `step` on the command line.
+fn name(step: Step) -> String {
+    step.to_possible_value().expect("no step is hidden").get_name().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Tools = Tools { nextest: Found::Here, deny: Found::Here };
+    const NONE: Tools = Tools { nextest: Found::Missing, deny: Found::Missing };
+
+    #[test]
+    fn lints_and_docs_turn_warnings_into_errors() {
+        assert!(shell_line(&plan(Step::Clippy, ALL)).ends_with("-D warnings"));
+        assert_eq!(shell_line(&plan(Step::Docs, ALL)), "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps");
+    }
+
+    #[test]
+    fn tests_run_with_or_without_nextest() {
+        assert_eq!(shell_line(&plan(Step::Tests, ALL)), "cargo nextest run --workspace");
+        assert_eq!(shell_line(&plan(Step::Tests, NONE)), "cargo test --workspace --tests");
+    }
+
+    #[test]
+    fn only_the_dependency_check_may_be_skipped() {
+        let skipped: Vec<Step> =
+            Step::value_variants().iter().copied().filter(|&step| matches!(plan(step, NONE), Plan::Skip(_))).collect();
+        assert_eq!(skipped, [Step::Deny]);
+    }
+
+    #[test]
+    fn a_failure_names_the_step_and_both_ways_to_repeat_it() {
+        let text = failure(Step::Fmt, &plan(Step::Fmt, ALL));
+        assert_eq!(
+            text,
+            "step `fmt` failed\nto repeat it: cargo fmt --all --check\nto go on from it: cargo xtask ci --from fmt"
+        );
+    }
+
+    #[test]
+    fn only_a_whole_run_claims_all_gates() {
+        assert_eq!(closing(Step::Setup), "all gates passed");
+        assert_eq!(closing(Step::Docs), "all gates from `docs` on passed");
+    }
+
+    #[test]
+    fn the_summary_is_one_line_with_seconds() {
+        let outcomes = [(Step::Fmt, Outcome::Passed(Duration::from_millis(1_240))), (Step::Deny, Outcome::Skipped)];
+        assert_eq!(summary(&outcomes), "fmt 1.2 s | deny skipped");
+    }
+}
