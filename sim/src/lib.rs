@@ -1,1 +1,21 @@
-//! The simulator.
+//! The deterministic simulator of Delian: a scenario and a seed in; a trace, a verdict and a report out.
+//!
+//! To read it: a [`scenario`] is what a person writes and a [`plan`] is what a seed makes of it; [`world`] runs the real
+//! nodes on a simulated network, disks and clocks while [`invariants`] watch; [`run`] turns one plan into an
+//! [`outcome`], [`fleet`] runs many on all cores, [`report`] says what came of it, and [`shrink`] makes a failure small.
+
+pub mod scenario;
+pub mod plan;
+mod random;
+mod fingerprint;
+mod network;
+mod clock;
+mod disk;
+pub mod embedder;
+pub mod trace;
+pub mod world;
+pub mod invariants;
+pub mod outcome;
+pub mod run;
+pub mod fleet;
+pub mod report;

@@ -1,0 +1,101 @@
+//! A process's clocks: a monotonic one that may drift and leap, and a wall clock that may jump.
+
+use delian_core::{Time, WallTime};
+
+/// The wall time at which every world begins, in milliseconds since the Unix epoch; any constant would do.
+const WORLD_BEGINS_AT: i64 = 1_700_000_000_000;
+
+/// Where a process's clocks stand, as functions of the world's time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// The world's time and the process's own at the last change of rate.
+    world: Time,
+    own: Time,
+    drift_ppm: i32,
+    wall_offset_millis: i64,
+}
+
+const MILLION: i128 = 1_000_000;
+
+impl Clock {
+    /// Starts a clock that stands at `own` now.
+    pub(crate) const fn new(world: Time, own: Time) -> Self {
+        Self { world, own, drift_ppm: 0, wall_offset_millis: 0 }
+    }
+
+    /// Returns the process's monotonic time.
+    pub(crate) fn monotonic(&self, world: Time) -> Time {
+        let passed = world.as_nanos().saturating_sub(self.world.as_nanos());
+        let passed = if self.drift_ppm == 0 {
+            passed
+        } else {
+            (i128::from(passed) * (MILLION + i128::from(self.drift_ppm)) / MILLION) as u64
+        };
+        Time::from_nanos(self.own.as_nanos().saturating_add(passed))
+    }
+
+    /// Returns the first instant of the world at which the process's clock has reached `own`.
+    pub(crate) fn world_at(&self, own: Time) -> Time {
+        let ahead = own.as_nanos().saturating_sub(self.own.as_nanos());
+        let ahead = if self.drift_ppm == 0 {
+            ahead
+        } else {
+            let rate = MILLION + i128::from(self.drift_ppm);
+            ((i128::from(ahead) * MILLION + rate - 1) / rate) as u64
+        };
+        Time::from_nanos(self.world.as_nanos().saturating_add(ahead))
+    }
+
+    /// Lets the monotonic clock run at another rate from now on, without a leap.
+    pub(crate) fn drift(&mut self, world: Time, ppm: i32) {
+        self.own = self.monotonic(world);
+        self.world = world;
+        self.drift_ppm = ppm;
+    }
+
+    /// Moves the monotonic clock forward.
+    pub(crate) fn leap(&mut self, world: Time, by_nanos: u64) {
+        self.own = Time::from_nanos(self.monotonic(world).as_nanos().saturating_add(by_nanos));
+        self.world = world;
+    }
+
+    /// Moves the wall clock.
+    pub(crate) const fn jump_wall(&mut self, by_millis: i64) {
+        self.wall_offset_millis = self.wall_offset_millis.saturating_add(by_millis);
+    }
+
+    /// Returns the wall time that the process reads.
+    pub(crate) fn wall(&self, world: Time) -> WallTime {
+        let millis = WORLD_BEGINS_AT + (world.as_nanos() / 1_000_000) as i64;
+        WallTime::from_unix_millis(millis.saturating_add(self.wall_offset_millis).max(0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_reached_exactly_when_the_clock_says_so() {
+        for ppm in [0, 50_000, -50_000, 1, -1, 333] {
+            let mut clock = Clock::new(Time::from_millis(3), Time::from_millis(700));
+            clock.drift(Time::from_millis(10), ppm);
+            for own in [707, 708, 1_500, 99_999].map(Time::from_millis) {
+                let world = clock.world_at(own);
+                assert!(clock.monotonic(world) >= own, "{ppm} ppm: {own} is not reached at {world}");
+                let before = Time::from_nanos(world.as_nanos() - 2);
+                assert!(clock.monotonic(before) < own, "{ppm} ppm: {own} is reached before {world}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_of_rate_is_no_leap_and_a_leap_is_one() {
+        let mut clock = Clock::new(Time::ZERO, Time::ZERO);
+        clock.drift(Time::from_millis(1_000), 100_000);
+        assert_eq!(clock.monotonic(Time::from_millis(1_000)), Time::from_millis(1_000));
+        assert_eq!(clock.monotonic(Time::from_millis(2_000)), Time::from_millis(2_100));
+        clock.leap(Time::from_millis(2_000), 5_000_000);
+        assert_eq!(clock.monotonic(Time::from_millis(2_000)), Time::from_millis(2_105));
+    }
+}

@@ -1,0 +1,156 @@
+//! A process's disk: what is flushed stays, what is not may go.
+//!
+//! Writes queue up; one flush at a time takes all that wait. A crash keeps some prefix of the writes that were not
+//! acknowledged and may tear the one after it, which the checksum of a record finds at restart. What was acknowledged
+//! survives everything but the faults that destroy a disk on purpose.
+
+use std::collections::VecDeque;
+
+use delian_core::raft::{Record, Recovered};
+use delian_core::{Position, Seed, WriteId};
+
+use crate::random::{Delay, Random};
+
+/// What a process has on disk and on its way there.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    durable: Recovered,
+    waiting: VecDeque<(WriteId, Record)>,
+    /// How many of the waiting writes the flush under way takes; none if there is no flush.
+    flushing: usize,
+    /// A flush that is done but held back by a stall.
+    stalled: Stall,
+    health: Health,
+    flush: Delay,
+    random: Random,
+}
+
+/// Whether a disk answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stall {
+    Answers,
+    HoldsBack,
+    HeldBack,
+}
+
+/// Whether a disk can be started from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It can, and writes succeed.
+    Sound,
+    /// It can, but writes fail.
+    Full,
+    /// A flushed record is damaged: a restart finds out and refuses.
+    Corrupt,
+}
+
+/// What a crash did to the writes that were not acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CrashLoss {
+    pub(crate) lost: u64,
+    pub(crate) torn: u64,
+}
+
+impl Disk {
+    pub(crate) fn new(flush: Delay, seed: Seed) -> Self {
+        Self {
+            durable: Recovered::default(),
+            waiting: VecDeque::new(),
+            flushing: 0,
+            stalled: Stall::Answers,
+            health: Health::Sound,
+            flush,
+            random: Random::new(seed, "disk"),
+        }
+    }
+
+    /// Takes in a write. Returns after how many nanoseconds the flush that it starts is done, if it starts one.
+    pub(crate) fn write(&mut self, id: WriteId, record: Record) -> Option<u64> {
+        self.waiting.push_back((id, record));
+        self.start_flush()
+    }
+
+    /// Ends the flush under way, unless a stall holds it back. Returns the last write that is on disk now.
+    pub(crate) fn flushed(&mut self) -> Option<WriteId> {
+        if self.stalled != Stall::Answers {
+            self.stalled = Stall::HeldBack;
+            return None;
+        }
+        let mut last = None;
+        for (id, record) in self.waiting.drain(..self.flushing) {
+            self.durable.fold(record);
+            last = Some(id);
+        }
+        self.flushing = 0;
+        last
+    }
+
+    /// Starts a flush of all that waits, if something does and none is under way. Returns how long it takes.
+    pub(crate) fn start_flush(&mut self) -> Option<u64> {
+        if self.flushing > 0 || self.waiting.is_empty() {
+            return None;
+        }
+        self.flushing = self.waiting.len();
+        Some(self.flush.draw(&mut self.random))
+    }
+
+    /// Loses power: some prefix of what was not acknowledged stays, and the write after it may be torn.
+    pub(crate) fn crash(&mut self) -> CrashLoss {
+        let waiting = self.waiting.len() as u64;
+        let kept = self.random.below(waiting + 1);
+        let torn = u64::from(kept < waiting && self.random.below(2) == 0);
+        for (_, record) in self.waiting.drain(..).take(kept as usize) {
+            self.durable.fold(record);
+        }
+        self.waiting.clear();
+        self.flushing = 0;
+        if self.stalled == Stall::HeldBack {
+            self.stalled = Stall::HoldsBack;
+        }
+        CrashLoss { lost: waiting - kept, torn }
+    }
+
+    /// Makes flushes take this long from now on.
+    pub(crate) const fn set_flush(&mut self, flush: Delay) {
+        self.flush = flush;
+    }
+
+    /// Holds flushes back, or lets them go. Returns whether one that was held back is done now.
+    pub(crate) fn set_stalled(&mut self, stalled: bool) -> bool {
+        let was_held_back = self.stalled == Stall::HeldBack;
+        match (stalled, self.stalled) {
+            (true, Stall::Answers) => self.stalled = Stall::HoldsBack,
+            (true, Stall::HoldsBack | Stall::HeldBack) => {}
+            (false, _) => self.stalled = Stall::Answers,
+        }
+        !stalled && was_held_back
+    }
+
+    pub(crate) const fn set_health(&mut self, health: Health) {
+        self.health = health;
+    }
+
+    pub(crate) const fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Returns what a restart would find.
+    pub(crate) const fn durable(&self) -> &Recovered {
+        &self.durable
+    }
+
+    /// Returns whether the disk holds an entry, in its log or behind its snapshot.
+    pub(crate) fn holds(&self, position: Position) -> bool {
+        Self::recovered_holds(&self.durable, position)
+    }
+
+    /// Returns whether a disk with this content holds an entry.
+    pub(crate) fn recovered_holds(durable: &Recovered, position: Position) -> bool {
+        let covered = durable.snapshot.as_ref().is_some_and(|snapshot| snapshot.last.index >= position.index);
+        let place = position.index.get().checked_sub(durable.dropped.index.get() + 1);
+        covered
+            || place
+                .and_then(|place| durable.entries.get(usize::try_from(place).ok()?))
+                .is_some_and(|entry| entry.term == position.term)
+    }
+}

@@ -1,0 +1,52 @@
+//! A command that a client was told has taken effect, has: it is committed, as the client sent it.
+
+use std::collections::BTreeMap;
+
+use delian_core::raft::Payload;
+use delian_core::topology::Command;
+use delian_core::{Applied, Blob, NodeId, Rejected, RequestId};
+
+use super::ledger::Ledger;
+use super::{Breach, Invariant};
+
+/// The commands that wait for an answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AcknowledgedSurvive {
+    asked: BTreeMap<RequestId, Blob>,
+}
+
+impl Invariant for AcknowledgedSurvive {
+    const NAME: &'static str = "acknowledged-commands-survive";
+    const SENTENCE: &'static str = "A command acknowledged to a client is in the committed log, where it was said to be.";
+}
+
+impl AcknowledgedSurvive {
+    pub(super) fn on_ask(&mut self, request: RequestId, command: &Command) {
+        self.asked.insert(request, command.encode());
+    }
+
+    /// The ledger only grows, and every node is held to it, so being in it now means surviving.
+    pub(super) fn on_reply(
+        &mut self,
+        id: NodeId,
+        request: RequestId,
+        outcome: &Result<Applied, Rejected>,
+        ledger: &Ledger,
+    ) -> Result<(), Breach> {
+        let asked = self.asked.remove(&request);
+        let Ok(applied) = outcome else { return Ok(()) };
+        let position = applied.position;
+        let committed = ledger.position(position.index) == Some(position);
+        let carries_it = match (ledger.payload(position), &asked) {
+            (Some(Payload::Command(bytes)), Some(asked)) => bytes == asked,
+            (Some(Payload::Command(_) | Payload::Noop) | None, _) => false,
+        };
+        if committed && carries_it {
+            return Ok(());
+        }
+        Err(Self::breach(vec![
+            format!("{id} told the client of {request} that its command took effect at {position}"),
+            format!("committed there: {committed}; the entry carries the command: {carries_it}"),
+        ]))
+    }
+}

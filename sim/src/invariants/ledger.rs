@@ -1,0 +1,111 @@
+//! The one history: every entry ever written, and which of them are committed.
+//!
+//! The ledger is built from writes and commit events alone. Each written entry remembers the term of the one before it,
+//! so from any position the whole log below it follows; log matching is what makes that chain unique, and is checked
+//! on the way in.
+
+use std::collections::BTreeMap;
+
+use delian_core::raft::{Payload, Record};
+use delian_core::{LogIndex, NodeId, Position, Term, Time};
+
+use super::log_matching::LogMatching;
+use super::state_machine::StateMachineSafety;
+use super::{Breach, Invariant, View};
+
+/// Every entry ever written, and the committed ones in order.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    written: BTreeMap<Position, Written>,
+    committed: Vec<Term>,
+}
+
+#[derive(Clone, Debug)]
+struct Written {
+    previous: Term,
+    payload: Payload,
+    by: NodeId,
+    at: Time,
+}
+
+impl Ledger {
+    /// Returns the last committed position.
+    pub fn tip(&self) -> Position {
+        self.position(LogIndex::new(self.committed.len() as u64)).unwrap_or(Position::ZERO)
+    }
+
+    /// Returns the committed position at an index, if it is committed.
+    pub fn position(&self, index: LogIndex) -> Option<Position> {
+        let place = usize::try_from(index.get().checked_sub(1)?).ok()?;
+        self.committed.get(place).map(|term| Position::new(*term, index))
+    }
+
+    /// Returns what a written entry carries.
+    pub fn payload(&self, position: Position) -> Option<&Payload> {
+        self.written.get(&position).map(|written| &written.payload)
+    }
+
+    /// Returns the committed entries in order.
+    pub fn committed(&self) -> impl Iterator<Item = (Position, &Payload)> + '_ {
+        self.committed.iter().enumerate().filter_map(|(place, term)| {
+            let position = Position::new(*term, LogIndex::new(place as u64 + 1));
+            self.payload(position).map(|payload| (position, payload))
+        })
+    }
+
+    /// Notes the entries of a write, made at `now` by node `id`, and checks that equal positions hold equal entries.
+    pub(super) fn on_write(
+        &mut self,
+        now: Time,
+        id: NodeId,
+        record: &Record,
+        view: &impl View,
+    ) -> Result<(), Breach> {
+        let Record::Append { after, entries } = record else { return Ok(()) };
+        // Unknown only where a follower forgot it in the same step, and then the leader has written the entry before.
+        let mut previous = view.node(id).and_then(|node| node.raft().log().term_at(*after));
+        for (offset, entry) in entries.iter().enumerate() {
+            let position = Position::new(entry.term, after.advanced_by(offset).next());
+            if let Some(known) = self.written.get(&position) {
+                if known.payload != entry.payload || previous.is_some_and(|previous| previous != known.previous) {
+                    return Err(LogMatching::breach(vec![
+                        format!("{} wrote {position} first", known.by),
+                        format!("{id} wrote another entry, or one after another term, at {position}"),
+                    ]));
+                }
+            } else {
+                let previous = previous.unwrap_or_default();
+                self.written.insert(position, Written { previous, payload: entry.payload.clone(), by: id, at: now });
+            }
+            previous = Some(entry.term);
+        }
+        Ok(())
+    }
+
+    /// Extends the committed history up to `last`. Returns when `last` was first written.
+    pub(super) fn on_commit(&mut self, id: NodeId, last: Position) -> Result<Option<Time>, Breach> {
+        let created = self.written.get(&last).map(|written| written.at);
+        let mut newly = Vec::new();
+        let mut position = last;
+        while position.index.get() > self.committed.len() as u64 {
+            let Some(written) = self.written.get(&position) else {
+                return Err(StateMachineSafety::breach(vec![
+                    format!("{id} committed up to {last}"),
+                    format!("nobody ever wrote {position}"),
+                ]));
+            };
+            newly.push(position.term);
+            position = Position::new(written.previous, position.index.previous());
+        }
+        if position.index > LogIndex::ZERO && self.position(position.index) != Some(position) {
+            let committed = self.position(position.index).unwrap_or_default();
+            return Err(StateMachineSafety::breach(vec![
+                format!("{committed} was committed first"),
+                format!("{id} committed {last}, whose log holds {position} there"),
+            ]));
+        }
+        newly.reverse();
+        self.committed.append(&mut newly);
+        Ok(created)
+    }
+}

@@ -1,0 +1,200 @@
+//! What must never happen, one property per file.
+//!
+//! A world reports each [`Observation`] as it happens; the properties keep what they need to judge it and say which one
+//! is broken, in one sentence, with the facts that contradict it. They see nodes and disks through [`View`] and nothing
+//! of how time or messages are simulated, so any world and any explorer can use them.
+
+mod acknowledged;
+mod agreement;
+mod bounded;
+mod durable_majority;
+mod halts;
+mod leader_completeness;
+mod ledger;
+mod log_matching;
+mod minority;
+mod monotonic;
+mod one_leader;
+mod outcomes;
+mod own_term;
+mod promises;
+mod state_machine;
+
+use delian_core::raft::{Configuration, Record};
+use delian_core::topology::Command;
+use delian_core::{Applied, Event, Message, Node, NodeId, Position, Rejected, RequestId, Time};
+
+pub use self::ledger::Ledger;
+
+/// What the properties may see of a world.
+pub trait View {
+    /// Returns the node with this identity, if it runs.
+    fn node(&self, id: NodeId) -> Option<&Node>;
+    /// Returns whether a node's disk holds this entry, or held it when the disk was destroyed.
+    fn disk_holds(&self, id: NodeId, position: Position) -> bool;
+    /// Returns whether a node's disk holds this term and vote.
+    fn disk_holds_vote(&self, id: NodeId, term: delian_core::Term, candidate: NodeId) -> bool;
+    /// Returns since when the network has kept a node from a quorum of the voters, if it does.
+    fn without_quorum_since(&self, id: NodeId) -> Option<Time>;
+    /// Returns the voters and learners of the log.
+    fn configuration(&self) -> &Configuration;
+    /// Returns whether the node's disk was made to fail.
+    fn disk_may_fail(&self, id: NodeId) -> bool;
+}
+
+/// One thing that happened in a world, at a node.
+#[derive(Clone, Copy, Debug)]
+pub enum Observation<'a> {
+    /// The node started or restarted.
+    Started,
+    /// It finished a step.
+    Stepped,
+    /// It emitted an event.
+    Emitted(&'a Event),
+    /// It issued a write.
+    Wrote(&'a Record),
+    /// It sent a message to another.
+    Sent(NodeId, &'a Message),
+    /// A client asked it for a change.
+    Asked(RequestId, &'a Command),
+    /// It told that client what became of it.
+    Replied(RequestId, &'a Result<Applied, Rejected>),
+    /// It crashed.
+    Crashed,
+    /// A second of time has passed.
+    Sampled,
+}
+
+/// A broken property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Its name.
+    pub invariant: &'static str,
+    /// The property in one sentence.
+    pub sentence: &'static str,
+    /// The facts that contradict it.
+    pub facts: Vec<String>,
+}
+
+/// A property with its name.
+pub trait Invariant {
+    /// Its name, as in reports and bug descriptions.
+    const NAME: &'static str;
+    /// The property in one sentence.
+    const SENTENCE: &'static str;
+
+    /// Returns the breach that these facts show.
+    fn breach(facts: Vec<String>) -> Breach {
+        Breach { invariant: Self::NAME, sentence: Self::SENTENCE, facts }
+    }
+}
+
+/// All properties, with what they remember of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Invariants {
+    ledger: Ledger,
+    one_leader: one_leader::OneLeaderPerTerm,
+    monotonic: monotonic::NothingGoesBack,
+    state_machine: state_machine::StateMachineSafety,
+    acknowledged: acknowledged::AcknowledgedSurvive,
+    outcomes: outcomes::OneOutcome,
+}
+
+/// The name and the sentence of every property that a run is judged by, for people and for bug descriptions.
+pub fn catalogue() -> Vec<(&'static str, &'static str)> {
+    fn row<I: Invariant>() -> (&'static str, &'static str) {
+        (I::NAME, I::SENTENCE)
+    }
+    vec![
+        row::<one_leader::OneLeaderPerTerm>(),
+        row::<log_matching::LogMatching>(),
+        row::<leader_completeness::LeaderCompleteness>(),
+        row::<state_machine::StateMachineSafety>(),
+        row::<durable_majority::DurableMajority>(),
+        row::<own_term::OwnTermOnly>(),
+        row::<promises::PromisesAreDurable>(),
+        row::<acknowledged::AcknowledgedSurvive>(),
+        row::<outcomes::OneOutcome>(),
+        row::<minority::MinorityCommitsNothing>(),
+        row::<monotonic::NothingGoesBack>(),
+        row::<bounded::Bounded>(),
+        row::<halts::NoHaltWithoutCause>(),
+        row::<agreement::Agreement>(),
+        row::<crate::world::HealsInTime>(),
+        row::<crate::run::NoPanic>(),
+        row::<crate::run::Expected>(),
+    ]
+}
+
+impl Invariants {
+    /// Judges one observation made at node `id` at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first property that it breaks.
+    pub fn observe(
+        &mut self,
+        now: Time,
+        id: NodeId,
+        observation: Observation<'_>,
+        view: &impl View,
+    ) -> Result<(), Breach> {
+        match observation {
+            Observation::Started => self.monotonic.on_start(id, view),
+            Observation::Stepped => self.monotonic.on_step(id, view),
+            Observation::Emitted(event) => self.on_event(id, event, view),
+            Observation::Wrote(record) => {
+                self.ledger.on_write(now, id, record, view)
+            }
+            Observation::Sent(to, message) => promises::on_send(id, to, message, view),
+            Observation::Asked(request, command) => {
+                self.acknowledged.on_ask(request, command);
+                self.outcomes.on_ask(request)
+            }
+            Observation::Replied(request, outcome) => {
+                self.outcomes.on_reply(id, request, outcome)?;
+                self.acknowledged.on_reply(id, request, outcome, &self.ledger)
+            }
+            Observation::Crashed => Ok(()),
+            Observation::Sampled => bounded::on_sample(id, view),
+        }
+    }
+
+    /// Returns the committed history so far.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Judges the nodes that must agree at the end.
+    ///
+    /// # Errors
+    ///
+    /// Returns the agreement that is missing.
+    pub fn at_end(&self, whole: &[NodeId], view: &impl View) -> Result<(), Breach> {
+        agreement::at_end(whole, &self.ledger, view)
+    }
+
+    fn on_event(&mut self, id: NodeId, event: &Event, view: &impl View) -> Result<(), Breach> {
+        match event {
+            Event::BecameLeader { term } => {
+                self.one_leader.on_leader(id, *term)?;
+                leader_completeness::on_leader(id, *term, &self.ledger, view)
+            }
+            Event::Committed { last } => {
+                let before = self.ledger.tip();
+                let created = self.ledger.on_commit(id, *last)?;
+                if last.index > before.index {
+                    durable_majority::on_commit(id, *last, view)?;
+                    own_term::on_commit(id, *last, view)?;
+                    minority::on_commit(id, *last, created, view)?;
+                }
+                Ok(())
+            }
+            Event::Changed { position, epoch, what } => self.state_machine.on_change(id, *position, *epoch, *what),
+            Event::Refused { position, refusal } => self.state_machine.on_refusal(id, *position, refusal),
+            Event::SnapshotInstalled { last, epoch } => self.state_machine.on_install(id, *last, *epoch),
+            Event::Halted(halt) => halts::on_halt(id, *halt, view),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Election safety (Raft, section 5.2).
+
+use std::collections::BTreeMap;
+
+use delian_core::{NodeId, Term};
+
+use super::{Breach, Invariant};
+
+/// Who led each term.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OneLeaderPerTerm {
+    leaders: BTreeMap<Term, NodeId>,
+}
+
+impl Invariant for OneLeaderPerTerm {
+    const NAME: &'static str = "one-leader-per-term";
+    const SENTENCE: &'static str = "No term has two leaders.";
+}
+
+impl OneLeaderPerTerm {
+    pub(super) fn on_leader(&mut self, id: NodeId, term: Term) -> Result<(), Breach> {
+        let first = *self.leaders.entry(term).or_insert(id);
+        if first == id {
+            return Ok(());
+        }
+        Err(Self::breach(vec![format!("{first} became leader of {term}"), format!("{id} became leader of {term} too")]))
+    }
+}

@@ -1,0 +1,44 @@
+//! What a node promises is on its disk before anyone hears it.
+
+use delian_core::raft::{Appended, Ballot, Body};
+use delian_core::{Message, NodeId, Position};
+
+use super::{Breach, Invariant, View};
+
+/// See [`Invariant::SENTENCE`].
+#[derive(Clone, Debug)]
+pub(super) struct PromisesAreDurable;
+
+impl Invariant for PromisesAreDurable {
+    const NAME: &'static str = "promises-are-durable";
+    const SENTENCE: &'static str = "A vote or an append answer leaves a node only when its disk holds what it promises.";
+}
+
+pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl View) -> Result<(), Breach> {
+    let Message::Raft(message) = message else { return Ok(()) };
+    match message.body {
+        Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),
+        Body::AppendAnswer(Appended::Matched(index)) => {
+            let Some(term) = view.node(id).and_then(|node| node.raft().log().term_at(index)) else { return Ok(()) };
+            let position = Position::new(term, index);
+            if view.disk_holds(id, position) || position == Position::ZERO {
+                return Ok(());
+            }
+            Err(PromisesAreDurable::breach(vec![
+                format!("{id} told {to} that its log matches up to {position}"),
+                format!("its disk does not hold {position}"),
+            ]))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -> Result<(), Breach> {
+    if view.disk_holds_vote(id, term, to) {
+        return Ok(());
+    }
+    Err(PromisesAreDurable::breach(vec![
+        format!("{id} gave {to} its vote of {term}"),
+        "its disk does not hold that vote".to_string(),
+    ]))
+}

@@ -1,0 +1,212 @@
+//! The network: what becomes of each message.
+//!
+//! Every directed link has a quality and may be cut or clogged. A message's fate is drawn when it is sent, and a cut or a
+//! clog is looked at again when it arrives, so faults hit packets in flight. Healing recomputes all links from the
+//! faults still in force over a pristine base; nothing needs undoing.
+
+use delian_core::{Message, NodeId, Seed};
+
+use crate::random::{Delay, Random};
+use crate::scenario::LinkQuality;
+
+/// The links between all processes, by their numbers from 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    size: usize,
+    base: Link,
+    links: Vec<Link>,
+    random: Random,
+    pub(crate) in_flight: InFlight,
+}
+
+/// One directed link as it is now.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    delay: Delay,
+    loss: u16,
+    duplicate: u16,
+    reorder: u16,
+    replay: u16,
+    state: LinkState,
+}
+
+/// Whether messages get through a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LinkState {
+    /// They do.
+    Open,
+    /// They are held back until it opens.
+    Clogged,
+    /// They are lost.
+    Cut,
+}
+
+/// A message between two processes.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) from: u8,
+    pub(crate) to: u8,
+    pub(crate) sender: NodeId,
+    pub(crate) receiver: NodeId,
+    pub(crate) message: Message,
+}
+
+/// When the copies of a message arrive, in nanoseconds from now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fate {
+    pub(crate) arrives: Option<u64>,
+    pub(crate) again: Option<u64>,
+    pub(crate) replayed: Option<u64>,
+    pub(crate) overtaken: bool,
+    pub(crate) cut: bool,
+}
+
+/// How long after its sending a replayed message arrives at most, in nanoseconds: a minute.
+const REPLAY_WITHIN: u64 = 60_000_000_000;
+
+impl Network {
+    pub(crate) fn new(size: usize, quality: LinkQuality, seed: Seed) -> Self {
+        let base = Link::new(quality);
+        Self {
+            size,
+            base,
+            links: vec![base; size * size],
+            random: Random::new(seed, "network"),
+            in_flight: InFlight::default(),
+        }
+    }
+
+    /// Draws what becomes of a message sent now.
+    pub(crate) fn fate(&mut self, from: u8, to: u8) -> Fate {
+        let link = self.links[usize::from(from) * self.size + usize::from(to)];
+        if link.state == LinkState::Cut {
+            return Fate { cut: true, ..Fate::default() };
+        }
+        let mut fate = Fate { arrives: Some(link.delay.draw(&mut self.random)), ..Fate::default() };
+        if link.is_perfect() {
+            return fate;
+        }
+        // One draw decides four independent questions, 16 bits each.
+        let bits = self.random.next_u64();
+        let [lost, doubled, overtaken, replayed] = [0, 16, 32, 48].map(|shift| u32::from((bits >> shift) as u16));
+        let happens = |draw: u32, permille: u16| draw * 1000 < u32::from(permille) * 65_536;
+        if happens(overtaken, link.reorder) {
+            fate.overtaken = true;
+            fate.arrives = Some(4 * link.delay.draw(&mut self.random));
+        }
+        if happens(doubled, link.duplicate) {
+            fate.again = Some(link.delay.draw(&mut self.random));
+        }
+        if happens(replayed, link.replay) {
+            fate.replayed = Some(self.random.below(REPLAY_WITHIN));
+        }
+        if happens(lost, link.loss) {
+            fate.arrives = None;
+        }
+        fate
+    }
+
+    /// Returns whether messages get through from one process to another now.
+    pub(crate) fn state(&self, from: u8, to: u8) -> LinkState {
+        self.links[usize::from(from) * self.size + usize::from(to)].state
+    }
+
+    /// Makes all links pristine; the caller lays the faults in force over them.
+    pub(crate) fn reset(&mut self) {
+        self.links.fill(self.base);
+    }
+
+    pub(crate) fn set_quality(&mut self, from: u8, to: u8, quality: LinkQuality) {
+        let link = &mut self.links[usize::from(from) * self.size + usize::from(to)];
+        *link = Link { state: link.state, ..Link::new(quality) };
+    }
+
+    /// Makes a link at least so bad.
+    pub(crate) fn worsen(&mut self, from: u8, to: u8, state: LinkState) {
+        let link = &mut self.links[usize::from(from) * self.size + usize::from(to)];
+        link.state = link.state.max(state);
+    }
+}
+
+impl Link {
+    fn new(quality: LinkQuality) -> Self {
+        let LinkQuality { latency, loss, duplicate, reorder, replay } = quality;
+        Self { delay: latency.into(), loss, duplicate, reorder, replay, state: LinkState::Open }
+    }
+
+    const fn is_perfect(&self) -> bool {
+        self.loss == 0 && self.duplicate == 0 && self.reorder == 0 && self.replay == 0
+    }
+}
+
+/// The messages under way, in slots that are used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InFlight {
+    slots: Vec<Option<Packet>>,
+    free: Vec<u32>,
+}
+
+impl InFlight {
+    pub(crate) fn put(&mut self, packet: Packet) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(packet);
+            return slot;
+        }
+        let slot = u32::try_from(self.slots.len()).expect("fewer than 4 billion messages are under way");
+        self.slots.push(Some(packet));
+        slot
+    }
+
+    pub(crate) fn take(&mut self, slot: u32) -> Packet {
+        self.free.push(slot);
+        self.slots[slot as usize].take().expect("each slot is delivered once")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::scenario::{Latency, Shape};
+
+    fn network(quality: LinkQuality) -> Network {
+        Network::new(3, quality, Seed::new(1))
+    }
+
+    fn quality(loss: u16, duplicate: u16) -> LinkQuality {
+        let latency =
+            Latency { least: Duration::from_millis(1), most: Duration::from_millis(10), shape: Shape::Uniform };
+        LinkQuality { latency, loss, duplicate, reorder: 0, replay: 0 }
+    }
+
+    #[test]
+    fn losses_and_copies_come_as_often_as_asked() {
+        let mut network = network(quality(100, 500));
+        let fates: Vec<Fate> = (0..100_000).map(|_| network.fate(0, 1)).collect();
+        let lost = fates.iter().filter(|fate| fate.arrives.is_none()).count();
+        let doubled = fates.iter().filter(|fate| fate.again.is_some()).count();
+        assert!((9_500..10_500).contains(&lost), "{lost} of 100,000 were lost at 10 %");
+        assert!((49_000..51_000).contains(&doubled), "{doubled} of 100,000 were doubled at 50 %");
+    }
+
+    #[test]
+    fn latency_stays_within_its_bounds_and_fills_them() {
+        let mut network = network(quality(0, 0));
+        let arrivals: Vec<u64> = (0..10_000).filter_map(|_| network.fate(0, 1).arrives).collect();
+        let (least, most) = (arrivals.iter().min(), arrivals.iter().max());
+        assert!(least.is_some_and(|least| (1_000_000..1_050_000).contains(least)), "least {least:?}");
+        assert!(most.is_some_and(|most| (9_950_000..=10_000_000).contains(most)), "most {most:?}");
+    }
+
+    #[test]
+    fn a_cut_goes_one_way_and_a_reset_mends_it() {
+        let mut network = network(quality(0, 0));
+        network.worsen(0, 1, LinkState::Cut);
+        network.worsen(0, 1, LinkState::Clogged);
+        assert_eq!(network.fate(0, 1), Fate { cut: true, ..Fate::default() });
+        assert!(network.fate(1, 0).arrives.is_some());
+        network.reset();
+        assert_eq!(network.state(0, 1), LinkState::Open);
+    }
+}

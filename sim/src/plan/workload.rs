@@ -1,0 +1,42 @@
+//! What random clients ask for.
+
+use std::time::Duration;
+
+use super::dice::Dice;
+use crate::scenario::{Action, CONDITIONS, Mix, Operation, Scenario, Target, Workload};
+
+/// How many bytes a random embedder's command has.
+const CUSTOM_BYTES: (u64, u64) = (4, 64);
+
+/// Draws the operations of one client.
+pub(super) fn operations(scenario: &Scenario, workload: &Workload, client: u16, mut dice: Dice) -> Vec<Operation> {
+    let processes: Vec<Target> = (1..=scenario.cluster.processes()).map(Target::Process).collect();
+    let mut operations = Vec::new();
+    let mut at = Duration::ZERO;
+    loop {
+        // Gaps from nothing to twice the mean: clients meet now and then, and none keeps step with another.
+        at += dice.span(Duration::ZERO, workload.interval * 2).max(Duration::from_micros(1));
+        if at >= scenario.chaos {
+            return operations;
+        }
+        let via = if dice.chance(1, 2) { Target::Leader } else { dice.pick(&processes) };
+        let subject = dice.number(1, workload.subjects.into()) as u16;
+        let action = action(workload.mix, subject, &mut dice);
+        operations.push(Operation { at, client, via, action });
+    }
+}
+
+fn action(mix: Mix, subject: u16, dice: &mut Dice) -> Action {
+    let Mix { register, deregister, evict, condition, custom, read } = mix;
+    match dice.weighted(&[register, deregister, evict, condition, custom, read].map(u64::from)) {
+        0 => Action::Register(subject),
+        1 => Action::Deregister(subject),
+        2 => Action::Evict(subject),
+        3 => Action::SetCondition(subject, dice.pick(&CONDITIONS).1),
+        4 => {
+            let length = dice.number(CUSTOM_BYTES.0, CUSTOM_BYTES.1);
+            Action::Custom((0..length).map(|_| dice.number(0, 255) as u8).collect())
+        }
+        _ => Action::Read,
+    }
+}

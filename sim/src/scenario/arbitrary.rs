@@ -1,0 +1,211 @@
+//! Arbitrary scenarios that make sense, for laws.
+
+use std::time::Duration;
+
+use delian_core::Config;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::check::{CLIENTS, SUBJECTS, minority};
+use super::words::{CONDITIONS, DIRECTIONS, SHAPES, Word};
+use super::*;
+
+/// Any scenario that passes every check, named `arbitrary`.
+pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
+    (1_u8..=7, 0_u8..=8).prop_flat_map(|(voters, learners)| {
+        let everybody = voters + learners;
+        let frame = (spans(60), spans(60), option::of(any::<u64>()), "[a-zäß \"\\\\.']{1,40}x");
+        let world = (qualities(), latencies(), option::of(workloads()), option::of(swarms()));
+        let times = (vec((spans(60), steps(everybody)), 0..12), vec((spans(60), operations(everybody)), 0..8));
+        let numbers: Vec<u8> = (1..=everybody).collect();
+        let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), any::<bool>());
+        (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
+            let (chaos, settle, seed, about) = frame;
+            let (network, flush, workload, swarm) = world;
+            let (steps, operations) = times;
+            let (config, absent, pins_healed) = cluster;
+            let mut scenario = Scenario::plain("arbitrary");
+            scenario.about = about;
+            scenario.chaos = chaos + Duration::from_secs(1);
+            scenario.settle = settle + Duration::from_secs(1);
+            scenario.seed = seed;
+            scenario.cluster = Cluster { voters, learners, absent, config };
+            (scenario.network, scenario.flush) = (network, flush);
+            (scenario.workload, scenario.swarm) = (workload, swarm);
+            scenario.steps = steps.into_iter().map(|(at, step)| Step { at: at.min(scenario.chaos), ..step }).collect();
+            scenario.operations =
+                operations.into_iter().map(|(at, it)| Operation { at: at.min(scenario.chaos), ..it }).collect();
+            scenario.expect = expect;
+            make_sense(&mut scenario, pins_healed);
+            scenario
+        })
+    })
+}
+
+fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
+    scenario.steps.sort_by_key(|step| step.at);
+    scenario.operations.sort_by_key(|operation| operation.at);
+    let voters = scenario.cluster.voters;
+    let over = |scenario: &Scenario| scenario.gone().iter().filter(|it| **it <= voters).count() > minority(voters);
+    if over(scenario) {
+        scenario.cluster.absent.clear();
+    }
+    if over(scenario) {
+        scenario.steps.retain(|step| step.fault.loses().is_none());
+    }
+    if pins_healed {
+        let gone = scenario.gone();
+        scenario.healed = Some((1..=scenario.cluster.processes()).filter(|it| !gone.contains(it)).collect());
+    }
+}
+
+fn words<T: Copy + std::fmt::Debug + 'static>(words: &'static [Word<T>]) -> impl Strategy<Value = T> {
+    select(words).prop_map(|(_, meaning)| meaning)
+}
+
+/// Times below so many seconds, some to the nanosecond and most not.
+fn spans(seconds: u64) -> impl Strategy<Value = Duration> {
+    (0..seconds * 1000, prop_oneof![3 => Just(0_u64), 1 => 0..1_000_000_u64])
+        .prop_map(|(millis, nanos)| Duration::from_millis(millis) + Duration::from_nanos(nanos))
+}
+
+fn positive(seconds: u64) -> impl Strategy<Value = Duration> {
+    spans(seconds).prop_map(|span| span + Duration::from_millis(100))
+}
+
+fn latencies() -> impl Strategy<Value = Latency> {
+    (spans(3), prop_oneof![Just(Duration::ZERO), spans(3)], words(&SHAPES)).prop_map(|(least, more, shape)| Latency {
+        least,
+        most: least + more,
+        shape,
+    })
+}
+
+fn qualities() -> impl Strategy<Value = LinkQuality> {
+    let chance = || prop_oneof![Just(0_u16), 0..=1000_u16];
+    (latencies(), chance(), chance(), chance(), chance()).prop_map(|(latency, loss, duplicate, reorder, replay)| {
+        LinkQuality { latency, loss, duplicate, reorder, replay }
+    })
+}
+
+fn workloads() -> impl Strategy<Value = Workload> {
+    let mix = (any::<u16>(), any::<u16>(), any::<u16>(), any::<u16>(), any::<u16>(), 1..=u16::MAX).prop_map(
+        |(register, deregister, evict, condition, custom, read)| Mix {
+            register,
+            deregister,
+            evict,
+            condition,
+            custom,
+            read,
+        },
+    );
+    (1..=5_u16, positive(5), 1..=64_u16, prop_oneof![Just(Mix::USUAL), mix])
+        .prop_map(|(clients, interval, subjects, mix)| Workload { clients, interval, subjects, mix })
+}
+
+fn swarms() -> impl Strategy<Value = Swarm> {
+    let families = prop_oneof![
+        Just(Family::ALL.to_vec()),
+        subsequence(Family::ALL.to_vec(), 1..=Family::ALL.len()).prop_shuffle()
+    ];
+    (families, positive(10), positive(20)).prop_map(|(families, interval, lasting)| Swarm {
+        families,
+        interval,
+        lasting,
+    })
+}
+
+fn one(everybody: u8) -> impl Strategy<Value = Target> {
+    prop_oneof![(1..=everybody).prop_map(Target::Process), select(vec![Target::Leader, Target::Follower])]
+}
+
+fn several(everybody: u8) -> impl Strategy<Value = Target> {
+    prop_oneof![one(everybody), select(vec![Target::Followers, Target::Everyone])]
+}
+
+fn steps(everybody: u8) -> impl Strategy<Value = Step> {
+    let (one, several) = (|| one(everybody), || several(everybody));
+    let named = || (1..=everybody).prop_map(Target::Process);
+    let sides = subsequence((1..=everybody).map(Target::Process).collect::<Vec<_>>(), 1..=usize::from(everybody))
+        .prop_map(|side| vec![side, vec![Target::Leader]]);
+    let faults = prop_oneof![
+        sides.prop_map(Fault::Partition),
+        (one(), words(&DIRECTIONS)).prop_map(|(target, direction)| Fault::Isolate(target, direction)),
+        one().prop_map(Fault::Bridge),
+        (several(), several(), qualities()).prop_map(|(from, to, quality)| Fault::Degrade(from, to, quality)),
+        (several(), several()).prop_map(|(from, to)| Fault::Clog(from, to)),
+        Just(Fault::HealNetwork),
+        several().prop_map(Fault::Crash),
+        several().prop_map(Fault::Start),
+        named().prop_map(Fault::Wipe),
+        several().prop_map(Fault::Pause),
+        several().prop_map(Fault::Deafen),
+        (several(), latencies()).prop_map(|(target, flush)| Fault::SlowDisk(target, flush)),
+        several().prop_map(Fault::StallDisk),
+        several().prop_map(Fault::FullDisk),
+        named().prop_map(Fault::CorruptDisk),
+        (several(), -500_000..=500_000_i32).prop_map(|(target, ppm)| Fault::Drift(target, ppm)),
+        (several(), -9_000_000..9_000_000_i64).prop_map(|(target, by)| Fault::WallJump(target, by)),
+        (several(), positive(60)).prop_map(|(target, by)| Fault::MonotonicJump(target, by)),
+    ];
+    (faults, option::of(positive(60))).prop_map(|(fault, lasts)| {
+        let lasts = lasts.filter(|_| !fault.is_momentary());
+        Step { at: Duration::ZERO, lasts, fault }
+    })
+}
+
+fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
+    let subject = || *SUBJECTS.start() as u16..=*SUBJECTS.end() as u16;
+    let actions = prop_oneof![
+        subject().prop_map(Action::Register),
+        subject().prop_map(Action::Deregister),
+        subject().prop_map(Action::Evict),
+        (subject(), words(&CONDITIONS)).prop_map(|(subject, condition)| Action::SetCondition(subject, condition)),
+        vec(any::<u8>(), 0..70).prop_map(Action::Custom),
+        "[ -~]{0,20}".prop_map(|text| Action::Custom(text.into_bytes())),
+        Just(Action::Read),
+    ];
+    let client = *CLIENTS.start() as u16..=*CLIENTS.end() as u16;
+    (client, one(everybody), actions).prop_map(|(client, via, action)| Operation {
+        at: Duration::ZERO,
+        client,
+        via,
+        action,
+    })
+}
+
+fn configs() -> impl Strategy<Value = Config> {
+    let times = (positive(2), spans(2), positive(2), positive(60));
+    let sizes = (1..1_u64 << 40, 1..1_usize << 40, any::<u64>(), 1..100_000_usize);
+    prop_oneof![
+        Just(Config::default()),
+        (times, sizes).prop_map(|((heartbeat, least, more, resend), (bytes, size, entries, count))| Config {
+            heartbeat_interval: heartbeat,
+            election_timeout_min: heartbeat * 2 + least,
+            election_timeout_max: heartbeat * 2 + least + more,
+            snapshot_resend_interval: resend,
+            log_bytes_max: bytes << 10,
+            append_bytes_max: bytes,
+            trailing_entries: entries,
+            custom_bytes_max: size,
+            withheld_max: count,
+            removals_kept: count,
+            ..Config::default()
+        })
+    ]
+}
+
+fn expectations() -> impl Strategy<Value = Expectations> {
+    let counts =
+        || btree_map(select(facts::FACTS.as_slice()).prop_map(|(fact, _)| fact.to_string()), any::<u64>(), 0..4);
+    (counts(), counts(), counts(), vec(1..=100_u16, 0..3), vec(101..=1024_u16, 0..3)).prop_map(
+        |(at_least, mut at_most, suite, everywhere, nowhere)| {
+            for (fact, most) in &mut at_most {
+                *most = (*most).max(at_least.get(fact).copied().unwrap_or(0));
+            }
+            Expectations { at_least, at_most, suite, everywhere, nowhere }
+        },
+    )
+}

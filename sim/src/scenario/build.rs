@@ -1,0 +1,240 @@
+//! Scenarios in Rust, with the same checks as a file.
+
+use std::time::Duration;
+
+use delian_core::Config;
+
+use super::check::{Section, check};
+use super::words::write_span;
+use super::{
+    Action, Fault, Latency, LinkQuality, Operation, Problem, Scenario, ScenarioError, Step, Swarm, Target, Workload,
+};
+
+/// Returns so many seconds.
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Returns so many milliseconds.
+pub const fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A scenario under construction; see [`Scenario::build`].
+///
+/// [`Builder::at`] and [`Builder::lasting`] set the stage for the faults and operations that follow.
+#[must_use = "a builder does nothing until `finish`"]
+#[derive(Clone, Debug)]
+pub struct Builder {
+    scenario: Scenario,
+    at: Duration,
+    lasting: Option<Duration>,
+}
+
+impl Scenario {
+    /// Begins a scenario of three healthy voters; its name is a fact in kebab case.
+    ///
+    /// ```
+    /// use delian_sim::scenario::{Action, Direction, Fault, Scenario, Target, secs};
+    ///
+    /// let scenario = Scenario::build("a-lonely-leader-is-replaced")
+    ///     .about("A leader that nobody hears is replaced, and its own commands stay without effect.")
+    ///     .voters(5)
+    ///     .config(|config| config.log_bytes_max = 16 * 1024)
+    ///     .chaos(secs(60))
+    ///     .at(secs(10))
+    ///     .lasting(secs(20))
+    ///     .fault(Fault::Isolate(Target::Leader, Direction::Outbound))
+    ///     .at(secs(40))
+    ///     .operation(1, Target::Leader, Action::Custom(b"my own command".to_vec()))
+    ///     .expect_at_least("elections", 2)
+    ///     .finish()
+    ///     .expect("the scenario makes sense");
+    /// assert_eq!(scenario.steps.len(), 1);
+    ///
+    /// let error = Scenario::build("nobody").about("Nobody is there.").voters(0).finish();
+    /// assert_eq!(
+    ///     error.expect_err("somebody must vote").to_string(),
+    ///     "nobody: in [cluster]: voters is 0, but must be from 1 to 7",
+    /// );
+    /// ```
+    pub fn build(name: &str) -> Builder {
+        Builder { scenario: Self::plain(name), at: Duration::ZERO, lasting: None }
+    }
+}
+
+impl Builder {
+    /// Says in one line what must hold.
+    pub fn about(mut self, about: &str) -> Self {
+        self.scenario.about = about.to_string();
+        self
+    }
+
+    /// Pins the seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.scenario.seed = Some(seed);
+        self
+    }
+
+    /// Names the processes that are made whole when the faults stop.
+    pub fn healed(mut self, processes: impl IntoIterator<Item = u8>) -> Self {
+        self.scenario.healed = Some(processes.into_iter().collect());
+        self
+    }
+
+    /// Sets the number of voters, 1 to 7.
+    pub fn voters(mut self, voters: u8) -> Self {
+        self.scenario.cluster.voters = voters;
+        self
+    }
+
+    /// Sets the number of learners, at most 8.
+    pub fn learners(mut self, learners: u8) -> Self {
+        self.scenario.cluster.learners = learners;
+        self
+    }
+
+    /// Names the processes that are not started at the beginning.
+    pub fn absent(mut self, processes: impl IntoIterator<Item = u8>) -> Self {
+        self.scenario.cluster.absent = processes.into_iter().collect();
+        self
+    }
+
+    /// Changes the settings of every node.
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.scenario.cluster.config);
+        self
+    }
+
+    /// Sets how long faults and clients go on.
+    pub fn chaos(mut self, chaos: Duration) -> Self {
+        self.scenario.chaos = chaos;
+        self
+    }
+
+    /// Sets how long the cluster may take to agree again.
+    pub fn settle(mut self, settle: Duration) -> Self {
+        self.scenario.settle = settle;
+        self
+    }
+
+    /// Sets what healthy links are like; start from [`LinkQuality::HEALTHY`].
+    pub fn network(mut self, quality: LinkQuality) -> Self {
+        self.scenario.network = quality;
+        self
+    }
+
+    /// Sets how long a flush of a healthy disk takes.
+    pub fn flush(mut self, latency: Latency) -> Self {
+        self.scenario.flush = latency;
+        self
+    }
+
+    /// Adds random clients.
+    pub fn workload(mut self, workload: Workload) -> Self {
+        self.scenario.workload = Some(workload);
+        self
+    }
+
+    /// Adds random faults.
+    pub fn swarm(mut self, swarm: Swarm) -> Self {
+        self.scenario.swarm = Some(swarm);
+        self
+    }
+
+    /// Sets when the faults and operations that follow happen, since the start.
+    pub fn at(mut self, at: Duration) -> Self {
+        self.at = at;
+        self
+    }
+
+    /// Sets how long the next fault lasts; without it, until the end of the chaos or until undone.
+    pub fn lasting(mut self, lasting: Duration) -> Self {
+        self.lasting = Some(lasting);
+        self
+    }
+
+    /// Adds a fault.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.scenario.steps.push(Step { at: self.at, lasts: self.lasting.take(), fault });
+        self
+    }
+
+    /// Adds an operation of a client that asks a process.
+    pub fn operation(mut self, client: u16, via: Target, action: Action) -> Self {
+        self.scenario.operations.push(Operation { at: self.at, client, via, action });
+        self
+    }
+
+    /// Requires that each run counts a fact at least so often; [`super::facts::FACTS`] lists them.
+    pub fn expect_at_least(mut self, fact: &str, count: u64) -> Self {
+        self.scenario.expect.at_least.insert(fact.to_string(), count);
+        self
+    }
+
+    /// Requires that each run counts a fact at most so often.
+    pub fn expect_at_most(mut self, fact: &str, count: u64) -> Self {
+        self.scenario.expect.at_most.insert(fact.to_string(), count);
+        self
+    }
+
+    /// Requires that all runs together count a fact at least so often; asked only of 20 seeds or more.
+    pub fn expect_of_suite(mut self, fact: &str, count: u64) -> Self {
+        self.scenario.expect.suite.insert(fact.to_string(), count);
+        self
+    }
+
+    /// Requires that every whole node knows a subject at the end.
+    pub fn expect_everywhere(mut self, subject: u16) -> Self {
+        self.scenario.expect.everywhere.push(subject);
+        self
+    }
+
+    /// Requires that no whole node knows a subject at the end.
+    pub fn expect_nowhere(mut self, subject: u16) -> Self {
+        self.scenario.expect.nowhere.push(subject);
+        self
+    }
+
+    /// Puts everything in order of time and checks it.
+    ///
+    /// # Errors
+    ///
+    /// Returns everything that is wrong, each with the part that it is about.
+    pub fn finish(self) -> Result<Scenario, ScenarioError> {
+        let mut scenario = self.scenario;
+        scenario.steps.sort_by_key(|step| step.at);
+        scenario.operations.sort_by_key(|operation| operation.at);
+        let mut findings = check(&scenario);
+        findings.sort();
+        if findings.is_empty() {
+            return Ok(scenario);
+        }
+        let part = |section| describe(section, &scenario);
+        let problems = findings
+            .into_iter()
+            .map(|finding| Problem { spot: None, message: format!("{}{}", part(finding.section), finding.message) });
+        Err(ScenarioError { path: scenario.name.clone(), problems: problems.collect() })
+    }
+}
+
+fn describe(section: Section, scenario: &Scenario) -> String {
+    match section {
+        Section::Top => String::new(),
+        Section::Cluster => "in [cluster]: ".to_string(),
+        Section::Config => "in [config]: ".to_string(),
+        Section::Run => "in [run]: ".to_string(),
+        Section::Network => "in [network]: ".to_string(),
+        Section::Disk => "in [disk]: ".to_string(),
+        Section::Workload => "in [workload]: ".to_string(),
+        Section::Swarm => "in [swarm]: ".to_string(),
+        Section::Expect => "in [expect]: ".to_string(),
+        Section::Step(position) => {
+            let step = &scenario.steps[position];
+            format!("in the step {} at {}: ", step.fault.kind(), write_span(step.at))
+        }
+        Section::Operation(position) => {
+            format!("in the operation at {}: ", write_span(scenario.operations[position].at))
+        }
+    }
+}

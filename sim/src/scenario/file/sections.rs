@@ -1,0 +1,239 @@
+//! The sections that a file has at most once.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::table::{Entry, Reader, Table};
+use super::{Draft, Frame};
+use crate::scenario::check::{CLIENTS, LEARNERS, SUBJECTS, Section, VOTERS};
+use crate::scenario::settings::{SETTINGS, Setting};
+use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span};
+use crate::scenario::{Family, Latency, LinkQuality, Mix, Swarm, Workload};
+
+impl Draft {
+    /// Reads a whole document.
+    pub(super) fn read<'t>(&mut self, reader: &mut Reader<'t>, mut top: Table<'t>) -> Frame {
+        if let Some(entry) = top.require(reader, "about", r#"one line that says what must hold, about = "…""#) {
+            match entry.str() {
+                Some(about) => self.scenario.about = about.to_string(),
+                None => entry.refuse(reader, "must be one line of text in quotes"),
+            }
+        }
+        let mut section = |reader: &mut Reader<'t>, key, section, title| {
+            top.take(reader, key).and_then(|entry| entry.table(reader, section, title))
+        };
+        let before = reader.problem_count();
+        if let Some(table) = section(reader, "cluster", Section::Cluster, "[cluster]") {
+            self.read_cluster(reader, table);
+        }
+        if let Some(table) = section(reader, "run", Section::Run, "[run]") {
+            self.read_run(reader, table);
+        }
+        let frame = if reader.problem_count() == before { Frame::Whole } else { Frame::Broken };
+        if let Some(table) = section(reader, "config", Section::Config, "[config]") {
+            self.read_config(reader, table);
+        }
+        if let Some(mut table) = section(reader, "network", Section::Network, "[network]") {
+            self.scenario.network = read_quality(reader, &mut table, LinkQuality::HEALTHY);
+            table.finish(reader);
+        }
+        if let Some(mut table) = section(reader, "disk", Section::Disk, "[disk]") {
+            self.scenario.flush = read_latency(reader, &mut table, "flush", Latency::FLUSH);
+            table.finish(reader);
+        }
+        if let Some(table) = section(reader, "workload", Section::Workload, "[workload]") {
+            self.scenario.workload = Some(read_workload(reader, table));
+        }
+        if let Some(table) = section(reader, "swarm", Section::Swarm, "[swarm]") {
+            self.scenario.swarm = Some(read_swarm(reader, table));
+        }
+        if let Some(table) = section(reader, "expect", Section::Expect, "[expect]") {
+            self.read_expect(reader, table);
+        }
+        for (key, title) in [("step", "a [[step]]"), ("operation", "an [[operation]]")] {
+            let tables = top.take(reader, key).and_then(|entry| entry.array(reader, &format!("[[{key}]]")));
+            for (position, entry) in tables.unwrap_or_default().into_iter().enumerate() {
+                let section = if key == "step" { Section::Step(position) } else { Section::Operation(position) };
+                let Some(table) = entry.table(reader, section, title) else { continue };
+                match key {
+                    "step" => self.read_step(reader, table, position),
+                    _ => self.read_operation(reader, table, position),
+                }
+            }
+        }
+        top.finish(reader);
+        frame
+    }
+
+    fn read_cluster<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
+        let cluster = &mut self.scenario.cluster;
+        if let Some(voters) = read_number(reader, &mut table, "voters", &VOTERS) {
+            cluster.voters = voters as u8;
+        }
+        if let Some(learners) = read_number(reader, &mut table, "learners", &LEARNERS) {
+            cluster.learners = learners as u8;
+        }
+        cluster.absent = read_numbers(reader, &mut table, "absent", &(1..=15)).unwrap_or_default();
+        table.finish(reader);
+    }
+
+    fn read_run<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
+        if let Some(chaos) = read_time(reader, &mut table, "chaos") {
+            self.scenario.chaos = chaos;
+        }
+        if let Some(settle) = read_time(reader, &mut table, "settle") {
+            self.scenario.settle = settle;
+        }
+        self.scenario.seed = read_number(reader, &mut table, "seed", &(0..=u64::MAX));
+        self.scenario.healed = read_numbers(reader, &mut table, "healed", &(1..=15));
+        table.finish(reader);
+    }
+
+    fn read_config<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
+        let config = &mut self.scenario.cluster.config;
+        for (key, setting) in SETTINGS {
+            let Some(entry) = table.take(reader, key) else { continue };
+            match setting {
+                Setting::Span(field) => put(field(config), entry.parse(reader, read_span)),
+                Setting::Bytes(field) => put(field(config), entry.bytes(reader)),
+                Setting::Size(field) => put(field(config), entry.bytes(reader).map(|bytes| bytes as usize)),
+                Setting::Count(field) => put(field(config), entry.number(reader, &(0..=u64::MAX)).map(|n| n as usize)),
+                Setting::Entries(field) => put(field(config), entry.number(reader, &(0..=u64::MAX))),
+            }
+        }
+        for key in ["voters", "learners"] {
+            if let Some(entry) = table.take(reader, key) {
+                reader.find(entry.span(), format!("{key} belongs in [cluster], as a number"));
+            }
+        }
+        table.finish(reader);
+    }
+
+    fn read_expect<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
+        let expect = &mut self.scenario.expect;
+        let lists =
+            [("at_least", &mut expect.at_least), ("at_most", &mut expect.at_most), ("suite", &mut expect.suite)];
+        for (key, facts) in lists {
+            let Some(entry) = table.take(reader, key) else { continue };
+            for (fact, span, count) in entry.pairs(reader, r#"{ elections = 2, "fault.partition" = 1 }"#) {
+                reader.remember(Section::Expect, &format!("{key}.{fact}"), span);
+                if let Some(count) = count.number(reader, &(0..=u64::MAX)) {
+                    facts.insert(fact, count);
+                }
+            }
+        }
+        expect.everywhere = read_numbers(reader, &mut table, "everywhere", &SUBJECTS).unwrap_or_default();
+        expect.nowhere = read_numbers(reader, &mut table, "nowhere", &SUBJECTS).unwrap_or_default();
+        table.finish(reader);
+    }
+}
+
+fn read_workload<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Workload {
+    let mut workload = Workload::default();
+    if let Some(clients) = read_number(reader, &mut table, "clients", &CLIENTS) {
+        workload.clients = clients as u16;
+    }
+    put(&mut workload.interval, read_time(reader, &mut table, "interval"));
+    if let Some(subjects) = read_number(reader, &mut table, "subjects", &SUBJECTS) {
+        workload.subjects = subjects as u16;
+    }
+    let mix = table.take(reader, "mix").and_then(|entry| entry.table(reader, Section::Workload, "mix"));
+    if let Some(mut table) = mix {
+        let mut mix = Mix::NOTHING;
+        let weights = [
+            ("register", &mut mix.register),
+            ("deregister", &mut mix.deregister),
+            ("evict", &mut mix.evict),
+            ("condition", &mut mix.condition),
+            ("custom", &mut mix.custom),
+            ("read", &mut mix.read),
+        ];
+        for (key, weight) in weights {
+            put(weight, table.take(reader, key).and_then(|entry| entry.number(reader, &(0..=u16::MAX))));
+        }
+        table.finish(reader);
+        workload.mix = mix;
+    }
+    table.finish(reader);
+    workload
+}
+
+fn read_swarm<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Swarm {
+    let mut swarm = Swarm::default();
+    put(&mut swarm.families, table.take(reader, "families").and_then(|entry| read_families(reader, &entry)));
+    put(&mut swarm.interval, read_time(reader, &mut table, "interval"));
+    put(&mut swarm.lasting, read_time(reader, &mut table, "lasting"));
+    table.finish(reader);
+    swarm
+}
+
+fn read_families<'t>(reader: &mut Reader<'t>, entry: &Entry<'t>) -> Option<Vec<Family>> {
+    if entry.str() == Some("all") {
+        return Some(Family::ALL.to_vec());
+    }
+    let families = entry.array(reader, r#"["partition", "crash"], or "all""#)?;
+    let read: Vec<Family> = families.iter().filter_map(|family| family.word(reader, &FAMILIES)).collect();
+    // A list whose every word was wrong is not an empty list.
+    (families.is_empty() || !read.is_empty()).then_some(read)
+}
+
+/// Reads the quality of a link; a key that is missing keeps what `usual` says.
+pub(super) fn read_quality<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, usual: LinkQuality) -> LinkQuality {
+    let mut quality = usual;
+    quality.latency = read_latency(reader, table, "latency", usual.latency);
+    let chances = [
+        ("loss", &mut quality.loss),
+        ("duplicate", &mut quality.duplicate),
+        ("reorder", &mut quality.reorder),
+        ("replay", &mut quality.replay),
+    ];
+    for (key, chance) in chances {
+        put(chance, table.take(reader, key).and_then(|entry| entry.parse(reader, read_permille)));
+    }
+    quality
+}
+
+/// Reads the bounds of a latency under a key, and its shape under `shape`.
+pub(super) fn read_latency<'t>(
+    reader: &mut Reader<'t>,
+    table: &mut Table<'t>,
+    key: &'static str,
+    usual: Latency,
+) -> Latency {
+    let bounds = table.take(reader, key).and_then(|entry| entry.parse(reader, read_bounds));
+    let (least, most) = bounds.unwrap_or((usual.least, usual.most));
+    let shape = table.take(reader, "shape").and_then(|entry| entry.word(reader, &SHAPES));
+    Latency { least, most, shape: shape.unwrap_or(usual.shape) }
+}
+
+pub(super) fn read_time<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, key: &'static str) -> Option<Duration> {
+    table.take(reader, key).and_then(|entry| entry.parse(reader, read_span))
+}
+
+pub(super) fn read_number<'t>(
+    reader: &mut Reader<'t>,
+    table: &mut Table<'t>,
+    key: &'static str,
+    range: &RangeInclusive<u64>,
+) -> Option<u64> {
+    table.take(reader, key).and_then(|entry| entry.number(reader, range))
+}
+
+/// Reads a list of numbers, each of them within a range that `T` can hold.
+fn read_numbers<'t, T: TryFrom<u64>>(
+    reader: &mut Reader<'t>,
+    table: &mut Table<'t>,
+    key: &'static str,
+    range: &RangeInclusive<u64>,
+) -> Option<Vec<T>> {
+    let entries = table.take(reader, key)?.array(reader, "[1, 2]")?;
+    let numbers = entries.iter().filter_map(|entry| entry.number(reader, range));
+    Some(numbers.filter_map(|number| T::try_from(number).ok()).collect())
+}
+
+/// Puts a value where it belongs, if there is one.
+fn put<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

@@ -1,0 +1,299 @@
+//! What is to be simulated, as data.
+//!
+//! A [`Scenario`] is what a person writes, in TOML or with the builder. With a seed it becomes a [`crate::plan::Plan`]:
+//! every fault and every client operation fixed, so that a run replays from data and a shrinker can leave parts out.
+
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod build;
+mod check;
+mod defaults;
+mod error;
+pub mod facts;
+mod file;
+mod settings;
+mod words;
+mod write;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use delian_core::Config;
+
+pub use build::{Builder, millis, secs};
+pub use error::{Problem, ScenarioError, Spot};
+
+pub(crate) use check::minority;
+pub(crate) use words::{CONDITIONS, FAMILIES};
+
+/// A story to be told over many seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name, a fact in kebab case: the file's stem.
+    pub name: String,
+    /// One sentence: what must hold.
+    pub about: String,
+    /// Where it was read from, relative to where the reader stands; empty for one that was built in Rust.
+    pub path: String,
+    /// The seed it is pinned to, as shrinking leaves it.
+    pub seed: Option<u64>,
+    /// The processes that are made whole when the faults stop; drawn, or all that can be, if not said.
+    pub healed: Option<Vec<u8>>,
+    /// Who takes part.
+    pub cluster: Cluster,
+    /// How long faults and clients go on.
+    pub chaos: Duration,
+    /// How long, after the faults stop, the cluster may take to agree again.
+    pub settle: Duration,
+    /// What links are like when nothing is wrong with them.
+    pub network: LinkQuality,
+    /// How long a flush takes when nothing is wrong with the disk.
+    pub flush: Latency,
+    /// Random clients.
+    pub workload: Option<Workload>,
+    /// Random faults.
+    pub swarm: Option<Swarm>,
+    /// Given faults, in order of time.
+    pub steps: Vec<Step>,
+    /// Given client operations, in order of time.
+    pub operations: Vec<Operation>,
+    /// What must have happened, so that a pass means something.
+    pub expect: Expectations,
+}
+
+/// Who takes part in a scenario. Processes are numbered from 1: voters first, then learners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Voters of the first configuration, 1 to 7.
+    pub voters: u8,
+    /// Learners of the first configuration, at most 8.
+    pub learners: u8,
+    /// Processes that are not started at the beginning; a `start` step brings them up.
+    pub absent: Vec<u8>,
+    /// The settings of every node; `voters` and `learners` are filled in from the numbers above.
+    pub config: Config,
+}
+
+/// A latency between two bounds, with a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// The least.
+    pub least: Duration,
+    /// The most.
+    pub most: Duration,
+    /// How draws spread between the two.
+    pub shape: Shape,
+}
+
+/// How draws spread between two bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Every value is as likely.
+    Uniform,
+    /// Most draws lie near the least, few near the most: the square of a uniform draw.
+    Skewed,
+}
+
+/// What one directed link is like. Probabilities are per mille.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkQuality {
+    /// How long a message travels.
+    pub latency: Latency,
+    /// How many messages get lost.
+    pub loss: u16,
+    /// How many arrive twice.
+    pub duplicate: u16,
+    /// How many take another draw of four times the latency, and so are overtaken.
+    pub reorder: u16,
+    /// How many arrive once more after up to a minute.
+    pub replay: u16,
+}
+
+/// Clients that act at random, each at its own pace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// How many clients.
+    pub clients: u16,
+    /// The mean pause between two operations of one client.
+    pub interval: Duration,
+    /// The subjects that are registered and removed: members `m1` to `m<subjects>`.
+    pub subjects: u16,
+    /// The weight of each kind of operation.
+    pub mix: Mix,
+}
+
+/// The weights of random operations; a kind of weight 0 does not occur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mix {
+    /// Register, or update.
+    pub register: u16,
+    /// Deregister.
+    pub deregister: u16,
+    /// Evict, naming the registration epoch that the asked node knows.
+    pub evict: u16,
+    /// Set a condition.
+    pub condition: u16,
+    /// An embedder's command of a few bytes.
+    pub custom: u16,
+    /// Read the status.
+    pub read: u16,
+}
+
+/// Random faults: for each seed first which families are on, then how strong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swarm {
+    /// The families to draw from.
+    pub families: Vec<Family>,
+    /// The mean pause between two faults of one family that is on.
+    pub interval: Duration,
+    /// The longest that one fault lasts.
+    pub lasting: Duration,
+}
+
+/// A kind of random fault that a seed turns on or off as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Partitions into two sides, one-way cuts and bridges.
+    Partition,
+    /// Loss, duplication, reordering, replay and slow links.
+    Degrade,
+    /// Links that hold messages back and then let them all go.
+    Clog,
+    /// Crashes with restart.
+    Crash,
+    /// Whole-process pauses.
+    Pause,
+    /// Message path blocked while timers run.
+    Deafen,
+    /// Slow and stalled flushes.
+    SlowDisk,
+    /// Full disks, which stop the node until it is restarted.
+    FullDisk,
+    /// Disks that lose everything, or corrupt what was flushed: the node is lost for good. Never a majority.
+    LoseDisk,
+    /// Clock drift and jumps.
+    Clock,
+}
+
+/// One fault at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When, since the start.
+    pub at: Duration,
+    /// How long it lasts; without it, until the end of the chaos or until undone by another step.
+    pub lasts: Option<Duration>,
+    /// What goes wrong.
+    pub fault: Fault,
+}
+
+/// Something that goes wrong, or is put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Cuts all links between sides; whoever is on no list is on a side of their own together.
+    Partition(Vec<Vec<Target>>),
+    /// Cuts a node off from all others.
+    Isolate(Target, Direction),
+    /// Splits all others in two halves that only reach each other through this node.
+    Bridge(Target),
+    /// Changes the quality of the links from one to another.
+    Degrade(Target, Target, LinkQuality),
+    /// Holds messages from one to another back until it ends.
+    Clog(Target, Target),
+    /// Mends all links at once.
+    HealNetwork,
+    /// Stops a process; what its disk had not flushed may be lost. It restarts when the fault ends.
+    Crash(Target),
+    /// Starts a process that is absent or crashed.
+    Start(Target),
+    /// Stops a process and destroys its disk for good; a stranger with a new identity comes in its place.
+    Wipe(Target),
+    /// Freezes a process: neither messages nor timers nor its disk's answers get through until it ends.
+    Pause(Target),
+    /// Holds back all messages to a node while its timers run.
+    Deafen(Target),
+    /// Makes flushes take this long.
+    SlowDisk(Target, Latency),
+    /// Makes flushes hang until it ends.
+    StallDisk(Target),
+    /// Makes writes fail, which stops the node; it restarts when the fault ends.
+    FullDisk(Target),
+    /// Destroys a flushed record and crashes the process: at restart the damage is found and the node stays down.
+    CorruptDisk(Target),
+    /// Makes a monotonic clock run fast (positive) or slow, in parts per million.
+    Drift(Target, i32),
+    /// Moves a wall clock by this many milliseconds.
+    WallJump(Target, i64),
+    /// Moves a monotonic clock forward, as after a suspend.
+    MonotonicJump(Target, Duration),
+}
+
+/// One or more processes, named when the step is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// The process of this number, from 1.
+    Process(u8),
+    /// The leader of the highest term at that moment; process 1 if there is none.
+    Leader,
+    /// The voter of the lowest number that is running and not the leader.
+    Follower,
+    /// Every voter but the leader.
+    Followers,
+    /// Everyone.
+    Everyone,
+}
+
+/// Which way a cut goes, seen from the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Nothing gets in or out.
+    Both,
+    /// Nothing gets in.
+    Inbound,
+    /// Nothing gets out.
+    Outbound,
+}
+
+/// One thing a client does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// When, since the start.
+    pub at: Duration,
+    /// Which client.
+    pub client: u16,
+    /// The process it asks.
+    pub via: Target,
+    /// What it asks for.
+    pub action: Action,
+}
+
+/// What a client asks for. Subjects are the members `m1`, `m2` and so on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Register or update a subject.
+    Register(u16),
+    /// Remove a subject.
+    Deregister(u16),
+    /// Remove a subject at the registration epoch that the asked node knows.
+    Evict(u16),
+    /// Set a subject's condition.
+    SetCondition(u16, delian_core::topology::Condition),
+    /// Hand bytes to the embedder.
+    Custom(Vec<u8>),
+    /// Read the asked node's status.
+    Read,
+}
+
+/// What must have happened for a pass to mean something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// Facts that each run must count at least so often; see [`crate::outcome::Counts::get`] for their names.
+    pub at_least: BTreeMap<String, u64>,
+    /// Facts that each run may count at most so often.
+    pub at_most: BTreeMap<String, u64>,
+    /// Facts that all runs together must count at least so often; asked only of 20 seeds or more.
+    pub suite: BTreeMap<String, u64>,
+    /// Subjects that every whole node must know at the end.
+    pub everywhere: Vec<u16>,
+    /// Subjects that no whole node may know at the end.
+    pub nowhere: Vec<u16>,
+}

@@ -1,0 +1,339 @@
+//! Scenarios as text again: what the shrinker saves and a person reads.
+//!
+//! Whatever a reader would fill in by itself is left out, and reading the text gives the same scenario back.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+
+use delian_core::Config;
+
+use super::settings::{SETTINGS, Setting};
+use super::words::{
+    CONDITIONS, DIRECTIONS, FAMILIES, SHAPES, word, write_bounds, write_bytes, write_hex, write_permille,
+    write_signed_millis, write_span, write_target,
+};
+use super::{
+    Action, Direction, Expectations, Family, Fault, Latency, LinkQuality, Mix, Operation, Scenario, Step, Swarm,
+    Target, Workload,
+};
+use crate::plan::Plan;
+
+impl Scenario {
+    /// Writes the scenario as a file that [`Scenario::from_toml`] reads back exactly, but for the name and the path.
+    pub fn to_toml(&self) -> String {
+        let mut text = Text(String::new());
+        let plain = Self::plain("");
+        text.key("about", quoted(&self.about));
+        self.write_cluster(&mut text);
+        text.section("config", |text| write_config(text, &self.cluster.config));
+        text.section("run", |text| {
+            text.unless(&plain.chaos, "chaos", &self.chaos, |span| quoted(&write_span(*span)));
+            text.unless(&plain.settle, "settle", &self.settle, |span| quoted(&write_span(*span)));
+            text.maybe("seed", self.seed);
+            text.maybe("healed", self.healed.as_deref().map(list));
+        });
+        text.section("network", |text| write_quality(text, &plain.network, &self.network));
+        text.section("disk", |text| write_latency(text, "flush", plain.flush, self.flush));
+        if let Some(workload) = &self.workload {
+            text.header("[workload]");
+            write_workload(&mut text, workload);
+        }
+        if let Some(swarm) = &self.swarm {
+            text.header("[swarm]");
+            write_swarm(&mut text, swarm);
+        }
+        for step in &self.steps {
+            text.header("[[step]]");
+            self.write_step(&mut text, step);
+        }
+        for operation in &self.operations {
+            text.header("[[operation]]");
+            write_operation(&mut text, operation);
+        }
+        text.section("expect", |text| write_expect(text, &self.expect));
+        text.0
+    }
+
+    fn write_cluster(&self, text: &mut Text) {
+        text.header("[cluster]");
+        text.key("voters", self.cluster.voters);
+        text.unless(&0, "learners", &self.cluster.learners, ToString::to_string);
+        text.unless(&Vec::new(), "absent", &self.cluster.absent, |absent| list(absent));
+    }
+
+    fn write_step(&self, text: &mut Text, Step { at, lasts, fault }: &Step) {
+        text.key("at", quoted(&write_span(*at)));
+        text.maybe("for", lasts.map(|span| quoted(&write_span(span))));
+        text.key("fault", quoted(fault.kind()));
+        match fault {
+            Fault::Partition(sides) => {
+                let side = |side: &Vec<Target>| list(side.iter().map(|target| quoted(&write_target(*target))));
+                text.key("sides", list(sides.iter().map(side)));
+            }
+            Fault::Isolate(target, direction) => {
+                text.target("target", *target);
+                text.unless(&Direction::Both, "direction", direction, |it| quoted(word(&DIRECTIONS, *it)));
+            }
+            Fault::Degrade(from, to, quality) => {
+                text.link(*from, *to);
+                write_quality(text, &self.network, quality);
+            }
+            Fault::Clog(from, to) => text.link(*from, *to),
+            Fault::HealNetwork => {}
+            Fault::Bridge(target)
+            | Fault::Crash(target)
+            | Fault::Start(target)
+            | Fault::Wipe(target)
+            | Fault::Pause(target)
+            | Fault::Deafen(target)
+            | Fault::StallDisk(target)
+            | Fault::FullDisk(target)
+            | Fault::CorruptDisk(target) => text.target("target", *target),
+            Fault::SlowDisk(target, flush) => {
+                text.target("target", *target);
+                write_latency(text, "flush", self.flush, *flush);
+            }
+            Fault::Drift(target, ppm) => {
+                text.target("target", *target);
+                text.key("ppm", ppm);
+            }
+            Fault::WallJump(target, millis) => {
+                text.target("target", *target);
+                text.key("by", quoted(&write_signed_millis(*millis)));
+            }
+            Fault::MonotonicJump(target, by) => {
+                text.target("target", *target);
+                text.key("by", quoted(&write_span(*by)));
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// Returns the scenario that has nothing left to draw: drawn with the same seed, it gives this plan's steps,
+    /// operations and healed processes.
+    ///
+    /// The expectations stay as they are; whoever leaves out parts of a plan decides which of them still make sense.
+    pub fn to_scenario(&self, name: &str, about: &str) -> Scenario {
+        let mut scenario = Scenario::clone(&self.scenario);
+        scenario.name = name.to_string();
+        scenario.about = about.to_string();
+        scenario.path = String::new();
+        scenario.seed = Some(self.seed);
+        scenario.healed = Some(self.healed.iter().copied().collect());
+        scenario.workload = None;
+        scenario.swarm = None;
+        scenario.steps.clone_from(&self.steps);
+        scenario.operations.clone_from(&self.operations);
+        scenario
+    }
+}
+
+fn write_config(text: &mut Text, config: &Config) {
+    let (mut config, mut usual) = (config.clone(), Config::default());
+    for (key, setting) in SETTINGS {
+        match setting {
+            Setting::Span(field) => {
+                text.unless(field(&mut usual), key, field(&mut config), |span| quoted(&write_span(*span)));
+            }
+            Setting::Bytes(field) => {
+                text.unless(field(&mut usual), key, field(&mut config), |bytes| quoted(&write_bytes(*bytes)));
+            }
+            Setting::Size(field) => {
+                text.unless(field(&mut usual), key, field(&mut config), |bytes| quoted(&write_bytes(*bytes as u64)));
+            }
+            Setting::Count(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Entries(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+        }
+    }
+}
+
+fn write_quality(text: &mut Text, usual: &LinkQuality, quality: &LinkQuality) {
+    write_latency(text, "latency", usual.latency, quality.latency);
+    let chances = [
+        ("loss", usual.loss, quality.loss),
+        ("duplicate", usual.duplicate, quality.duplicate),
+        ("reorder", usual.reorder, quality.reorder),
+        ("replay", usual.replay, quality.replay),
+    ];
+    for (key, usual, chance) in chances {
+        text.unless(&usual, key, &chance, |permille| quoted(&write_permille(*permille)));
+    }
+}
+
+fn write_latency(text: &mut Text, key: &str, usual: Latency, latency: Latency) {
+    text.unless(&write_bounds(usual), key, &write_bounds(latency), |bounds| quoted(bounds));
+    text.unless(&usual.shape, "shape", &latency.shape, |shape| quoted(word(&SHAPES, *shape)));
+}
+
+fn write_workload(text: &mut Text, workload: &Workload) {
+    text.key("clients", workload.clients);
+    text.key("interval", quoted(&write_span(workload.interval)));
+    text.key("subjects", workload.subjects);
+    let Mix { register, deregister, evict, condition, custom, read } = workload.mix;
+    let weights = [
+        ("register", register),
+        ("deregister", deregister),
+        ("evict", evict),
+        ("condition", condition),
+        ("custom", custom),
+        ("read", read),
+    ];
+    text.unless(&Mix::USUAL, "mix", &workload.mix, |_| {
+        pairs(weights.into_iter().filter(|(_, weight)| *weight > 0).map(|(key, weight)| (key.to_string(), weight)))
+    });
+}
+
+fn write_swarm(text: &mut Text, swarm: &Swarm) {
+    if swarm.families == Family::ALL {
+        text.key("families", quoted("all"));
+    } else {
+        text.key("families", list(swarm.families.iter().map(|family| quoted(word(&FAMILIES, *family)))));
+    }
+    text.key("interval", quoted(&write_span(swarm.interval)));
+    text.key("lasting", quoted(&write_span(swarm.lasting)));
+}
+
+fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Operation) {
+    text.key("at", quoted(&write_span(*at)));
+    text.unless(&1, "client", client, ToString::to_string);
+    text.target("via", *via);
+    let (verb, subject) = match action {
+        Action::Register(subject) => ("register", Some(subject)),
+        Action::Deregister(subject) => ("deregister", Some(subject)),
+        Action::Evict(subject) => ("evict", Some(subject)),
+        Action::SetCondition(subject, _) => ("condition", Some(subject)),
+        Action::Custom(_) => ("custom", None),
+        Action::Read => ("read", None),
+    };
+    text.key("do", quoted(verb));
+    text.maybe("subject", subject);
+    match action {
+        Action::SetCondition(_, condition) => text.key("condition", quoted(word(&CONDITIONS, *condition))),
+        Action::Custom(bytes) if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
+            text.key("text", quoted(&String::from_utf8_lossy(bytes)));
+        }
+        Action::Custom(bytes) => text.key("hex", quoted(&write_hex(bytes))),
+        Action::Register(_) | Action::Deregister(_) | Action::Evict(_) | Action::Read => {}
+    }
+}
+
+fn write_expect(text: &mut Text, expect: &Expectations) {
+    let facts = |facts: &BTreeMap<String, u64>| {
+        pairs(facts.iter().map(|(fact, count)| (if fact.contains('.') { quoted(fact) } else { fact.clone() }, *count)))
+    };
+    let nothing = BTreeMap::new();
+    text.unless(&nothing, "at_least", &expect.at_least, facts);
+    text.unless(&nothing, "at_most", &expect.at_most, facts);
+    text.unless(&nothing, "suite", &expect.suite, facts);
+    text.unless(&Vec::new(), "everywhere", &expect.everywhere, |subjects| list(subjects));
+    text.unless(&Vec::new(), "nowhere", &expect.nowhere, |subjects| list(subjects));
+}
+
+/// Text under construction.
+struct Text(String);
+
+impl Text {
+    fn header(&mut self, header: &str) {
+        self.0.extend(["\n", header, "\n"]);
+    }
+
+    /// Writes a section, and nothing at all if it turns out to be empty.
+    fn section(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+        let before = self.0.len();
+        self.header(&format!("[{name}]"));
+        let filled_from = self.0.len();
+        fill(self);
+        if self.0.len() == filled_from {
+            self.0.truncate(before);
+        }
+    }
+
+    fn key(&mut self, key: &str, value: impl Display) {
+        writeln!(self.0, "{key} = {value}").expect("a String takes whatever it is given");
+    }
+
+    fn maybe(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.key(key, value);
+        }
+    }
+
+    fn unless<T: PartialEq>(&mut self, usual: &T, key: &str, value: &T, write: impl FnOnce(&T) -> String) {
+        if value != usual {
+            self.key(key, write(value));
+        }
+    }
+
+    fn target(&mut self, key: &str, target: Target) {
+        self.key(key, quoted(&write_target(target)));
+    }
+
+    fn link(&mut self, from: Target, to: Target) {
+        for (key, target) in [("from", from), ("to", to)] {
+            self.unless(&Target::Everyone, key, &target, |target| quoted(&write_target(*target)));
+        }
+    }
+}
+
+/// Writes a string as TOML on one line.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.extend(format!("\\u{:04X}", c as u32).chars()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn list(items: impl IntoIterator<Item = impl Display>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    format!("[{}]", items.join(", "))
+}
+
+fn pairs(pairs: impl IntoIterator<Item = (String, impl Display)>) -> String {
+    let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scenario::arbitrary::scenarios;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn reading_what_was_written_gives_the_same_scenario(scenario in scenarios()) {
+            let text = scenario.to_toml();
+            let read = Scenario::from_toml(&text, "arbitrary.toml");
+            let read = read.unwrap_or_else(|error| panic!("{error}\n\n{text}"));
+            prop_assert_eq!(Scenario { path: String::new(), ..read }, scenario, "{}", text);
+        }
+
+        #[test]
+        fn a_plan_saved_as_a_scenario_is_drawn_again_as_it_was(scenario in scenarios(), seed: u64) {
+            let plan = Plan::draw(&Arc::new(scenario), seed);
+            let saved = plan.to_scenario("saved", "What a seed drew.").to_toml();
+            let read = Scenario::from_toml(&saved, "saved.toml").unwrap_or_else(|error| panic!("{error}\n\n{saved}"));
+            prop_assert_eq!(read.seed, Some(seed));
+            let again = Plan::draw(&Arc::new(read), seed);
+            prop_assert_eq!(again.steps, plan.steps);
+            prop_assert_eq!(again.operations, plan.operations);
+            prop_assert_eq!(again.healed, plan.healed);
+        }
+    }
+
+    #[test]
+    fn a_scenario_says_only_what_is_not_usual() {
+        let mut scenario = Scenario::plain("quiet");
+        scenario.about = "Nothing \"much\" happens.".to_string();
+        assert_eq!(scenario.to_toml(), "about = \"Nothing \\\"much\\\" happens.\"\n\n[cluster]\nvoters = 3\n");
+    }
+}

@@ -1,0 +1,159 @@
+//! The trace of a run: one line per event, in fixed columns.
+//!
+//! A line is `time node kind facts`; `reports/README.md` explains the columns. Lines are made only when someone reads
+//! them, so a run without a trace pays nothing.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use delian_core::raft::{Appended, Ballot, Body};
+use delian_core::{Applied, Event, Input, Message, NodeId, Rejected, RequestId, Time};
+use serde::Serialize;
+
+/// One event of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, in the world's time.
+    pub at: Time,
+    /// At which node; none for what concerns the whole world.
+    pub node: Option<NodeId>,
+    /// What kind of event.
+    pub kind: &'static str,
+    /// What there is to know about it.
+    pub facts: String,
+}
+
+/// Where the lines of a run go.
+#[derive(Clone, Debug)]
+pub enum Tracer {
+    /// Nowhere.
+    Off,
+    /// The last so many are kept.
+    Last(usize, VecDeque<Line>),
+    /// All are kept.
+    All(Vec<Line>),
+}
+
+impl Tracer {
+    /// Keeps the last `count` lines.
+    pub const fn last(count: usize) -> Self {
+        Self::Last(count, VecDeque::new())
+    }
+
+    /// Returns the lines kept, in order.
+    pub fn lines(&self) -> Box<dyn Iterator<Item = &Line> + '_> {
+        match self {
+            Self::Off => Box::new(std::iter::empty()),
+            Self::Last(_, lines) => Box::new(lines.iter()),
+            Self::All(lines) => Box::new(lines.iter()),
+        }
+    }
+
+    pub(crate) const fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    pub(crate) fn write(&mut self, line: Line) {
+        match self {
+            Self::Off => {}
+            Self::Last(count, lines) => {
+                if lines.len() == *count {
+                    lines.pop_front();
+                }
+                lines.push_back(line);
+            }
+            Self::All(lines) => lines.push(line),
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.at.as_nanos();
+        let node = self.node.map_or_else(|| "-".to_string(), |node| node.to_string());
+        let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+        write!(f, "{seconds:5}.{rest:09}  {node:<5} {:<8} {}", self.kind, self.facts)
+    }
+}
+
+impl Line {
+    /// Returns the line as one JSON object, with the fields `at_ns`, `node`, `kind` and `facts`.
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            at_ns: u64,
+            node: Option<u64>,
+            kind: &'a str,
+            facts: &'a str,
+        }
+        let node = self.node.map(NodeId::get);
+        let fields = Fields { at_ns: self.at.as_nanos(), node, kind: self.kind, facts: &self.facts };
+        serde_json::to_string(&fields).expect("strings and numbers have a JSON form")
+    }
+
+    pub(crate) fn input(at: Time, node: NodeId, input: &Input) -> Self {
+        let (kind, facts) = match input {
+            Input::Wake => ("wake", String::new()),
+            Input::Receive(from, message) => ("receive", format!("{from} {}", describe(message))),
+            Input::Command(request, command) => ("command", format!("{request} {command:?}")),
+            Input::Persisted(write) => ("flushed", format!("up to {write}")),
+            Input::PersistFailed(write) => ("failed", format!("{write}")),
+            Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
+        };
+        Self { at, node: Some(node), kind, facts }
+    }
+
+    pub(crate) fn reply(at: Time, node: NodeId, request: RequestId, outcome: &Result<Applied, Rejected>) -> Self {
+        let facts = match outcome {
+            Ok(applied) => format!("{request} applied at {}, {}", applied.position, applied.epoch),
+            Err(rejected) => format!("{request} {rejected}"),
+        };
+        Self { at, node: Some(node), kind: "reply", facts }
+    }
+
+    pub(crate) fn event(at: Time, node: NodeId, event: &Event) -> Self {
+        Self { at, node: Some(node), kind: "event", facts: format!("{event:?}") }
+    }
+
+    pub(crate) fn fault(at: Time, kind: &'static str, fault: &str) -> Self {
+        Self { at, node: None, kind: "fault", facts: format!("{kind} {fault}") }
+    }
+
+    pub(crate) fn note(at: Time, node: NodeId, kind: &'static str, facts: &str) -> Self {
+        Self { at, node: Some(node), kind, facts: facts.to_string() }
+    }
+}
+
+/// Says in a few words what a message says.
+fn describe(message: &Message) -> String {
+    let raft = match message {
+        Message::Raft(raft) => raft,
+        Message::Forward(forward) => {
+            return format!("Forward {} {:?} {} bytes", forward.term, forward.ticket, forward.command.len());
+        }
+        Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
+    };
+    let term = raft.term;
+    let ballot = |ballot: &Ballot| match ballot {
+        Ballot::Granted => "granted",
+        Ballot::Refused => "refused",
+    };
+    match &raft.body {
+        Body::PreVote { last } => format!("PreVote {term} last {last}"),
+        Body::PreVoteAnswer(answer) => format!("PreVoteAnswer {term} {}", ballot(answer)),
+        Body::Vote { last } => format!("Vote {term} last {last}"),
+        Body::VoteAnswer(answer) => format!("VoteAnswer {term} {}", ballot(answer)),
+        Body::Append { prev, entries, commit } => {
+            format!("Append {term} prev {prev} {} entries commit {commit}", entries.len())
+        }
+        Body::AppendAnswer(Appended::Matched(matched)) => format!("AppendAnswer {term} matched {matched}"),
+        Body::AppendAnswer(Appended::Conflict { refused, hint }) => {
+            format!("AppendAnswer {term} refused {refused} hint {hint}")
+        }
+        Body::Heartbeat { commit } => format!("Heartbeat {term} commit {commit}"),
+        Body::HeartbeatAnswer => format!("HeartbeatAnswer {term}"),
+        Body::Commit { commit } => format!("Commit {term} {commit}"),
+        Body::Snapshot(snapshot) => format!("Snapshot {term} of {} {} bytes", snapshot.last, snapshot.state.len()),
+        Body::Outdated => format!("Outdated {term}"),
+    }
+}

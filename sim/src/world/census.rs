@@ -1,0 +1,130 @@
+//! What a world counts: how much happened, and how long things took.
+
+use std::time::Duration;
+
+use delian_core::{Event, NodeId, Time};
+
+use crate::outcome::Counts;
+
+/// The plain counters of one run, kept flat because they are bumped on every event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Census {
+    pub(crate) events: u64,
+    pub(crate) inputs: u64,
+    pub(crate) messages: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) reordered: u64,
+    pub(crate) replayed: u64,
+    pub(crate) cut: u64,
+    pub(crate) held: u64,
+    pub(crate) undelivered: u64,
+    pub(crate) writes: u64,
+    pub(crate) writes_lost: u64,
+    pub(crate) records_torn: u64,
+    pub(crate) crashes: u64,
+    pub(crate) restarts: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) unknown: u64,
+    pub(crate) reads: u64,
+    elections: u64,
+    leader_changes: u64,
+    step_downs: u64,
+    commits: u64,
+    applied: u64,
+    refused: u64,
+    truncations: u64,
+    compactions: u64,
+    snapshots_sent: u64,
+    snapshots_installed: u64,
+    halts: u64,
+    /// Faults by kind, counted when they take hold.
+    faults: Counts,
+    pub(crate) commit_latencies: Vec<Duration>,
+    pub(crate) settled_after: Option<Duration>,
+    leaderless_spans: Vec<Duration>,
+    leaderless_since: Option<Time>,
+    last_leader: Option<NodeId>,
+    /// The greatest index that any node has committed.
+    committed: u64,
+}
+
+impl Census {
+    pub(crate) fn count_fault(&mut self, fact: &'static str) {
+        self.faults.add(fact, 1);
+    }
+
+    /// Counts what an event stands for.
+    pub(crate) fn on_event(&mut self, now: Time, node: NodeId, event: &Event) {
+        match event {
+            Event::BecameLeader { .. } => {
+                self.elections += 1;
+                self.leader_changes += u64::from(self.last_leader.replace(node).is_some_and(|last| last != node));
+                if let Some(since) = self.leaderless_since.take() {
+                    self.leaderless_spans.push(now.since(since));
+                }
+            }
+            Event::SteppedDown { .. } => self.step_downs += 1,
+            Event::Committed { last } => {
+                self.commits += last.index.get().saturating_sub(self.committed);
+                self.committed = self.committed.max(last.index.get());
+            }
+            Event::Changed { .. } => self.applied += 1,
+            Event::Refused { .. } => self.refused += 1,
+            Event::Truncated { .. } => self.truncations += 1,
+            Event::Compacted { .. } => self.compactions += 1,
+            Event::SnapshotSent { .. } => self.snapshots_sent += 1,
+            Event::SnapshotInstalled { .. } => self.snapshots_installed += 1,
+            Event::Halted(_) => self.halts += 1,
+            _ => {}
+        }
+    }
+
+    /// Notes that nobody leads from now on, if that is news.
+    pub(crate) fn leader_lost(&mut self, now: Time) {
+        self.leaderless_since.get_or_insert(now);
+    }
+
+    pub(crate) fn leaderless_spans(&self) -> &[Duration] {
+        &self.leaderless_spans
+    }
+
+    /// Returns everything counted, by the names that scenarios use.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = self.faults.clone();
+        let facts = [
+            ("elections", self.elections),
+            ("leader_changes", self.leader_changes),
+            ("step_downs", self.step_downs),
+            ("commits", self.commits),
+            ("applied", self.applied),
+            ("refused", self.refused),
+            ("acknowledged", self.acknowledged),
+            ("rejected", self.rejected),
+            ("unknown", self.unknown),
+            ("reads", self.reads),
+            ("truncations", self.truncations),
+            ("compactions", self.compactions),
+            ("snapshots_sent", self.snapshots_sent),
+            ("snapshots_installed", self.snapshots_installed),
+            ("crashes", self.crashes),
+            ("restarts", self.restarts),
+            ("halts", self.halts),
+            ("messages", self.messages),
+            ("lost", self.lost),
+            ("duplicated", self.duplicated),
+            ("reordered", self.reordered),
+            ("replayed", self.replayed),
+            ("cut", self.cut),
+            ("held", self.held),
+            ("writes", self.writes),
+            ("writes_lost", self.writes_lost),
+            ("records_torn", self.records_torn),
+        ];
+        for (fact, count) in facts {
+            counts.add(fact, count);
+        }
+        counts
+    }
+}

@@ -1,0 +1,135 @@
+//! Carrying out what a node asks for.
+
+use std::sync::Arc;
+
+use delian_core::{Applied, Blob, Effect, Event, LogIndex, Message, NodeId, Rejected, RequestId, Time, WriteId};
+
+use super::queue::Happening;
+use super::World;
+use crate::disk::Health;
+use crate::invariants::Observation;
+use crate::network::Packet;
+use crate::trace::Line;
+
+/// How long an embedder takes to hand over its state, in nanoseconds: 3 ms, so that other things happen in between.
+const CAPTURE_TAKES: u64 = 3_000_000;
+
+/// How long a full disk takes to refuse a write, in nanoseconds: 1 ms.
+const REFUSAL_TAKES: u64 = 1_000_000;
+
+impl World {
+    /// Carries out every effect of a process's last step, in order.
+    pub(super) fn carry_out(&mut self, number: u8) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        for effect in outbox.drain() {
+            match effect {
+                Effect::Send(to, message) => self.send(number, to, message),
+                Effect::Persist(write, record) => {
+                    self.observe(number, Observation::Wrote(&record));
+                    self.persist(number, write, record);
+                }
+                Effect::Reply(request, outcome) => self.reply(number, request, &outcome),
+                Effect::Apply(applied, bytes) => self.apply(number, applied, &bytes),
+                Effect::Capture(index) => self.capture(number, index),
+                Effect::Restore(state) => self.processes[usize::from(number)].embedder.restore(&state),
+                Effect::Emit(event) => self.emit(number, &event),
+            }
+        }
+        self.outbox = outbox;
+    }
+
+    fn send(&mut self, from: u8, to: NodeId, message: Message) {
+        self.census.messages += 1;
+        self.observe(from, Observation::Sent(to, &message));
+        // An identity whose disk was destroyed has no address any more.
+        let Some(receiver) = self.process_of(to) else {
+            self.census.undelivered += 1;
+            return;
+        };
+        let fate = self.network.fate(from, receiver);
+        self.fingerprint.mix(fate.arrives.unwrap_or(u64::MAX));
+        self.census.cut += u64::from(fate.cut);
+        self.census.lost += u64::from(fate.arrives.is_none() && !fate.cut);
+        self.census.reordered += u64::from(fate.overtaken);
+        self.census.duplicated += u64::from(fate.again.is_some());
+        self.census.replayed += u64::from(fate.replayed.is_some());
+        let sender = self.processes[usize::from(from)].id;
+        let packet = Packet { from, to: receiver, sender, receiver: to, message };
+        for delay in [fate.again, fate.replayed].into_iter().flatten() {
+            self.deliver_after(delay, packet.clone());
+        }
+        if let Some(delay) = fate.arrives {
+            self.deliver_after(delay, packet);
+        }
+    }
+
+    pub(super) fn deliver_after(&mut self, delay: u64, packet: Packet) {
+        let slot = self.network.in_flight.put(packet);
+        self.queue.schedule(Time::from_nanos(self.now.as_nanos() + delay), Happening::Arrival(slot));
+    }
+
+    fn persist(&mut self, number: u8, write: WriteId, record: delian_core::raft::Record) {
+        self.census.writes += 1;
+        let now = self.now.as_nanos();
+        let process = &mut self.processes[usize::from(number)];
+        let run = process.run;
+        if process.disk.health() == Health::Full {
+            let at = Time::from_nanos(now + REFUSAL_TAKES);
+            self.queue.schedule(at, Happening::WriteFailed { process: number, run, write });
+        } else if let Some(after) = process.disk.write(write, record) {
+            self.queue.schedule(Time::from_nanos(now + after), Happening::Flushed { process: number, run });
+        }
+    }
+
+    fn reply(&mut self, number: u8, request: RequestId, outcome: &Result<Applied, Rejected>) {
+        if self.tracer.is_on() {
+            let id = self.processes[usize::from(number)].id;
+            self.tracer.write(Line::reply(self.now, id, request, outcome));
+        }
+        self.observe(number, Observation::Replied(request, outcome));
+        self.note_reply(request, outcome);
+    }
+
+    fn apply(&mut self, number: u8, applied: Applied, command: &[u8]) {
+        self.processes[usize::from(number)].embedder.apply(applied, command);
+    }
+
+    fn capture(&mut self, number: u8, index: LogIndex) {
+        let process = &mut self.processes[usize::from(number)];
+        process.captured = Some((index, Blob::from(process.embedder.capture())));
+        let at = Time::from_nanos(self.now.as_nanos() + CAPTURE_TAKES);
+        self.queue.schedule(at, Happening::Captured { process: number, run: process.run });
+    }
+
+    fn emit(&mut self, number: u8, event: &Event) {
+        if self.tracer.is_on() {
+            let id = self.processes[usize::from(number)].id;
+            self.tracer.write(Line::event(self.now, id, event));
+        }
+        let node = self.processes[usize::from(number)].id;
+        self.census.on_event(self.now, node, event);
+        if let Event::SteppedDown { .. } = event
+            && !self.someone_leads()
+        {
+            self.census.leader_lost(self.now);
+        }
+        self.observe(number, Observation::Emitted(event));
+    }
+
+    pub(super) fn someone_leads(&self) -> bool {
+        self.processes.iter().any(|process| process.node.as_ref().is_some_and(|node| node.raft().is_leader()))
+    }
+
+    /// Takes a process that stopped itself down: its supervisor sees it exit.
+    pub(super) fn note_halt(&mut self, number: u8) {
+        let halted = |process: &super::Process| process.node.as_ref().is_some_and(|n| n.raft().halted().is_some());
+        if halted(&self.processes[usize::from(number)]) {
+            self.take_down(number, "exit");
+        }
+    }
+
+    pub(super) fn embedder(&self) -> Box<dyn crate::embedder::Embedder> {
+        let factory = Arc::clone(&self.embedders);
+        factory()
+    }
+}

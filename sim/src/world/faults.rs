@@ -1,0 +1,353 @@
+//! Faults in force: what each step means when it is taken, laid over a pristine world.
+//!
+//! A step's targets are named when it begins, so `leader` is whoever leads then. Faults in force are kept as a list and
+//! laid over pristine links, disks and ears whenever the list changes; healing is leaving one out, so two faults that
+//! overlap never undo each other.
+
+use std::sync::Arc;
+
+use super::process::{Arrived, Down, Hearing};
+use super::queue::Happening;
+use super::World;
+use crate::disk::Health;
+use crate::network::{LinkState, Packet};
+use crate::random::nanos;
+use crate::scenario::{Direction, Fault, Latency, LinkQuality, Target, facts};
+use crate::trace::Line;
+
+/// The faults that hold now, and the messages that they hold back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FaultsInForce {
+    laid: Vec<(u32, Laid)>,
+    /// Messages held back by clogged links, in order of arrival.
+    pub(super) held: Vec<Packet>,
+}
+
+/// A fault with its targets named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Laid {
+    Links(Vec<(u8, u8)>, LinkState),
+    Quality(Vec<(u8, u8)>, LinkQuality),
+    Hears(u8, Hearing),
+    SlowDisk(u8, Latency),
+    StalledDisk(u8),
+    FullDisk(u8),
+    Down(u8),
+    Drift(u8, i32),
+}
+
+impl World {
+    pub(super) fn begin_fault(&mut self, number: u32) {
+        let plan = Arc::clone(&self.plan);
+        let step = &plan.steps[number as usize];
+        let fault = &step.fault;
+        if self.tracer.is_on() {
+            self.tracer.write(Line::fault(self.now, "begins", &format!("{fault:?}")));
+        }
+        self.fingerprint.mix(u64::from(number) << 32);
+        if self.take_hold(number, fault) {
+            facts::of_fault(fault).into_iter().for_each(|fact| self.census.count_fault(fact));
+        }
+        if let Some(lasts) = step.lasts {
+            self.queue.schedule(self.after(lasts), Happening::FaultEnds(number));
+        }
+    }
+
+    pub(super) fn end_fault(&mut self, number: u32) {
+        if !self.faults.laid.iter().any(|(laid, _)| *laid == number) {
+            return;
+        }
+        if self.tracer.is_on() {
+            let fault = format!("{:?}", self.plan.steps[number as usize].fault);
+            self.tracer.write(Line::fault(self.now, "ends", &fault));
+        }
+        self.lift(|laid, _| laid == number);
+    }
+
+    /// Lifts every fault: the chaos is over.
+    pub(super) fn lift_all(&mut self) {
+        self.lift(|_, _| true);
+    }
+
+    /// Lifts the faults that `which` picks, and starts the processes that only they kept down.
+    fn lift(&mut self, which: impl Fn(u32, &Laid) -> bool) {
+        let (lifted, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.faults.laid).into_iter().partition(|(number, laid)| which(*number, laid));
+        self.faults.laid = kept;
+        for (_, laid) in &lifted {
+            if let Laid::Drift(process, _) = laid {
+                self.set_drift(*process, 0);
+            }
+        }
+        self.lay_faults();
+        for (_, laid) in lifted {
+            if let Laid::Down(process) | Laid::FullDisk(process) = laid
+                && !self.is_kept_down(process)
+            {
+                self.start(process);
+            }
+        }
+    }
+
+    fn is_kept_down(&self, process: u8) -> bool {
+        let keeps = |laid: &Laid| matches!(laid, Laid::Down(p) | Laid::FullDisk(p) if *p == process);
+        self.faults.laid.iter().any(|(_, laid)| keeps(laid))
+    }
+
+    /// Returns whether the fault changed anything.
+    fn take_hold(&mut self, number: u32, fault: &Fault) -> bool {
+        let targets = |target: &Target| self.resolve(*target);
+        let laid: Vec<Laid> = match fault {
+            Fault::Partition(sides) => vec![Laid::Links(self.links_between(sides), LinkState::Cut)],
+            Fault::Isolate(target, direction) => {
+                targets(target).into_iter().map(|p| Laid::Links(self.links_of(p, *direction), LinkState::Cut)).collect()
+            }
+            Fault::Bridge(target) => vec![Laid::Links(self.links_around(targets(target)[0]), LinkState::Cut)],
+            Fault::Degrade(from, to, quality) => vec![Laid::Quality(pairs(&targets(from), &targets(to)), *quality)],
+            Fault::Clog(from, to) => vec![Laid::Links(pairs(&targets(from), &targets(to)), LinkState::Clogged)],
+            Fault::Crash(target) => targets(target).into_iter().map(Laid::Down).collect(),
+            Fault::Pause(target) => targets(target).into_iter().map(|p| Laid::Hears(p, Hearing::Frozen)).collect(),
+            Fault::Deafen(target) => targets(target).into_iter().map(|p| Laid::Hears(p, Hearing::Deaf)).collect(),
+            Fault::SlowDisk(target, flush) => targets(target).into_iter().map(|p| Laid::SlowDisk(p, *flush)).collect(),
+            Fault::StallDisk(target) => targets(target).into_iter().map(Laid::StalledDisk).collect(),
+            Fault::FullDisk(target) => targets(target).into_iter().map(Laid::FullDisk).collect(),
+            Fault::Drift(target, ppm) => targets(target).into_iter().map(|p| Laid::Drift(p, *ppm)).collect(),
+            Fault::HealNetwork
+            | Fault::Start(_)
+            | Fault::Wipe(_)
+            | Fault::CorruptDisk(_)
+            | Fault::WallJump(..)
+            | Fault::MonotonicJump(..) => return self.happen_once(fault),
+        };
+        let took_hold = laid.iter().any(|laid| self.would_change(laid));
+        for laid in laid {
+            if let Laid::Down(process) = laid {
+                self.crash(process);
+            }
+            if let Laid::Drift(process, ppm) = laid {
+                self.set_drift(process, ppm);
+            }
+            if let Laid::FullDisk(process) = laid {
+                self.processes[usize::from(process)].disk_failed = true;
+            }
+            self.faults.laid.push((number, laid));
+        }
+        self.lay_faults();
+        took_hold
+    }
+
+    /// Takes a fault that leaves nothing in force behind. Returns whether it changed anything.
+    fn happen_once(&mut self, fault: &Fault) -> bool {
+        match fault {
+            Fault::HealNetwork => {
+                self.lift(|_, laid| matches!(laid, Laid::Links(..) | Laid::Quality(..)));
+                true
+            }
+            Fault::Start(target) => {
+                let targets = self.resolve(*target);
+                let down = targets.iter().any(|p| !self.processes[usize::from(*p)].is_up());
+                self.lift(|_, laid| matches!(laid, Laid::Down(p) if targets.contains(p)));
+                targets.iter().for_each(|process| self.start(*process));
+                down
+            }
+            Fault::Wipe(target) => self.lose(*target, Self::wipe),
+            Fault::CorruptDisk(target) => self.lose(*target, Self::corrupt),
+            Fault::WallJump(target, millis) => {
+                for process in self.resolve(*target) {
+                    self.processes[usize::from(process)].clock.jump_wall(*millis);
+                }
+                true
+            }
+            Fault::MonotonicJump(target, span) => {
+                for process in self.resolve(*target) {
+                    self.processes[usize::from(process)].clock.leap(self.now, nanos(*span));
+                    self.schedule_wake(process);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Destroys the disks of processes that still have their first identity and an undamaged disk.
+    fn lose(&mut self, target: Target, how: fn(&mut Self, u8)) -> bool {
+        let has_disk = |world: &Self, process: u8| {
+            let process = &world.processes[usize::from(process)];
+            process.down != Down::Lost && process.down != Down::Absent && process.graves.is_empty()
+        };
+        let targets: Vec<u8> = self.resolve(target).into_iter().filter(|process| has_disk(self, *process)).collect();
+        targets.iter().for_each(|process| how(self, *process));
+        !targets.is_empty()
+    }
+
+    fn would_change(&self, laid: &Laid) -> bool {
+        match laid {
+            Laid::Links(links, _) | Laid::Quality(links, _) => !links.is_empty(),
+            Laid::Down(process)
+            | Laid::Hears(process, _)
+            | Laid::SlowDisk(process, _)
+            | Laid::StalledDisk(process)
+            | Laid::FullDisk(process)
+            | Laid::Drift(process, _) => self.processes[usize::from(*process)].is_up(),
+        }
+    }
+
+    /// Lays the faults in force over pristine links, disks and ears, and lets go what no fault holds back any more.
+    pub(super) fn lay_faults(&mut self) {
+        let pristine = self.plan.scenario.flush;
+        let mut hearing = vec![Hearing::Listens; self.processes.len()];
+        let mut flush = vec![pristine; self.processes.len()];
+        let mut stalled = vec![false; self.processes.len()];
+        let mut full = vec![false; self.processes.len()];
+        self.network.reset();
+        for (_, laid) in &self.faults.laid {
+            match laid {
+                Laid::Links(links, state) => links.iter().for_each(|(a, b)| self.network.worsen(*a, *b, *state)),
+                Laid::Quality(links, quality) => {
+                    links.iter().for_each(|(a, b)| self.network.set_quality(*a, *b, *quality));
+                }
+                Laid::Hears(p, how) => hearing[usize::from(*p)] = hearing[usize::from(*p)].max(*how),
+                Laid::SlowDisk(p, slow) => flush[usize::from(*p)] = *slow,
+                Laid::StalledDisk(p) => stalled[usize::from(*p)] = true,
+                Laid::FullDisk(p) => full[usize::from(*p)] = true,
+                Laid::Down(_) | Laid::Drift(..) => {}
+            }
+        }
+        for number in 0..self.processes.len() as u8 {
+            let place = usize::from(number);
+            let process = &mut self.processes[place];
+            process.disk.set_flush(flush[place].into());
+            if process.disk.health() != Health::Corrupt {
+                process.disk.set_health(if full[place] { Health::Full } else { Health::Sound });
+            }
+            let run = process.run;
+            if process.disk.set_stalled(stalled[place]) {
+                self.queue.schedule(self.now, Happening::Flushed { process: number, run });
+            }
+            self.set_hearing(number, hearing[place]);
+        }
+        self.let_go();
+        self.note_quorums();
+    }
+
+    /// Lets a process hear again: what waited comes in before its timers fire, or it would blame its peers for its own
+    /// absence.
+    fn set_hearing(&mut self, number: u8, hearing: Hearing) {
+        let process = &mut self.processes[usize::from(number)];
+        let before = std::mem::replace(&mut process.hearing, hearing);
+        if hearing != Hearing::Listens || before == Hearing::Listens || !process.is_up() {
+            return;
+        }
+        let run = process.run;
+        let sender = process.id;
+        for arrived in std::mem::take(&mut process.inbox) {
+            match arrived {
+                Arrived::Message(from, message) => {
+                    let packet = Packet { from: number, to: number, sender: from, receiver: sender, message };
+                    self.deliver_after(0, packet);
+                }
+                Arrived::Flushed => self.queue.schedule(self.now, Happening::Flushed { process: number, run }),
+            }
+        }
+        let process = &mut self.processes[usize::from(number)];
+        process.wake_at = None;
+        self.schedule_wake(number);
+    }
+
+    /// Delivers the messages that clogged links held back and hold back no more.
+    fn let_go(&mut self) {
+        let held = std::mem::take(&mut self.faults.held);
+        for packet in held {
+            if self.network.state(packet.from, packet.to) == LinkState::Clogged {
+                self.faults.held.push(packet);
+            } else {
+                self.deliver_after(0, packet);
+            }
+        }
+    }
+
+    /// Notes which processes the network and the crashes keep from a quorum, and since when.
+    fn note_quorums(&mut self) {
+        let voters = self.plan.scenario.cluster.voters;
+        for number in 0..self.processes.len() as u8 {
+            let talks = |voter: u8| {
+                let both_ways = |a, b| self.network.state(a, b) != LinkState::Cut;
+                let up = self.processes[usize::from(voter)].is_up();
+                voter == number || (up && both_ways(number, voter) && both_ways(voter, number))
+            };
+            let reached = (0..voters).filter(|voter| talks(*voter)).count();
+            let process = &mut self.processes[usize::from(number)];
+            if reached > usize::from(voters / 2) {
+                process.without_quorum_since = None;
+            } else {
+                process.without_quorum_since.get_or_insert(self.now);
+            }
+        }
+    }
+
+    fn set_drift(&mut self, number: u8, ppm: i32) {
+        self.processes[usize::from(number)].clock.drift(self.now, ppm);
+        self.schedule_wake(number);
+    }
+
+    /// Names the processes that a target stands for now.
+    pub(super) fn resolve(&self, target: Target) -> Vec<u8> {
+        let voters = self.plan.scenario.cluster.voters;
+        match target {
+            Target::Process(number) => vec![number - 1],
+            Target::Leader => vec![self.leader()],
+            Target::Follower => {
+                let leader = self.leader();
+                let up = |number: &u8| self.processes[usize::from(*number)].is_up();
+                let others = || (0..voters).filter(|number| *number != leader);
+                vec![others().find(up).or_else(|| others().next()).unwrap_or(leader)]
+            }
+            Target::Followers => (0..voters).filter(|number| *number != self.leader()).collect(),
+            Target::Everyone => (0..self.processes.len() as u8).collect(),
+        }
+    }
+
+    /// Returns who leads the highest term, or the first process if nobody leads.
+    fn leader(&self) -> u8 {
+        let leads = |number: &u8| {
+            let node = self.processes[usize::from(*number)].node.as_ref()?;
+            node.raft().is_leader().then(|| node.raft().term())
+        };
+        (0..self.processes.len() as u8).filter(|number| leads(number).is_some()).max_by_key(leads).unwrap_or(0)
+    }
+
+    fn links_between(&self, sides: &[Vec<Target>]) -> Vec<(u8, u8)> {
+        // Whoever is on no list is on the side of number `sides.len()`.
+        let mut side = vec![sides.len(); self.processes.len()];
+        for (number, targets) in sides.iter().enumerate() {
+            for process in targets.iter().flat_map(|target| self.resolve(*target)) {
+                side[usize::from(process)] = number;
+            }
+        }
+        let all: Vec<u8> = (0..self.processes.len() as u8).collect();
+        let apart = |(a, b): &(u8, u8)| side[usize::from(*a)] != side[usize::from(*b)];
+        pairs(&all, &all).into_iter().filter(apart).collect()
+    }
+
+    fn links_of(&self, process: u8, direction: Direction) -> Vec<(u8, u8)> {
+        let others: Vec<u8> = (0..self.processes.len() as u8).filter(|other| *other != process).collect();
+        let (inbound, outbound) = (pairs(&others, &[process]), pairs(&[process], &others));
+        match direction {
+            Direction::Both => [inbound, outbound].concat(),
+            Direction::Inbound => inbound,
+            Direction::Outbound => outbound,
+        }
+    }
+
+    /// Cuts all others into two halves that only reach each other through `bridge`.
+    fn links_around(&self, bridge: u8) -> Vec<(u8, u8)> {
+        let others: Vec<u8> = (0..self.processes.len() as u8).filter(|other| *other != bridge).collect();
+        let (left, right) = others.split_at(others.len() / 2);
+        [pairs(left, right), pairs(right, left)].concat()
+    }
+}
+
+/// Returns every directed link from one of `from` to another of `to`.
+fn pairs(from: &[u8], to: &[u8]) -> Vec<(u8, u8)> {
+    from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b).collect()
+}

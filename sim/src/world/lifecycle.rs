@@ -1,0 +1,156 @@
+//! Starting, crashing and losing processes.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use delian_core::raft::Configuration;
+use delian_core::{Config, Node, NodeId, Seed, Settings, Time};
+
+use super::process::{Down, Hearing, Process};
+use super::{EmbedderFactory, World};
+use crate::clock::Clock;
+use crate::disk::{Disk, Health};
+use crate::invariants::Observation;
+use crate::plan::Plan;
+use crate::trace::Line;
+
+/// Identities: process `p`, from 0, is node `p + 1`; after each wipe it is a stranger, `GENERATION` further.
+const GENERATION: u64 = 1_000;
+
+/// Returns the number of the process that has, or had, an identity.
+pub(super) fn number_of(id: NodeId) -> Option<u8> {
+    u8::try_from((id.get() % GENERATION).checked_sub(1)?).ok()
+}
+
+/// Makes all processes of a plan, none of them started.
+pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process> {
+    let cluster = &plan.scenario.cluster;
+    let settings = Arc::new(settings(plan));
+    let seed = Seed::new(plan.seed);
+    (0..cluster.voters + cluster.learners)
+        .map(|number| {
+            let absent = cluster.absent.contains(&(number + 1));
+            let own_seed = seed.derive("process", u64::from(number));
+            // Clocks start at different times of up to an hour, so that nobody can rely on equal ones.
+            let offset = own_seed.derive("clock", 0).get() % 3_600_000;
+            Process {
+                id: NodeId::new(u64::from(number) + 1),
+                node: None,
+                down: if absent { Down::Absent } else { Down::Crashed },
+                settings: Arc::clone(&settings),
+                seed: own_seed,
+                clock: Clock::new(Time::ZERO, Time::from_millis(offset)),
+                disk: Disk::new(plan.scenario.flush.into(), own_seed),
+                embedder: embedders(),
+                run: 0,
+                wake_at: None,
+                hearing: Hearing::Listens,
+                inbox: VecDeque::new(),
+                captured: None,
+                without_quorum_since: None,
+                graves: Vec::new(),
+                disk_failed: false,
+            }
+        })
+        .collect()
+}
+
+/// Returns who votes and who listens in a plan.
+pub(super) fn configuration(plan: &Plan) -> Configuration {
+    let cluster = &plan.scenario.cluster;
+    let ids = |range: std::ops::RangeInclusive<u8>| range.map(|number| NodeId::new(u64::from(number))).collect();
+    let (voters, all) = (cluster.voters, cluster.voters + cluster.learners);
+    Configuration { voters: ids(1..=voters), learners: ids(voters + 1..=all) }
+}
+
+fn settings(plan: &Plan) -> Settings {
+    let Configuration { voters, learners } = configuration(plan);
+    let config = Config { voters, learners, ..plan.scenario.cluster.config.clone() };
+    config.check().expect("a scenario's settings are checked when it is read or built")
+}
+
+impl World {
+    /// Starts a process from what its disk holds, unless it is lost or its disk is damaged.
+    pub(super) fn start(&mut self, number: u8) {
+        let embedder = self.embedder();
+        let now = self.now;
+        let process = &mut self.processes[usize::from(number)];
+        if process.is_up() || process.down == Down::Lost || process.disk.health() != Health::Sound {
+            return;
+        }
+        process.run += 1;
+        process.down = Down::Up;
+        process.embedder = embedder;
+        self.census.restarts += u64::from(process.run > 1);
+        let recovered = process.disk.durable().clone();
+        let own = process.clock.monotonic(now);
+        let settings = Arc::clone(&process.settings);
+        let node = Node::start(own, process.id, settings, process.seed, recovered, &mut self.outbox);
+        process.node = Some(node);
+        if self.tracer.is_on() {
+            self.tracer.write(Line::note(now, process.id, "start", "the process starts from its disk"));
+        }
+        self.observe(number, Observation::Started);
+        self.carry_out(number);
+        self.schedule_wake(number);
+        self.note_halt(number);
+        self.lay_faults();
+    }
+
+    /// Stops a process at once; what its disk had not flushed may be lost.
+    pub(super) fn crash(&mut self, number: u8) {
+        if !self.processes[usize::from(number)].is_up() {
+            return;
+        }
+        self.census.crashes += 1;
+        self.take_down(number, "crash");
+    }
+
+    /// Takes a process down, for the reason that the trace names.
+    pub(super) fn take_down(&mut self, number: u8, reason: &'static str) {
+        self.observe(number, Observation::Crashed);
+        let process = &mut self.processes[usize::from(number)];
+        let loss = process.disk.crash();
+        self.census.writes_lost += loss.lost;
+        self.census.records_torn += loss.torn;
+        if self.tracer.is_on() {
+            let facts = format!("{} unflushed writes lost, {} torn", loss.lost, loss.torn);
+            self.tracer.write(Line::note(self.now, process.id, reason, &facts));
+        }
+        let led = process.node.as_ref().is_some_and(|node| node.raft().is_leader());
+        process.node = None;
+        process.down = Down::Crashed;
+        process.run += 1;
+        process.wake_at = None;
+        process.inbox.clear();
+        process.captured = None;
+        if led && !self.someone_leads() {
+            self.census.leader_lost(self.now);
+        }
+        self.lay_faults();
+    }
+
+    /// Destroys a process's disk; in its place comes a stranger that belongs to no configuration.
+    pub(super) fn wipe(&mut self, number: u8) {
+        self.crash(number);
+        let plan = Arc::clone(&self.plan);
+        let config = Config { voters: BTreeSet::new(), ..plan.scenario.cluster.config.clone() };
+        let stranger = Arc::new(config.check().expect("the settings of a scenario make sense without members too"));
+        let process = &mut self.processes[usize::from(number)];
+        process.graves.push((process.id, process.disk.durable().clone()));
+        process.id = NodeId::new(process.id.get() + GENERATION);
+        process.seed = process.seed.derive("stranger", process.id.get());
+        process.disk = Disk::new(plan.scenario.flush.into(), process.seed);
+        process.settings = stranger;
+        process.down = Down::Crashed;
+        self.start(number);
+    }
+
+    /// Destroys a flushed record. The restart finds the damage and refuses, so the process stays down for good.
+    pub(super) fn corrupt(&mut self, number: u8) {
+        self.crash(number);
+        let process = &mut self.processes[usize::from(number)];
+        process.disk.set_health(Health::Corrupt);
+        process.down = Down::Lost;
+    }
+}

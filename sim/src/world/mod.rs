@@ -1,0 +1,351 @@
+//! The discrete-event world: real nodes on simulated clocks, links and disks.
+//!
+//! A world is a plain value. It pops one happening at a time off an ordered queue, lets it reach the process it
+//! concerns, carries out the effects, and tells the invariants what it saw. It is `Clone`, so a run can be forked at any
+//! moment. All its randomness comes from the seed, one stream per purpose, and every happening goes into a running
+//! fingerprint.
+
+mod census;
+mod clients;
+mod effects;
+mod faults;
+mod lifecycle;
+mod process;
+mod queue;
+mod settle;
+
+use std::sync::Arc;
+
+use delian_core::raft::Configuration;
+use delian_core::{Input, Node, NodeId, Outbox, Position, Seed, Term, Time};
+
+pub use self::settle::HealsInTime;
+
+pub(crate) use self::census::Census;
+use self::clients::Clients;
+use self::faults::FaultsInForce;
+use self::process::{Arrived, Down, Hearing, Process};
+use self::queue::{Happening, Queue};
+use self::settle::Phase;
+use crate::disk::Disk;
+use crate::embedder::Embedder;
+use crate::fingerprint::Fingerprint;
+use crate::invariants::{Breach, Invariants, Observation, View};
+use crate::network::{LinkState, Network};
+use crate::plan::Plan;
+use crate::random::nanos;
+use crate::trace::{Line, Tracer};
+
+/// Makes the embedder of each process.
+pub type EmbedderFactory = Arc<dyn Fn() -> Box<dyn Embedder> + Send + Sync>;
+
+/// A whole simulated cluster at one moment.
+#[derive(Clone)]
+pub struct World {
+    plan: Arc<Plan>,
+    embedders: EmbedderFactory,
+    now: Time,
+    queue: Queue,
+    processes: Vec<Process>,
+    /// The voters and learners of the log, known from the plan and not from what nodes say.
+    configuration: Configuration,
+    network: Network,
+    faults: FaultsInForce,
+    clients: Clients,
+    invariants: Invariants,
+    phase: Phase,
+    census: Census,
+    fingerprint: Fingerprint,
+    tracer: Tracer,
+    outbox: Outbox,
+    breach: Option<Breach>,
+}
+
+impl World {
+    /// Sets up the world of a plan: every process started that is not absent, every fault and operation scheduled.
+    pub fn new(plan: Arc<Plan>, embedders: EmbedderFactory, tracer: Tracer) -> Self {
+        let scenario = Arc::clone(&plan.scenario);
+        let seed = Seed::new(plan.seed);
+        let size = usize::from(scenario.cluster.voters + scenario.cluster.learners);
+        let mut world = Self {
+            now: Time::ZERO,
+            queue: Queue::default(),
+            processes: lifecycle::processes(&plan, &embedders),
+            configuration: lifecycle::configuration(&plan),
+            network: Network::new(size, scenario.network, seed),
+            faults: FaultsInForce::default(),
+            clients: Clients::default(),
+            invariants: Invariants::default(),
+            phase: Phase::Chaos,
+            census: Census::default(),
+            fingerprint: Fingerprint::new(plan.seed),
+            tracer,
+            outbox: Outbox::new(),
+            breach: None,
+            embedders,
+            plan,
+        };
+        world.schedule_plan();
+        for process in 0..world.processes.len() as u8 {
+            if world.processes[usize::from(process)].down == Down::Crashed {
+                world.start(process);
+            }
+        }
+        world
+    }
+
+    /// Lets the next happening happen. Returns false when the run is over, by its end or by a breach.
+    pub fn step(&mut self) -> bool {
+        if self.breach.is_some() || self.phase == Phase::Over {
+            return false;
+        }
+        let Some((at, happening)) = self.queue.pop() else { return false };
+        assert!(at >= self.now, "{happening:?} was scheduled at {at}, but it is {} already", self.now);
+        self.now = at;
+        self.census.events += 1;
+        self.fingerprint.mix(at.as_nanos());
+        self.happen(happening);
+        self.breach.is_none() && self.phase != Phase::Over
+    }
+
+    /// Returns the present time of the world.
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Returns what the world has counted so far.
+    pub(crate) const fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// Returns the fingerprint of everything that happened so far.
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint.get()
+    }
+
+    /// Returns the breach that ended the run, if one did.
+    pub const fn breach(&self) -> Option<&Breach> {
+        self.breach.as_ref()
+    }
+
+    /// Returns the trace so far.
+    pub const fn tracer(&self) -> &Tracer {
+        &self.tracer
+    }
+
+    /// Returns the running node of a process, by its number from 1.
+    pub fn node(&self, process: u8) -> Option<&Node> {
+        self.processes.get(usize::from(process).checked_sub(1)?)?.node.as_ref()
+    }
+
+    /// Returns the invariants, with the committed history they keep.
+    pub const fn invariants(&self) -> &Invariants {
+        &self.invariants
+    }
+
+    fn schedule_plan(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        for (number, step) in plan.steps.iter().enumerate() {
+            self.queue.schedule(Time::ZERO + step.at, Happening::FaultBegins(number as u32));
+        }
+        for (number, operation) in plan.operations.iter().enumerate() {
+            self.queue.schedule(Time::ZERO + operation.at, Happening::Operation(number as u32));
+        }
+        self.queue.schedule(Time::from_millis(1_000), Happening::Sample);
+        self.queue.schedule(Time::ZERO + plan.scenario.chaos, Happening::ChaosEnds);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrival(slot) => self.arrive(slot),
+            Happening::Wake { process, run } => self.wake(process, run),
+            Happening::Flushed { process, run } => self.flushed(process, run),
+            Happening::WriteFailed { process, run, write } => {
+                if self.is_run(process, run) {
+                    self.feed(process, Input::PersistFailed(write));
+                }
+            }
+            Happening::Captured { process, run } => {
+                if self.is_run(process, run)
+                    && let Some((index, state)) = self.processes[usize::from(process)].captured.take()
+                {
+                    self.feed(process, Input::Captured(index, state));
+                }
+            }
+            Happening::FaultBegins(number) => self.begin_fault(number),
+            Happening::FaultEnds(number) => self.end_fault(number),
+            Happening::Operation(number) => self.operate(number),
+            Happening::Sample => self.sample(),
+            Happening::ChaosEnds => self.end_chaos(),
+            Happening::SettleCheck => self.check_settled(),
+            Happening::Proof(request) => self.propose_proof(request),
+        }
+    }
+
+    fn arrive(&mut self, slot: u32) {
+        let packet = self.network.in_flight.take(slot);
+        match self.network.state(packet.from, packet.to) {
+            LinkState::Cut => self.census.cut += 1,
+            LinkState::Clogged => {
+                self.census.held += 1;
+                self.faults.held.push(packet);
+            }
+            LinkState::Open => {
+                let process = &mut self.processes[usize::from(packet.to)];
+                if !process.is_up() || process.id != packet.receiver {
+                    self.census.undelivered += 1;
+                } else if process.hearing == Hearing::Listens {
+                    self.feed(packet.to, Input::Receive(packet.sender, packet.message));
+                } else {
+                    self.census.held += 1;
+                    process.inbox.push_back(Arrived::Message(packet.sender, packet.message));
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, number: u8, run: u32) {
+        if !self.is_run(number, run) {
+            return;
+        }
+        let now = self.now;
+        let process = &mut self.processes[usize::from(number)];
+        if process.wake_at.is_none_or(|at| at > now) {
+            return;
+        }
+        process.wake_at = None;
+        if process.hearing == Hearing::Frozen {
+            return;
+        }
+        let own = process.clock.monotonic(now);
+        let due = process.node.as_ref().and_then(Node::next_wake).is_some_and(|wake| wake.at <= own);
+        if due {
+            self.feed(number, Input::Wake);
+        } else {
+            self.schedule_wake(number);
+        }
+    }
+
+    fn flushed(&mut self, number: u8, run: u32) {
+        if !self.is_run(number, run) {
+            return;
+        }
+        let process = &mut self.processes[usize::from(number)];
+        if process.hearing == Hearing::Frozen {
+            process.inbox.push_back(Arrived::Flushed);
+            return;
+        }
+        if let Some(last) = process.disk.flushed() {
+            if let Some(after) = process.disk.start_flush() {
+                self.queue.schedule(
+                    Time::from_nanos(self.now.as_nanos() + after),
+                    Happening::Flushed { process: number, run },
+                );
+            }
+            self.feed(number, Input::Persisted(last));
+        }
+    }
+
+    /// Gives a process one input, carries out what follows, and lets the invariants look.
+    fn feed(&mut self, number: u8, input: Input) {
+        let process = &mut self.processes[usize::from(number)];
+        let Some(node) = &mut process.node else { return };
+        if self.tracer.is_on() {
+            self.tracer.write(Line::input(self.now, process.id, &input));
+        }
+        self.census.inputs += 1;
+        node.step(process.clock.monotonic(self.now), input, &mut self.outbox);
+        node.assert_invariants();
+        let raft = node.raft();
+        self.fingerprint.mix(raft.term().get() ^ raft.log().last().index.get() << 20 ^ raft.commit().get() << 40);
+        self.carry_out(number);
+        self.observe(number, Observation::Stepped);
+        self.schedule_wake(number);
+        self.note_halt(number);
+    }
+
+    /// Schedules the node's next wake, unless an earlier one will look again anyway.
+    fn schedule_wake(&mut self, number: u8) {
+        let process = &mut self.processes[usize::from(number)];
+        let Some(wake) = process.node.as_ref().and_then(Node::next_wake) else { return };
+        let at = process.clock.world_at(wake.at).max(self.now);
+        if process.wake_at.is_none_or(|scheduled| at < scheduled) {
+            process.wake_at = Some(at);
+            self.queue.schedule(at, Happening::Wake { process: number, run: process.run });
+        }
+    }
+
+    fn sample(&mut self) {
+        for number in 0..self.processes.len() as u8 {
+            self.observe(number, Observation::Sampled);
+        }
+        self.queue.schedule(Time::from_nanos(self.now.as_nanos() + 1_000_000_000), Happening::Sample);
+    }
+
+    fn is_run(&self, number: u8, run: u32) -> bool {
+        let process = &self.processes[usize::from(number)];
+        process.is_up() && process.run == run
+    }
+
+    /// Tells the invariants what happened at a process. The first breach ends the run.
+    fn observe(&mut self, number: u8, observation: Observation<'_>) {
+        let id = self.processes[usize::from(number)].id;
+        let view = Sight { processes: &self.processes, configuration: &self.configuration };
+        if let Err(breach) = self.invariants.observe(self.now, id, observation, &view) {
+            self.breach.get_or_insert(breach);
+        }
+    }
+
+    /// Returns the number of the process that has this identity now.
+    fn process_of(&self, id: NodeId) -> Option<u8> {
+        lifecycle::number_of(id).filter(|number| self.processes[usize::from(*number)].id == id)
+    }
+
+    fn after(&self, span: std::time::Duration) -> Time {
+        Time::from_nanos(self.now.as_nanos().saturating_add(nanos(span)))
+    }
+}
+
+/// What the invariants see of the world.
+struct Sight<'a> {
+    processes: &'a [Process],
+    configuration: &'a Configuration,
+}
+
+impl Sight<'_> {
+    fn process(&self, id: NodeId) -> Option<&Process> {
+        lifecycle::number_of(id).and_then(|number| self.processes.get(usize::from(number)))
+    }
+}
+
+impl View for Sight<'_> {
+    fn node(&self, id: NodeId) -> Option<&Node> {
+        self.process(id).filter(|process| process.id == id)?.node.as_ref()
+    }
+
+    fn disk_holds(&self, id: NodeId, position: Position) -> bool {
+        let Some(process) = self.process(id) else { return false };
+        if process.id == id {
+            return process.disk.holds(position);
+        }
+        process.graves.iter().any(|(buried, held)| *buried == id && Disk::recovered_holds(held, position))
+    }
+
+    fn disk_holds_vote(&self, id: NodeId, term: Term, candidate: NodeId) -> bool {
+        let Some(process) = self.process(id) else { return false };
+        let hard_state = process.disk.durable().hard_state;
+        hard_state.term == term && hard_state.voted_for == Some(candidate)
+    }
+
+    fn without_quorum_since(&self, id: NodeId) -> Option<Time> {
+        self.process(id).and_then(|process| process.without_quorum_since)
+    }
+
+    fn configuration(&self) -> &Configuration {
+        self.configuration
+    }
+
+    fn disk_may_fail(&self, id: NodeId) -> bool {
+        self.process(id).is_some_and(|process| process.disk_failed)
+    }
+}

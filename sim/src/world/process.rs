@@ -1,0 +1,110 @@
+//! One simulated process: a node with its clock, its disk and its embedder, up or down.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use delian_core::raft::Recovered;
+use delian_core::{Blob, LogIndex, Message, Node, NodeId, Seed, Settings, Time};
+
+use crate::clock::Clock;
+use crate::disk::Disk;
+use crate::embedder::Embedder;
+
+/// A process of the world, under its number from 0.
+pub(crate) struct Process {
+    pub(crate) id: NodeId,
+    /// The running node; nothing while the process is down.
+    pub(crate) node: Option<Node>,
+    pub(crate) down: Down,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) seed: Seed,
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk,
+    pub(crate) embedder: Box<dyn Embedder>,
+    /// Raised at each start and crash, so that what was scheduled for an earlier run is known to be stale.
+    pub(crate) run: u32,
+    /// The earliest wake that is scheduled; a later deadline waits for it to look again.
+    pub(crate) wake_at: Option<Time>,
+    pub(crate) hearing: Hearing,
+    /// What arrived while the process was frozen or deaf, in order.
+    pub(crate) inbox: VecDeque<Arrived>,
+    /// The embedder's state on its way back to the node.
+    pub(crate) captured: Option<(LogIndex, Blob)>,
+    /// Since when the network has kept it from a quorum of the voters.
+    pub(crate) without_quorum_since: Option<Time>,
+    /// What the disks of its earlier identities held when they were destroyed.
+    pub(crate) graves: Vec<(NodeId, Recovered)>,
+    /// Whether its disk was ever made to fail.
+    pub(crate) disk_failed: bool,
+}
+
+/// What waits for a process that does not listen.
+#[derive(Clone, Debug)]
+pub(crate) enum Arrived {
+    /// A message.
+    Message(NodeId, Message),
+    /// The end of a flush.
+    Flushed,
+}
+
+/// Why a process is down, while it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Down {
+    /// It is up.
+    Up,
+    /// It has not been started yet.
+    Absent,
+    /// It crashed or stopped and may be started again.
+    Crashed,
+    /// Its disk is destroyed: it never comes back.
+    Lost,
+}
+
+/// Whether a process takes in what comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hearing {
+    /// Messages and timers.
+    #[default]
+    Listens,
+    /// Timers and its own disk, but no messages.
+    Deaf,
+    /// Nothing at all.
+    Frozen,
+}
+
+impl Process {
+    /// Returns whether the process runs and takes part.
+    pub(crate) const fn is_up(&self) -> bool {
+        self.node.is_some()
+    }
+}
+
+impl Clone for Process {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            node: self.node.clone(),
+            down: self.down,
+            settings: Arc::clone(&self.settings),
+            seed: self.seed,
+            clock: self.clock.clone(),
+            disk: self.disk.clone(),
+            embedder: self.embedder.fork(),
+            run: self.run,
+            wake_at: self.wake_at,
+            hearing: self.hearing,
+            inbox: self.inbox.clone(),
+            captured: self.captured.clone(),
+            without_quorum_since: self.without_quorum_since,
+            graves: self.graves.clone(),
+            disk_failed: self.disk_failed,
+        }
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("id", &self.id).field("down", &self.down).field("run", &self.run).finish()
+    }
+}
