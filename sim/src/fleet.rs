@@ -81,7 +81,9 @@ impl Campaign {
             }
         });
         panic::set_hook(hook);
-        Report::new(suites.into_iter().map(|suite| suite.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+        Report::new(
+            suites.into_iter().map(|suite| suite.into_inner().unwrap_or_else(PoisonError::into_inner)).collect(),
+        )
     }
 
     /// Lists the runs seed by seed across all scenarios, so that early seeds of all of them come first.

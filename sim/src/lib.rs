@@ -19,3 +19,4 @@ pub mod outcome;
 pub mod run;
 pub mod fleet;
 pub mod report;
+pub mod shrink;

@@ -17,7 +17,8 @@ pub(super) struct AcknowledgedSurvive {
 
 impl Invariant for AcknowledgedSurvive {
     const NAME: &'static str = "acknowledged-commands-survive";
-    const SENTENCE: &'static str = "A command acknowledged to a client is in the committed log, where it was said to be.";
+    const SENTENCE: &'static str =
+        "A command acknowledged to a client is in the committed log, where it was said to be.";
 }
 
 impl AcknowledgedSurvive {

@@ -13,7 +13,8 @@ pub(super) struct Agreement;
 
 impl Invariant for Agreement {
     const NAME: &'static str = "one-topology-in-the-end";
-    const SENTENCE: &'static str = "When all has healed, every whole node holds the topology that the committed commands make.";
+    const SENTENCE: &'static str =
+        "When all has healed, every whole node holds the topology that the committed commands make.";
 }
 
 /// Replays the ledger from nothing and compares: a second way to the same state.

@@ -10,7 +10,8 @@ pub(super) struct DurableMajority;
 
 impl Invariant for DurableMajority {
     const NAME: &'static str = "commit-has-a-durable-majority";
-    const SENTENCE: &'static str = "When an entry is first committed, the disks of a majority of the logged voters hold it.";
+    const SENTENCE: &'static str =
+        "When an entry is first committed, the disks of a majority of the logged voters hold it.";
 }
 
 pub(super) fn on_commit(id: NodeId, last: Position, view: &impl View) -> Result<(), Breach> {

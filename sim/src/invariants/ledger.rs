@@ -54,13 +54,7 @@ impl Ledger {
     }
 
     /// Notes the entries of a write, made at `now` by node `id`, and checks that equal positions hold equal entries.
-    pub(super) fn on_write(
-        &mut self,
-        now: Time,
-        id: NodeId,
-        record: &Record,
-        view: &impl View,
-    ) -> Result<(), Breach> {
+    pub(super) fn on_write(&mut self, now: Time, id: NodeId, record: &Record, view: &impl View) -> Result<(), Breach> {
         let Record::Append { after, entries } = record else { return Ok(()) };
         // Unknown only where a follower forgot it in the same step, and then the leader has written the entry before.
         let mut previous = view.node(id).and_then(|node| node.raft().log().term_at(*after));

@@ -13,19 +13,17 @@ impl Invariant for MinorityCommitsNothing {
     const SENTENCE: &'static str = "An entry created while its leader is cut off from a quorum does not commit there.";
 }
 
-/// A message of before the cut may complete an older entry; one created after it has no way to a quorum and back.
-pub(super) fn on_commit(
-    id: NodeId,
-    last: Position,
-    created: Option<Time>,
-    view: &impl View,
-) -> Result<(), Breach> {
-    let (Some(since), Some(created)) = (view.without_quorum_since(id), created) else { return Ok(()) };
-    if created <= since {
+/// A quorum need not be reachable at one moment: one voter may answer before it is cut off and another after. So what
+/// counts is whom the leader could reach and hear, each at some moment since it created the entry.
+pub(super) fn on_commit(id: NodeId, last: Position, created: Option<Time>, view: &impl View) -> Result<(), Breach> {
+    let Some(created) = created else { return Ok(()) };
+    let voters = view.configuration().voters.len();
+    let reached = view.voters_reached_since(id, created);
+    if reached > voters / 2 {
         return Ok(());
     }
     Err(MinorityCommitsNothing::breach(vec![
-        format!("{id} has been without a quorum since {since}"),
-        format!("it committed {last}, which was created at {created}"),
+        format!("{last} was created at {created} and committed by {id}"),
+        format!("since then {id} could exchange messages with {reached} of {voters} voters, itself included"),
     ]))
 }

@@ -34,8 +34,8 @@ pub trait View {
     fn disk_holds(&self, id: NodeId, position: Position) -> bool;
     /// Returns whether a node's disk holds this term and vote.
     fn disk_holds_vote(&self, id: NodeId, term: delian_core::Term, candidate: NodeId) -> bool;
-    /// Returns since when the network has kept a node from a quorum of the voters, if it does.
-    fn without_quorum_since(&self, id: NodeId) -> Option<Time>;
+    /// Returns how many voters, itself included, the network let a node reach and hear at any moment since then.
+    fn voters_reached_since(&self, id: NodeId, since: Time) -> usize;
     /// Returns the voters and learners of the log.
     fn configuration(&self) -> &Configuration;
     /// Returns whether the node's disk was made to fail.
@@ -143,9 +143,7 @@ impl Invariants {
             Observation::Started => self.monotonic.on_start(id, view),
             Observation::Stepped => self.monotonic.on_step(id, view),
             Observation::Emitted(event) => self.on_event(id, event, view),
-            Observation::Wrote(record) => {
-                self.ledger.on_write(now, id, record, view)
-            }
+            Observation::Wrote(record) => self.ledger.on_write(now, id, record, view),
             Observation::Sent(to, message) => promises::on_send(id, to, message, view),
             Observation::Asked(request, command) => {
                 self.acknowledged.on_ask(request, command);

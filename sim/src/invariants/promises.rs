@@ -11,7 +11,8 @@ pub(super) struct PromisesAreDurable;
 
 impl Invariant for PromisesAreDurable {
     const NAME: &'static str = "promises-are-durable";
-    const SENTENCE: &'static str = "A vote or an append answer leaves a node only when its disk holds what it promises.";
+    const SENTENCE: &'static str =
+        "A vote or an append answer leaves a node only when its disk holds what it promises.";
 }
 
 pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl View) -> Result<(), Breach> {

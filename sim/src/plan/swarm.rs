@@ -16,6 +16,9 @@ use crate::scenario::{
 /// The strongest a family can be; its strength scales how often it strikes and how hard.
 const STRENGTH_MAX: u8 = 4;
 
+/// Both ends of every link.
+const EVERYWHERE: (Target, Target) = (Target::Everyone, Target::Everyone);
+
 /// Draws which families are on, at least one, and their strength.
 pub(super) fn families(scenario: &Scenario, dice: impl Fn(&str, u64) -> Dice) -> BTreeMap<Family, u8> {
     let Some(swarm) = &scenario.swarm else { return BTreeMap::new() };
@@ -79,12 +82,13 @@ impl Drawing<'_> {
         match family {
             Family::Partition => self.partition(at, &candidates),
             Family::Degrade => {
-                let (from, to) = self.link(&candidates);
+                let (from, to) = if self.dice.chance(1, 2) { EVERYWHERE } else { self.link(&candidates) };
                 let quality = self.quality();
                 self.lasting_fault(at, Fault::Degrade(from, to, quality));
             }
             Family::Clog => {
-                let (from, to) = self.link(&candidates);
+                // A cluster whose every link is clogged does nothing, so it shows nothing: that must stay rare.
+                let (from, to) = if self.dice.chance(1, 12) { EVERYWHERE } else { self.link(&candidates) };
                 self.lasting_fault(at, Fault::Clog(from, to));
             }
             Family::Crash => {
@@ -124,10 +128,10 @@ impl Drawing<'_> {
         }
     }
 
-    /// Draws the two ends of a link, or everyone at both.
+    /// Draws the two ends of a link; one of them may be everyone.
     fn link(&mut self, candidates: &[Target]) -> (Target, Target) {
-        if candidates.len() < 2 || self.dice.chance(1, 2) {
-            return (Target::Everyone, Target::Everyone);
+        if candidates.len() < 2 {
+            return EVERYWHERE;
         }
         let from = self.target(candidates);
         let others: Vec<Target> = candidates.iter().copied().filter(|target| *target != from).collect();
@@ -216,8 +220,8 @@ impl Drawing<'_> {
                 self.lasting_fault(at, Fault::Drift(target, if back { -ppm } else { ppm }));
             }
             1 => {
-                let quarter_hours = 15 * 60 * 1000;
-                let millis = self.dice.number(1, quarter_hours * self.strength).cast_signed();
+                // In whole seconds, up to a quarter of an hour for each degree of strength.
+                let millis = 1000 * self.dice.number(1, 900 * self.strength).cast_signed();
                 self.momentary(at, Fault::WallJump(target, if back { -millis } else { millis }));
             }
             _ => {

@@ -238,3 +238,63 @@ fn describe(section: Section, scenario: &Scenario) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Direction;
+
+    #[test]
+    fn a_builder_and_a_file_make_the_same_scenario() {
+        let text = r#"
+            about = "A leader that is cut off is replaced."
+            [cluster]
+            voters = 5
+            learners = 1
+            [config]
+            log_bytes_max = "16KiB"
+            [workload]
+            [[step]]
+            at = "10s"
+            for = "5s"
+            fault = "isolate"
+            target = "leader"
+            [[operation]]
+            at = "5s"
+            via = "n6"
+            do = "register"
+            subject = 4
+            [expect]
+            at_least = { elections = 2 }
+            everywhere = [4]
+        "#;
+        let read = Scenario::from_toml(text, "a-fact.toml").expect("it makes sense");
+        let built = Scenario::build("a-fact")
+            .about("A leader that is cut off is replaced.")
+            .voters(5)
+            .learners(1)
+            .config(|config| config.log_bytes_max = 16 * 1024)
+            .workload(Workload::default())
+            .at(secs(10))
+            .lasting(secs(5))
+            .fault(Fault::Isolate(Target::Leader, Direction::Both))
+            .at(secs(5))
+            .operation(1, Target::Process(6), Action::Register(4))
+            .expect_at_least("elections", 2)
+            .expect_everywhere(4)
+            .finish()
+            .expect("it makes sense");
+        assert_eq!(Scenario { path: String::new(), ..read }, built);
+    }
+
+    #[test]
+    fn a_builder_names_the_part_that_is_wrong() {
+        let error = Scenario::build("a-fact").about("Two things are wrong.").at(secs(3)).lasting(secs(1));
+        let error = error.fault(Fault::Wipe(Target::Process(1))).fault(Fault::Pause(Target::Process(4))).finish();
+        assert_eq!(
+            error.expect_err("a wipe does not end, and nobody is the fourth").to_string(),
+            "a-fact: in the step wipe at 3s: `wipe` happens at once and does not end: leave `for` out\n\
+             a-fact: in the step pause at 3s: target is n4, but the processes are n1 to n3"
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 42] = [
+pub const FACTS: [(&str, &str); 44] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -11,6 +11,8 @@ pub const FACTS: [(&str, &str); 42] = [
     ("applied", "commands that a node applied, counted on each node"),
     ("acknowledged", "operations that a client saw applied"),
     ("rejected", "operations that were refused with a reason"),
+    ("refused", "committed commands that the topology refused, counted on each node"),
+    ("reads", "reads that a client made"),
     ("unknown", "operations whose outcome stayed unknown"),
     ("truncations", "times that a follower dropped entries which contradicted its leader"),
     ("compactions", "times that a node replaced applied log by a snapshot"),

@@ -12,6 +12,8 @@ mod error;
 pub mod facts;
 mod file;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod words;
 mod write;
 

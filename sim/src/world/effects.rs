@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use delian_core::{Applied, Blob, Effect, Event, LogIndex, Message, NodeId, Rejected, RequestId, Time, WriteId};
 
-use super::queue::Happening;
 use super::World;
+use super::queue::Happening;
 use crate::disk::Health;
 use crate::invariants::Observation;
 use crate::network::Packet;

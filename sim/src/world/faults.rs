@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::process::{Arrived, Down, Hearing};
-use super::queue::Happening;
 use super::World;
+use super::process::{Arrived, Down, Hearing, Reach};
+use super::queue::Happening;
 use crate::disk::Health;
 use crate::network::{LinkState, Packet};
 use crate::random::nanos;
@@ -105,7 +105,11 @@ impl World {
             Fault::Bridge(target) => vec![Laid::Links(self.links_around(targets(target)[0]), LinkState::Cut)],
             Fault::Degrade(from, to, quality) => vec![Laid::Quality(pairs(&targets(from), &targets(to)), *quality)],
             Fault::Clog(from, to) => vec![Laid::Links(pairs(&targets(from), &targets(to)), LinkState::Clogged)],
-            Fault::Crash(target) => targets(target).into_iter().map(Laid::Down).collect(),
+            Fault::Crash(target) => {
+                // Who is down already stays as it is: the end of a crash starts only whom the crash has stopped.
+                let up = |process: &u8| self.processes[usize::from(*process)].is_up();
+                targets(target).into_iter().filter(up).map(Laid::Down).collect()
+            }
             Fault::Pause(target) => targets(target).into_iter().map(|p| Laid::Hears(p, Hearing::Frozen)).collect(),
             Fault::Deafen(target) => targets(target).into_iter().map(|p| Laid::Hears(p, Hearing::Deaf)).collect(),
             Fault::SlowDisk(target, flush) => targets(target).into_iter().map(|p| Laid::SlowDisk(p, *flush)).collect(),
@@ -227,7 +231,7 @@ impl World {
             self.set_hearing(number, hearing[place]);
         }
         self.let_go();
-        self.note_quorums();
+        self.note_reach();
     }
 
     /// Lets a process hear again: what waited comes in before its timers fire, or it would blame its peers for its own
@@ -266,21 +270,18 @@ impl World {
         }
     }
 
-    /// Notes which processes the network and the crashes keep from a quorum, and since when.
-    fn note_quorums(&mut self) {
+    /// Notes which voters each process can send to and hear from now on.
+    fn note_reach(&mut self) {
         let voters = self.plan.scenario.cluster.voters;
+        let mask = |open: &dyn Fn(u8) -> bool| (0..voters).filter(|v| open(*v)).fold(0_u16, |mask, v| mask | 1 << v);
         for number in 0..self.processes.len() as u8 {
-            let talks = |voter: u8| {
-                let both_ways = |a, b| self.network.state(a, b) != LinkState::Cut;
-                let up = self.processes[usize::from(voter)].is_up();
-                voter == number || (up && both_ways(number, voter) && both_ways(voter, number))
-            };
-            let reached = (0..voters).filter(|voter| talks(*voter)).count();
-            let process = &mut self.processes[usize::from(number)];
-            if reached > usize::from(voters / 2) {
-                process.without_quorum_since = None;
-            } else {
-                process.without_quorum_since.get_or_insert(self.now);
+            let up = |voter: u8| voter == number || self.processes[usize::from(voter)].is_up();
+            let gets_through = |a, b| a == b || self.network.state(a, b) != LinkState::Cut;
+            let sends_to = mask(&|voter| up(voter) && gets_through(number, voter));
+            let hears = mask(&|voter| up(voter) && gets_through(voter, number));
+            let reach = &mut self.processes[usize::from(number)].reach;
+            if reach.last().is_none_or(|last| last.sends_to != sends_to || last.hears != hears) {
+                reach.push(Reach { from: self.now, sends_to, hears });
             }
         }
     }

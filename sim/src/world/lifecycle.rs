@@ -47,7 +47,7 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
                 hearing: Hearing::Listens,
                 inbox: VecDeque::new(),
                 captured: None,
-                without_quorum_since: None,
+                reach: Vec::new(),
                 graves: Vec::new(),
                 disk_failed: false,
             }

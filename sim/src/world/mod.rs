@@ -337,8 +337,8 @@ impl View for Sight<'_> {
         hard_state.term == term && hard_state.voted_for == Some(candidate)
     }
 
-    fn without_quorum_since(&self, id: NodeId) -> Option<Time> {
-        self.process(id).and_then(|process| process.without_quorum_since)
+    fn voters_reached_since(&self, id: NodeId, since: Time) -> usize {
+        self.process(id).map_or(0, |process| process.voters_reached_since(since))
     }
 
     fn configuration(&self) -> &Configuration {

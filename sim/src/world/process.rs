@@ -31,12 +31,20 @@ pub(crate) struct Process {
     pub(crate) inbox: VecDeque<Arrived>,
     /// The embedder's state on its way back to the node.
     pub(crate) captured: Option<(LogIndex, Blob)>,
-    /// Since when the network has kept it from a quorum of the voters.
-    pub(crate) without_quorum_since: Option<Time>,
+    /// From when on it could send to and hear which voters; the last one holds now.
+    pub(crate) reach: Vec<Reach>,
     /// What the disks of its earlier identities held when they were destroyed.
     pub(crate) graves: Vec<(NodeId, Recovered)>,
     /// Whether its disk was ever made to fail.
     pub(crate) disk_failed: bool,
+}
+
+/// Which voters a process could send to and hear from some moment on, one bit for each process number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) from: Time,
+    pub(crate) sends_to: u16,
+    pub(crate) hears: u16,
 }
 
 /// What waits for a process that does not listen.
@@ -74,6 +82,19 @@ pub(crate) enum Hearing {
 }
 
 impl Process {
+    /// Returns how many voters it could send to and hear, each at some moment since then.
+    pub(crate) fn voters_reached_since(&self, since: Time) -> usize {
+        let (mut sends_to, mut hears) = (0, 0);
+        for reach in self.reach.iter().rev() {
+            sends_to |= reach.sends_to;
+            hears |= reach.hears;
+            if reach.from <= since {
+                break;
+            }
+        }
+        (sends_to & hears).count_ones() as usize
+    }
+
     /// Returns whether the process runs and takes part.
     pub(crate) const fn is_up(&self) -> bool {
         self.node.is_some()
@@ -96,7 +117,7 @@ impl Clone for Process {
             hearing: self.hearing,
             inbox: self.inbox.clone(),
             captured: self.captured.clone(),
-            without_quorum_since: self.without_quorum_since,
+            reach: self.reach.clone(),
             graves: self.graves.clone(),
             disk_failed: self.disk_failed,
         }

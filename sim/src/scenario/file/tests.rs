@@ -225,6 +225,59 @@ fn all_problems_of_a_file_are_reported_in_order() {
 }
 
 #[test]
+fn what_would_not_fit_in_memory_is_refused() {
+    assert_eq!(
+        problem("[swarm]\ninterval = \"1ms\""),
+        "3:12 interval is 1ms, which makes more than 20000 faults per family in 60s: make it longer"
+    );
+    assert_eq!(
+        problem("[workload]\ninterval = \"50us\""),
+        "3:12 interval is 50us, which makes more than 2000000 operations in 60s: make it longer"
+    );
+    assert_eq!(
+        problem("[[step]]\nat = \"1s\"\nevery = \"1ms\"\ntimes = 10_001\nfault = \"heal-network\""),
+        "5:9 times is 10_001, but must be from 1 to 10000"
+    );
+    let long = "x".repeat(1024 * 1024 + 1);
+    assert_eq!(
+        problem(&format!("[[operation]]\nat = \"1s\"\nvia = \"n1\"\ndo = \"custom\"\ntext = \"{long}\"")),
+        "6:8 text has 1048577 bytes, but may have at most 1048576"
+    );
+}
+
+#[test]
+fn expectations_that_nothing_can_meet_are_refused() {
+    assert_eq!(
+        problem("[expect]\nat_least = { commits = 5 }\nat_most = { commits = 4 }"),
+        "4:13 commits must be at least 5 and at most 4, which nothing can be"
+    );
+    assert_eq!(
+        problem("[expect]\neverywhere = [4]\nnowhere = [4]"),
+        "4:11 nowhere names 4, which everywhere names too"
+    );
+}
+
+#[test]
+fn whoever_is_made_whole_has_a_disk_and_a_majority() {
+    assert_eq!(
+        problem("[run]\nhealed = [1]"),
+        "3:10 healed names 1 of the 3 voters, but must name at least 2, a majority"
+    );
+    assert_eq!(
+        problem("[run]\nhealed = [1, 2, 3]\n[[step]]\nat = \"1s\"\nfault = \"wipe\"\ntarget = \"n2\""),
+        "3:10 healed names process 2, but a step destroys its disk for good"
+    );
+}
+
+#[test]
+fn no_more_problems_are_shown_than_a_screen_holds() {
+    let many: Vec<String> = (0..30).map(|number| format!("nonsense{number} = 1")).collect();
+    let problems = problems(&format!("about = \"x\"\n{}", many.join("\n")));
+    assert_eq!(problems.len(), 21);
+    assert_eq!(problems[20], "10 more problems are not shown");
+}
+
+#[test]
 fn broken_toml_is_shown_at_its_place() {
     let problems = problems("about = \"x\"\n[cluster\nvoters = 3\n");
     assert!(problems[0].starts_with("2:9 "), "{problems:?}");

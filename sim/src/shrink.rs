@@ -1,0 +1,242 @@
+//! Making a failure small: which faults, which operations and which nodes does it really need?
+//!
+//! A plan is data, and each purpose draws from its own random stream, so leaving a fault or an operation out does not
+//! shift the rest. Delta debugging (Zeller and Hildebrandt 2002) leaves out ever smaller parts of the lists and keeps
+//! what still breaks the same invariant; then nodes are left out, and times cut short.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::outcome::Violation;
+use crate::plan::Plan;
+use crate::run::{run_plan, run_traced};
+use crate::scenario::{Expectations, Fault, Scenario, Target};
+use crate::trace::Tracer;
+use crate::world::EmbedderFactory;
+
+/// The most runs that one shrinking takes; a bound on time, far above what a plan of a swarm needs.
+const ATTEMPTS_MAX: u64 = 20_000;
+
+/// A small plan that breaks the same invariant as a large one.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// How it breaks the invariant, with the trace before it.
+    pub violation: Violation,
+    /// How many runs it took to find it.
+    pub attempts: u64,
+}
+
+/// How far shrinking has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Runs so far.
+    pub attempts: u64,
+    /// Faults left.
+    pub steps: usize,
+    /// Operations left.
+    pub operations: usize,
+    /// Voters and learners left.
+    pub processes: u8,
+}
+
+/// Shrinks a plan that breaks an invariant; returns nothing if it breaks none. Tells `watch` each time it got smaller.
+pub fn shrink(plan: &Arc<Plan>, embedders: &EmbedderFactory, watch: &dyn Fn(Stage)) -> Option<Shrunk> {
+    let violation = run_plan(plan, embedders).violation?;
+    let mut hunt = Hunt { invariant: violation.invariant, plan: Plan::clone(plan), embedders, watch, attempts: 1 };
+    hunt.drop_expectations();
+    hunt.end_early(violation.at.since(delian_core::Time::ZERO));
+    loop {
+        let size = hunt.size();
+        hunt.leave_out_processes();
+        hunt.leave_out(|plan| &mut plan.steps);
+        hunt.leave_out(|plan| &mut plan.operations);
+        hunt.shorten_steps();
+        hunt.calm_network();
+        if hunt.size() == size {
+            break;
+        }
+    }
+    let plan = Arc::new(hunt.plan);
+    let violation = run_plan(&plan, embedders).violation?;
+    Some(Shrunk { plan, violation, attempts: hunt.attempts })
+}
+
+/// The search for a smaller plan.
+struct Hunt<'a> {
+    invariant: &'static str,
+    /// The smallest plan so far that breaks the invariant.
+    plan: Plan,
+    embedders: &'a EmbedderFactory,
+    watch: &'a dyn Fn(Stage),
+    attempts: u64,
+}
+
+impl Hunt<'_> {
+    /// Takes a smaller plan over if it still breaks the same invariant.
+    fn accept(&mut self, candidate: Plan) -> bool {
+        if self.attempts >= ATTEMPTS_MAX || candidate == self.plan {
+            return false;
+        }
+        self.attempts += 1;
+        let candidate = Arc::new(candidate);
+        let (outcome, _) = run_traced(&candidate, self.embedders, Tracer::Off);
+        let still_breaks = outcome.violation.is_some_and(|violation| violation.invariant == self.invariant);
+        if still_breaks {
+            self.plan = Arc::unwrap_or_clone(candidate);
+            (self.watch)(Stage {
+                attempts: self.attempts,
+                steps: self.plan.steps.len(),
+                operations: self.plan.operations.len(),
+                processes: self.plan.scenario.cluster.processes(),
+            });
+        }
+        still_breaks
+    }
+
+    /// Returns a number that falls whenever the plan gets simpler.
+    fn size(&self) -> (usize, usize, u8, Duration) {
+        let lasting = self.plan.steps.iter().filter_map(|step| step.lasts).sum();
+        (self.plan.steps.len(), self.plan.operations.len(), self.plan.scenario.cluster.processes(), lasting)
+    }
+
+    fn with_scenario(&self, change: impl FnOnce(&mut Scenario)) -> Plan {
+        let mut candidate = self.plan.clone();
+        let mut scenario = Scenario::clone(&candidate.scenario);
+        change(&mut scenario);
+        candidate.scenario = Arc::new(scenario);
+        candidate
+    }
+
+    /// What the whole story was to exercise is no longer asked for, unless that is what failed.
+    fn drop_expectations(&mut self) {
+        let candidate = self.with_scenario(|scenario| scenario.expect = Expectations::default());
+        self.accept(candidate);
+    }
+
+    /// Nothing after the violation can have caused it.
+    fn end_early(&mut self, at: Duration) {
+        let mut candidate = self.plan.clone();
+        candidate.steps.retain(|step| step.at <= at);
+        candidate.operations.retain(|operation| operation.at <= at);
+        self.accept(candidate);
+        let end = at.saturating_add(Duration::from_secs(1));
+        let chaos = Duration::from_secs(end.as_secs());
+        if chaos < self.plan.scenario.chaos {
+            let fits = |at: Duration| at <= chaos;
+            let mut candidate = self.with_scenario(|scenario| scenario.chaos = chaos);
+            candidate.steps.retain(|step| fits(step.at));
+            candidate.operations.retain(|operation| fits(operation.at));
+            self.accept(candidate);
+        }
+    }
+
+    /// Leaves out parts of a list, halves first, then quarters, down to single items, until none can go.
+    fn leave_out<T: Clone>(&mut self, list: fn(&mut Plan) -> &mut Vec<T>) {
+        let mut part = list(&mut self.plan).len().div_ceil(2).max(1);
+        loop {
+            let mut place = 0;
+            let mut left_out_any = false;
+            while place < list(&mut self.plan).len() {
+                let mut candidate = self.plan.clone();
+                let items = list(&mut candidate);
+                items.drain(place..(place + part).min(items.len()));
+                // After a success the next part has moved to the same place.
+                if self.accept(candidate) {
+                    left_out_any = true;
+                } else {
+                    place += part;
+                }
+            }
+            if part == 1 && !left_out_any {
+                return;
+            }
+            part = part.div_ceil(2).max(1);
+            if self.attempts >= ATTEMPTS_MAX {
+                return;
+            }
+        }
+    }
+
+    /// Leaves out the last voter or learner, with the steps and operations that name it, while that works.
+    fn leave_out_processes(&mut self) {
+        while self.leave_out_last(|scenario| {
+            scenario.cluster.learners = scenario.cluster.learners.checked_sub(1)?;
+            Some(())
+        }) {}
+        while self.leave_out_last(|scenario| {
+            let learners = scenario.cluster.learners;
+            // With learners the last process is not a voter, and renumbering would tell another story.
+            scenario.cluster.voters = scenario.cluster.voters.checked_sub(1).filter(|v| *v > 0 && learners == 0)?;
+            Some(())
+        }) {}
+    }
+
+    fn leave_out_last(&mut self, change: impl FnOnce(&mut Scenario) -> Option<()>) -> bool {
+        let mut possible = false;
+        let mut candidate = self.with_scenario(|scenario| possible = change(scenario).is_some());
+        if !possible {
+            return false;
+        }
+        let last = candidate.scenario.cluster.processes();
+        candidate.steps.retain(|step| !names_above(&step.fault, last));
+        candidate.operations.retain(|operation| !is_above(operation.via, last));
+        candidate.healed.retain(|process| *process <= last);
+        let mut scenario = Scenario::clone(&candidate.scenario);
+        scenario.cluster.absent.retain(|process| *process <= last);
+        candidate.scenario = Arc::new(scenario);
+        let majority = usize::from(candidate.scenario.cluster.voters / 2) + 1;
+        let voters = candidate.scenario.cluster.voters;
+        candidate.healed.iter().filter(|process| **process <= voters).count() >= majority && self.accept(candidate)
+    }
+
+    /// Halves how long each fault lasts while that works.
+    fn shorten_steps(&mut self) {
+        for place in 0..self.plan.steps.len() {
+            while let Some(lasts) = self.plan.steps[place].lasts.filter(|lasts| *lasts > Duration::from_millis(10)) {
+                let mut candidate = self.plan.clone();
+                candidate.steps[place].lasts = Some(Duration::from_millis(lasts.as_millis() as u64 / 2));
+                if !self.accept(candidate) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes the random misbehaviour out of healthy links, if the story does not need it.
+    fn calm_network(&mut self) {
+        let candidate = self.with_scenario(|scenario| {
+            let network = &mut scenario.network;
+            (network.loss, network.duplicate, network.reorder, network.replay) = (0, 0, 0, 0);
+        });
+        self.accept(candidate);
+    }
+}
+
+fn is_above(target: Target, last: u8) -> bool {
+    matches!(target, Target::Process(number) if number > last)
+}
+
+/// Returns whether a fault names a process that is left out.
+fn names_above(fault: &Fault, last: u8) -> bool {
+    match fault {
+        Fault::Partition(sides) => sides.iter().flatten().any(|target| is_above(*target, last)),
+        Fault::Degrade(from, to, _) | Fault::Clog(from, to) => is_above(*from, last) || is_above(*to, last),
+        Fault::HealNetwork => false,
+        Fault::Isolate(target, _)
+        | Fault::Bridge(target)
+        | Fault::Crash(target)
+        | Fault::Start(target)
+        | Fault::Wipe(target)
+        | Fault::Pause(target)
+        | Fault::Deafen(target)
+        | Fault::SlowDisk(target, _)
+        | Fault::StallDisk(target)
+        | Fault::FullDisk(target)
+        | Fault::CorruptDisk(target)
+        | Fault::Drift(target, _)
+        | Fault::WallJump(target, _)
+        | Fault::MonotonicJump(target, _) => is_above(*target, last),
+    }
+}
