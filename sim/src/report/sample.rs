@@ -65,6 +65,7 @@ pub(super) fn scenario(name: &str, about: &str, path: &str) -> Scenario {
         about: about.to_owned(),
         path: path.to_owned(),
         seed: None,
+        healed: None,
         cluster: Cluster { voters: 3, learners: 0, absent: Vec::new(), config: Config::default() },
         chaos: Duration::from_mins(1),
         settle: Duration::from_secs(30),
