@@ -1,0 +1,322 @@
+//! What each command of a story does.
+
+use std::time::Duration;
+
+use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
+use delian_core::{Boot, Config, Input, NodeId, Term, WakeReason, WriteId};
+
+use crate::forge;
+use crate::words::{self, Line};
+use crate::world::{Packet, World};
+
+/// The commands of which nobody expects an outcome; of any other, that nothing followed is news.
+const SCENE: [&str; 11] =
+    ["cluster", "advance", "isolate", "cut", "heal", "hold-disk", "crash", "wipe", "tamper", "slow-embedder", "elect"];
+
+/// A story in the telling: nothing yet, or a world.
+#[derive(Default)]
+pub(crate) struct Story {
+    world: Option<World>,
+}
+
+impl Story {
+    /// Runs one command and returns what followed.
+    ///
+    /// Every command takes the word `quiet`, for what only prepares the scene.
+    pub(crate) fn run(&mut self, text: &str) -> Result<String, String> {
+        let mut line = Line::parse(text);
+        if line.word(0)? == "cluster" {
+            self.world = Some(cluster(&mut line)?);
+        }
+        let world = self.world.as_mut().ok_or("a story begins with a cluster")?;
+        match line.word(0)? {
+            "cluster" => begin(world, line)?,
+            "deliver" | "drop" | "duplicate" | "hold" | "release" | "in-flight" => network(world, line)?,
+            "hold-disk" | "release-disk" | "persist" | "fail-disk" | "acknowledge" | "crash" | "restart" | "wipe"
+            | "tamper" | "writes" => disk(world, line)?,
+            "log" | "status" | "progress" | "state" => show(world, line)?,
+            "forge" => forge::forge(world, line)?,
+            _ => act(world, line)?,
+        }
+        let said = world.take_said();
+        let mut words = text.split_whitespace();
+        let sets_the_scene = words.next().is_some_and(|verb| SCENE.contains(&verb));
+        if words.any(|word| word == "quiet") {
+            return Ok(String::new());
+        }
+        Ok(if said.is_empty() && !sets_the_scene { "nothing\n".to_string() } else { said })
+    }
+}
+
+fn cluster(line: &mut Line) -> Result<World, String> {
+    let voters = line.number("voters", 3)?;
+    let learners = line.number("learners", 0)?;
+    let default = Config::default();
+    let size = |line: &mut Line, key: &str, otherwise: usize| line.number(key, otherwise as u64).map(|n| n as usize);
+    let mut config = Config {
+        voters: (1..=voters).map(NodeId::new).collect(),
+        learners: (voters + 1..=voters + learners).map(NodeId::new).collect(),
+        append_bytes_max: line.number("append-bytes", default.append_bytes_max)?,
+        inflight_messages_max: size(line, "inflight", default.inflight_messages_max)?,
+        inflight_bytes_max: line.number("inflight-bytes", default.inflight_bytes_max)?,
+        uncommitted_bytes_max: line.number("uncommitted-bytes", default.uncommitted_bytes_max)?,
+        log_bytes_max: line.number("log-bytes", default.log_bytes_max)?,
+        trailing_entries: line.number("trailing", default.trailing_entries)?,
+        withheld_max: size(line, "withheld", default.withheld_max)?,
+        pending_commands_max: size(line, "pending", default.pending_commands_max)?,
+        ..default
+    };
+    let spans: [(&str, &mut Duration); 2] =
+        [("resend", &mut config.snapshot_resend_interval), ("timeout", &mut config.command_timeout)];
+    for (key, span) in spans {
+        if let Some(text) = line.option(key) {
+            *span = words::span(&text)?;
+        }
+    }
+    World::new(config)
+}
+
+/// Starts the nodes with what the story says their disks hold, such as `n2=t3:1x3,2`.
+fn begin(world: &mut World, mut line: Line) -> Result<(), String> {
+    let held = line.says("held");
+    let ids: Vec<_> = world.machines.keys().copied().collect();
+    for id in ids {
+        if let Some(text) = line.option(&id.to_string()) {
+            world.machine(id)?.disk.kept = disk_content(&text)?;
+        }
+        world.machine(id)?.disk.held = held;
+        world.start(id)?;
+    }
+    if !line.says("told") {
+        world.take_said();
+    }
+    line.finish()
+}
+
+fn disk_content(text: &str) -> Result<Recovered, String> {
+    let (term, log) = text.split_once(':').ok_or("a disk's content is a term and a log, such as t3:1x3,2")?;
+    let term = Term::new(words::prefixed(term, 't')?);
+    let entries = words::terms(log)?.into_iter();
+    Ok(Recovered {
+        hard_state: HardState { term, voted_for: None, boot: Boot::ZERO },
+        entries: entries.map(|term| delian_core::raft::Entry { term, payload: Payload::Noop }).collect(),
+        ..Recovered::default()
+    })
+}
+
+fn act(world: &mut World, mut line: Line) -> Result<(), String> {
+    match line.word(0)? {
+        "campaign" => world.fire(words::node(line.word(1)?)?, WakeReason::Election)?,
+        "elect" => elect(world, words::node(line.word(1)?)?)?,
+        "fire" => {
+            let why = match line.word(2)? {
+                "election" => WakeReason::Election,
+                "heartbeat" => WakeReason::Heartbeat,
+                "command-timeout" => WakeReason::CommandTimeout,
+                other => return Err(format!("nobody wakes for {other}")),
+            };
+            world.fire(words::node(line.word(1)?)?, why)?;
+        }
+        "wake" => world.step(words::node(line.word(1)?)?, Input::Wake)?,
+        "advance" => world.advance(words::span(line.word(1)?)?),
+        "settle" => world.settle()?,
+        "propose" => propose(world, &mut line)?,
+        "isolate" => {
+            let id = words::node(line.word(1)?)?;
+            let others: Vec<_> = world.machines.keys().copied().collect();
+            world.cut.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)]));
+        }
+        "cut" => {
+            let link = (words::node(line.word(1)?)?, words::node(line.word(2)?)?);
+            world.cut.insert(link);
+        }
+        "heal" => world.cut.clear(),
+        "slow-embedder" => world.slow_embedder(words::node(line.word(1)?)?)?,
+        "capture" => world.hand_over_capture(words::node(line.word(1)?)?)?,
+        other => return Err(format!("there is no command {other}")),
+    }
+    line.finish()
+}
+
+/// Lets a node win an election before the others miss anyone, and the cluster come to rest.
+fn elect(world: &mut World, id: NodeId) -> Result<(), String> {
+    world.advance(Duration::from_secs(2));
+    world.fire(id, WakeReason::Election)?;
+    world.settle()?;
+    if world.node(id)?.raft().is_leader() { Ok(()) } else { Err(format!("{id} was not elected")) }
+}
+
+fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
+    let id = words::node(line.word(1)?)?;
+    let count = line.number("count", 1)?;
+    let padding = line.number("bytes", 0)? as usize;
+    let spoken: Vec<_> = line.words.iter().skip(2).filter(|word| *word != "quiet").cloned().collect();
+    for turn in 1..=count {
+        let mut spoken = spoken.clone();
+        if count > 1
+            && let Some(last) = spoken.last_mut()
+        {
+            *last = format!("{last}{turn}");
+        }
+        if let Some(last) = spoken.last_mut() {
+            *last = format!("{last:.<padding$}");
+        }
+        world.command(id, words::command(&spoken)?)?;
+    }
+    Ok(())
+}
+
+/// Does something to the messages in flight that fit `from=`, `to=` and `type=`; `count=` takes only the first of them,
+/// `skip=` leaves some out, and `last` takes the youngest first.
+fn network(world: &mut World, mut line: Line) -> Result<(), String> {
+    let from = line.option("from").map(|text| words::nodes(&text)).transpose()?;
+    let to = line.option("to").map(|text| words::nodes(&text)).transpose()?;
+    let kind = line.option("type");
+    let count = line.number("count", u64::MAX)? as usize;
+    let skip = line.number("skip", 0)? as usize;
+    let verb = line.word(0)?.to_string();
+    let fits = |packet: &Packet| {
+        from.as_ref().is_none_or(|ids| ids.contains(&packet.from))
+            && to.as_ref().is_none_or(|ids| ids.contains(&packet.to))
+            && kind.as_ref().is_none_or(|kind| kind.split(',').any(|kind| kind == words::kind(&packet.message)))
+            && (verb == "in-flight" || packet.held == (verb == "release"))
+    };
+    let mut places: Vec<_> = (0..world.network.len()).filter(|place| fits(&world.network[*place])).collect();
+    if line.says("last") {
+        places.reverse();
+    }
+    let places: Vec<_> = places.into_iter().skip(skip).take(count).collect();
+    line.finish()?;
+    for place in &places {
+        let packet = &mut world.network[*place];
+        match verb.as_str() {
+            "hold" => packet.held = true,
+            "release" => packet.held = false,
+            _ => {}
+        }
+        let held = if packet.held { " (held)" } else { "" };
+        let shown = format!("{} -> {} {}{held}", packet.from, packet.to, words::message(&packet.message));
+        if verb != "deliver" {
+            world.say(shown);
+        }
+    }
+    let picked: Vec<_> = places.iter().map(|place| world.network[*place].clone()).collect();
+    match verb.as_str() {
+        "duplicate" => world.network.extend(picked),
+        "drop" | "deliver" => {
+            let mut place = 0..;
+            world.network.retain(|_| !places.contains(&place.next().unwrap_or_default()));
+            for packet in picked.into_iter().filter(|_| verb == "deliver") {
+                world.say(format!("{} -> {} {}", packet.from, packet.to, words::message(&packet.message)));
+                world.deliver(packet)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn disk(world: &mut World, mut line: Line) -> Result<(), String> {
+    let ids = words::nodes(line.word(1)?)?;
+    for id in ids {
+        match line.word(0)? {
+            "hold-disk" => world.machine(id)?.disk.held = true,
+            "release-disk" => {
+                world.machine(id)?.disk.held = false;
+                world.persist(id, usize::MAX)?;
+            }
+            "persist" => {
+                let count = if line.says("one") { 1 } else { usize::MAX };
+                world.persist(id, count)?;
+            }
+            "fail-disk" => {
+                let (write, _) = world.machine(id)?.disk.waiting.front().ok_or("no write waits")?;
+                let write = *write;
+                world.step(id, Input::PersistFailed(write))?;
+            }
+            "acknowledge" => {
+                let write = WriteId::new(words::prefixed(line.word(2)?, 'w')?);
+                world.step(id, Input::Persisted(write))?;
+            }
+            "crash" => {
+                let keep = line.number("keep", 0)? as usize;
+                world.crash(id, keep)?;
+            }
+            "restart" => world.start(id)?,
+            "wipe" => {
+                world.crash(id, 0)?;
+                world.machine(id)?.disk.kept = Recovered::default();
+            }
+            "tamper" => tamper(&mut world.machine(id)?.disk.kept, &mut line)?,
+            "writes" => {
+                let shown: Vec<_> =
+                    world.machine(id)?.disk.waiting.iter().map(|(w, r)| format!("{id} {w} {}", record(r))).collect();
+                shown.into_iter().for_each(|shown| world.say(shown));
+            }
+            other => return Err(format!("there is no command {other}")),
+        }
+    }
+    line.finish()
+}
+
+fn record(record: &Record) -> String {
+    match record {
+        Record::HardState(state) => {
+            let vote = state.voted_for.map_or("nobody".to_string(), |node| node.to_string());
+            format!("{} vote {vote} {}", state.term, state.boot)
+        }
+        Record::Append { after, entries } => format!("after {after} [{}]", words::entries_in_short(entries.iter())),
+        Record::Compact { snapshot, dropped } => format!("snapshot of {}, dropped up to {dropped}", snapshot.last),
+        Record::Install(snapshot) => format!("install snapshot of {}", snapshot.last),
+    }
+}
+
+/// Makes a disk give back what it never took.
+fn tamper(kept: &mut Recovered, line: &mut Line) -> Result<(), String> {
+    if let Some(term) = line.option("term") {
+        kept.hard_state.term = Term::new(words::prefixed(&term, 't')?);
+    }
+    let lost = line.number("lose", 0)? as usize;
+    kept.entries.truncate(kept.entries.len().saturating_sub(lost));
+    if line.says("without-snapshot") {
+        kept.snapshot = None;
+    }
+    Ok(())
+}
+
+fn show(world: &mut World, line: Line) -> Result<(), String> {
+    let named: Vec<_> = line.words.iter().skip(1).filter(|word| *word != "quiet").collect();
+    let mut ids: Vec<_> = world.machines.keys().copied().collect();
+    if let Some(text) = named.first() {
+        ids = words::nodes(text)?;
+    }
+    for id in ids {
+        let Ok(node) = world.node(id) else {
+            world.say(format!("{id} is down"));
+            continue;
+        };
+        let lines = match line.word(0)? {
+            "log" => {
+                let log = node.raft().log();
+                let entries: Vec<_> = (log.dropped().index.get() + 1..=log.last().index.get())
+                    .filter_map(|index| log.entry(delian_core::LogIndex::new(index)))
+                    .collect();
+                vec![format!("{id} after {} [{}]", log.dropped(), words::entries_in_short(entries.into_iter()))]
+            }
+            "progress" => match node.raft().role() {
+                Role::Leader(lead) => {
+                    lead.progress().iter().map(|(peer, found)| words::progress(*peer, found)).collect()
+                }
+                Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => vec![format!("{id} does not lead")],
+            },
+            "state" => {
+                let members: Vec<_> = node.topology().members().map(|m| m.registration.name.clone()).collect();
+                let texts = world.machines.get(&id).map(|machine| machine.embedder_texts()).unwrap_or_default();
+                vec![format!("{id} {} members [{}] embedder [{texts}]", node.topology().epoch(), members.join(" "))]
+            }
+            _ => vec![words::status(&node.status())],
+        };
+        lines.into_iter().for_each(|line| world.say(line));
+    }
+    line.finish()
+}

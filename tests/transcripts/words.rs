@@ -1,0 +1,292 @@
+//! How a story says what it shows, and reads what it is told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use delian_core::io::{Contradiction, StepDown};
+use delian_core::raft::{Appended, Ballot, Body, Entry, Pace, Payload, Probe, Progress};
+use delian_core::topology::{Changed, Command, Coordinates, Registration};
+use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Position, Rejected, Status, Term, WallTime};
+
+/// A command line of a story, taken apart.
+pub(crate) struct Line {
+    pub(crate) words: Vec<String>,
+    options: BTreeMap<String, String>,
+}
+
+impl Line {
+    pub(crate) fn parse(text: &str) -> Self {
+        let (options, words): (Vec<_>, Vec<_>) = text.split_whitespace().partition(|word| word.contains('='));
+        let options = options.into_iter().filter_map(|option| option.split_once('='));
+        Self {
+            words: words.into_iter().map(str::to_string).collect(),
+            options: options.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        }
+    }
+
+    pub(crate) fn word(&self, place: usize) -> Result<&str, String> {
+        self.words.get(place).map(String::as_str).ok_or_else(|| format!("word {place} is missing"))
+    }
+
+    pub(crate) fn says(&self, word: &str) -> bool {
+        self.words.iter().skip(1).any(|said| said == word)
+    }
+
+    /// Takes an option out, so that one nobody asked for is noticed.
+    pub(crate) fn option(&mut self, key: &str) -> Option<String> {
+        self.options.remove(key)
+    }
+
+    pub(crate) fn number(&mut self, key: &str, otherwise: u64) -> Result<u64, String> {
+        self.option(key).map_or(Ok(otherwise), |value| number(&value))
+    }
+
+    pub(crate) fn finish(self) -> Result<(), String> {
+        match self.options.into_iter().next() {
+            Some((key, value)) => Err(format!("nobody reads the option {key}={value}")),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+pub(crate) fn prefixed(text: &str, prefix: char) -> Result<u64, String> {
+    text.strip_prefix(prefix).ok_or_else(|| format!("{text} does not start with {prefix}")).and_then(number)
+}
+
+pub(crate) fn node(text: &str) -> Result<NodeId, String> {
+    prefixed(text, 'n').map(NodeId::new)
+}
+
+/// Reads `n2`, `n1..n3` or `n1,n3`.
+pub(crate) fn nodes(text: &str) -> Result<Vec<NodeId>, String> {
+    if let Some((first, last)) = text.split_once("..") {
+        let (first, last) = (node(first)?.get(), node(last)?.get());
+        return Ok((first..=last).map(NodeId::new).collect());
+    }
+    text.split(',').map(node).collect()
+}
+
+/// Reads `t2/i7`.
+pub(crate) fn position(text: &str) -> Result<Position, String> {
+    let (term, index) = text.split_once('/').ok_or_else(|| format!("{text} is no position such as t2/i7"))?;
+    Ok(Position::new(Term::new(prefixed(term, 't')?), LogIndex::new(prefixed(index, 'i')?)))
+}
+
+/// Reads `300ms` or `2s`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    if let Some(millis) = text.strip_suffix("ms") {
+        return number(millis).map(Duration::from_millis);
+    }
+    let seconds = text.strip_suffix('s').ok_or_else(|| format!("{text} is no span such as 300ms or 2s"))?;
+    number(seconds).map(Duration::from_secs)
+}
+
+/// Reads the terms of a log such as `1x3,4x2,5`.
+pub(crate) fn terms(text: &str) -> Result<Vec<Term>, String> {
+    let mut terms = Vec::new();
+    for run in text.split(',').filter(|run| !run.is_empty()) {
+        let (term, count) = run.split_once('x').unwrap_or((run, "1"));
+        let (term, count) = (number(term)?, number(count)?);
+        terms.extend((0..count).map(|_| Term::new(term)));
+    }
+    Ok(terms)
+}
+
+/// Reads `register m4`, `deregister n4` or `custom hello`.
+pub(crate) fn command(words: &[String]) -> Result<Command, String> {
+    let [verb, what] = words else { return Err("a command is two words, such as custom hello".to_string()) };
+    match verb.as_str() {
+        "register" => Ok(Command::Register(Box::new(registration(what)?))),
+        "deregister" => node(what).map(Command::Deregister),
+        "custom" => Ok(Command::Custom(Blob::from(what.as_bytes()))),
+        other => Err(format!("{other} is no command: use register, deregister or custom")),
+    }
+}
+
+fn registration(name: &str) -> Result<Registration, String> {
+    Ok(Registration {
+        node: NodeId::new(prefixed(name, 'm')?),
+        name: name.to_string(),
+        address: format!("{name}.example.net"),
+        port: 7000,
+        rack: "r1".to_string(),
+        datacenter: "d1".to_string(),
+        region: "eu".to_string(),
+        coordinates: Coordinates::new(47_000_000, 8_000_000),
+        total: Bytes::new(1000),
+        free: Bytes::new(900),
+        tags: BTreeMap::new(),
+        registered_at: WallTime::from_unix_millis(0),
+    })
+}
+
+pub(crate) fn event(event: &Event) -> String {
+    match event {
+        Event::Started { boot, last } => format!("starts as {boot} with its log at {last}"),
+        Event::PreVoteStarted { term } => format!("asks whether it could win {term}"),
+        Event::ElectionStarted { term } => format!("stands for {term}"),
+        Event::BecameLeader { term } => format!("leads {term}"),
+        Event::FollowsLeader { term, leader } => format!("follows {leader} in {term}"),
+        Event::SteppedDown { term, reason } => match reason {
+            StepDown::NewerTerm(newer) => format!("steps down from {term}: it saw {newer}"),
+            StepDown::QuorumLost => format!("steps down from {term}: no quorum answers"),
+        },
+        Event::Committed { last } => format!("commits up to {last}"),
+        Event::Truncated { after } => format!("drops its entries after {after}"),
+        Event::Changed { position, epoch, what } => format!("applies {position} as {epoch}: {}", changed(*what)),
+        Event::Refused { position, refusal } => format!("applies {position} without effect: {refusal}"),
+        Event::Compacted { last, bytes: _ } => format!("keeps a snapshot of {last}"),
+        Event::SnapshotSent { to, last } => format!("sends {to} its snapshot of {last}"),
+        Event::SnapshotInstalled { last, epoch } => format!("installs a snapshot of {last}, {epoch}"),
+        Event::PeerContradicted { peer, claim } => format!("ignores {peer}: {}", contradiction(claim)),
+        Event::Halted(halt) => format!("halts: {halt}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn changed(what: Changed) -> String {
+    match what {
+        Changed::Registered(node) => format!("{node} is registered"),
+        Changed::Updated(node) => format!("{node} is registered again"),
+        Changed::Deregistered(node) => format!("{node} is gone"),
+        Changed::Evicted(node) => format!("{node} is evicted"),
+        Changed::ConditionSet(node, condition) => format!("{node} is {condition}"),
+        Changed::Custom => "a custom command".to_string(),
+    }
+}
+
+fn contradiction(claim: &Contradiction) -> String {
+    format!("{claim:?}")
+}
+
+pub(crate) fn outcome(outcome: &Result<Applied, Rejected>) -> String {
+    match outcome {
+        Ok(applied) => format!("applied at {} as {}", applied.position, applied.epoch),
+        Err(rejected) => rejected.to_string(),
+    }
+}
+
+/// Returns the name by which stories select messages.
+pub(crate) fn kind(message: &Message) -> &'static str {
+    let message = match message {
+        Message::Raft(message) => message,
+        Message::Forward(_) => return "forward",
+        Message::Answer(_) => return "answer",
+    };
+    match message.body {
+        Body::PreVote { .. } => "pre-vote",
+        Body::PreVoteAnswer(_) => "pre-vote-answer",
+        Body::Vote { .. } => "vote",
+        Body::VoteAnswer(_) => "vote-answer",
+        Body::Append { .. } => "append",
+        Body::AppendAnswer(_) => "append-answer",
+        Body::Heartbeat { .. } => "heartbeat",
+        Body::HeartbeatAnswer => "heartbeat-answer",
+        Body::Commit { .. } => "commit",
+        Body::Snapshot(_) => "snapshot",
+        Body::Outdated => "outdated",
+    }
+}
+
+pub(crate) fn message(message: &Message) -> String {
+    let name = kind(message);
+    let message = match message {
+        Message::Raft(message) => message,
+        Message::Forward(forward) => {
+            let ticket = forward.ticket;
+            return format!("{name} {} {}#{} {}", forward.term, ticket.boot, ticket.number, payload(&forward.command));
+        }
+        Message::Answer(answer) => {
+            let ticket = answer.ticket;
+            return format!("{name} {}#{} {}", ticket.boot, ticket.number, outcome(&answer.outcome));
+        }
+    };
+    let says = match &message.body {
+        Body::PreVote { last } | Body::Vote { last } => format!("log at {last}"),
+        Body::PreVoteAnswer(ballot) | Body::VoteAnswer(ballot) => match ballot {
+            Ballot::Granted => "granted".to_string(),
+            Ballot::Refused => "refused".to_string(),
+        },
+        Body::Append { prev, entries, commit } => {
+            format!("after {prev} [{}] commit {commit}", entries_in_short(entries.iter()))
+        }
+        Body::AppendAnswer(Appended::Matched(index)) => format!("matched {index}"),
+        Body::AppendAnswer(Appended::Conflict { refused, hint }) => format!("refused {refused}, may match {hint}"),
+        Body::Heartbeat { commit } | Body::Commit { commit } => format!("commit {commit}"),
+        Body::Snapshot(snapshot) => format!("of {}", snapshot.last),
+        Body::HeartbeatAnswer | Body::Outdated => String::new(),
+    };
+    format!("{name} {} {says}", message.term).trim_end().to_string()
+}
+
+/// Returns entries as text, a run of equal ones in short.
+pub(crate) fn entries_in_short<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for entry in entries {
+        let word = format!("{} {}", entry.term, entry_payload(&entry.payload));
+        match runs.last_mut() {
+            Some((last, count)) if *last == word => *count += 1,
+            _ => runs.push((word, 1)),
+        }
+    }
+    let words: Vec<_> =
+        runs.into_iter().map(|(word, count)| if count > 1 { format!("{word} x{count}") } else { word }).collect();
+    words.join(", ")
+}
+
+fn entry_payload(carried: &Payload) -> String {
+    match carried {
+        Payload::Noop => "-".to_string(),
+        Payload::Command(bytes) => payload(bytes),
+    }
+}
+
+fn payload(bytes: &[u8]) -> String {
+    match Command::decode(bytes) {
+        Ok(Command::Register(registration)) => format!("register {}", registration.name),
+        Ok(Command::Deregister(node)) => format!("deregister {node}"),
+        Ok(Command::Custom(text)) => text_of(&text),
+        Ok(other) => format!("{other:?}"),
+        Err(_) => format!("{} strange bytes", bytes.len()),
+    }
+}
+
+/// Returns the text of an embedder's command, or only its length if it is long.
+pub(crate) fn text_of(bytes: &[u8]) -> String {
+    if bytes.len() > 24 { format!("{} bytes", bytes.len()) } else { String::from_utf8_lossy(bytes).into_owned() }
+}
+
+pub(crate) fn status(status: &Status) -> String {
+    let leader = status.leader.map_or("nobody".to_string(), |leader| leader.to_string());
+    let mut text = format!(
+        "{} {} {} leader {leader} last {} durable {} commit {} {} members {}",
+        status.id, status.role, status.term, status.last, status.durable, status.commit, status.epoch, status.members,
+    );
+    if status.snapshot > LogIndex::ZERO {
+        text.push_str(&format!(" snapshot {}", status.snapshot));
+    }
+    if status.withheld > 0 {
+        text.push_str(&format!(" withheld {}", status.withheld));
+    }
+    if status.pending_commands > 0 {
+        text.push_str(&format!(" pending {}", status.pending_commands));
+    }
+    if let Some(halt) = status.halted {
+        text.push_str(&format!(" halted: {halt}"));
+    }
+    text
+}
+
+pub(crate) fn progress(peer: NodeId, progress: &Progress) -> String {
+    let pace = match &progress.pace {
+        Pace::Probe(Probe::Ready) => "probe".to_string(),
+        Pace::Probe(Probe::Waiting) => "probe waiting".to_string(),
+        Pace::Replicate(window) => format!("replicate, {} out", window.len()),
+        Pace::Snapshot { .. } => "snapshot".to_string(),
+    };
+    format!("{peer} matched {} next {} {pace}", progress.matched, progress.next)
+}
