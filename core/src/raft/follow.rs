@@ -1,7 +1,7 @@
 //! Following: taking a leader's entries in, and saying so once they are on disk (section 3.5).
 
 use super::Raft;
-use super::message::{Appended, Body, Entries};
+use super::message::{Appended, Body, Entries, Entry};
 use super::record::Record;
 use crate::ids::{LogIndex, NodeId, Position};
 use crate::io::{Contradiction, Event, Halt, Outbox};
@@ -18,6 +18,9 @@ impl Raft {
         if !self.terms_in_order(prev, entries) {
             return out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::TermsOutOfOrder });
         }
+        if let Some(denied) = self.committed_but_denied(prev, entries) {
+            return self.halt(Halt::CommittedEntryDenied(from, denied), out);
+        }
         // What is committed here equals the leader's, so that part of the append says nothing new.
         let known = self.commit.distance_from(prev.index).min(entries.len() as u64) as usize;
         if prev.index >= self.commit && !self.log.contains(prev) {
@@ -31,23 +34,32 @@ impl Raft {
             .enumerate()
             .take_while(|(offset, entry)| self.log.term_at(first.advanced_by(*offset)) == Some(entry.term))
             .count();
-        if agreeing < fresh.len() && !self.take_in(from, first.advanced_by(agreeing), &fresh[agreeing..], out) {
-            return;
+        if agreeing < fresh.len() {
+            self.take_in(first.advanced_by(agreeing), &fresh[agreeing..], out);
         }
-        // Below the own commit nothing was compared, but there the logs are equal anyway.
         let matched = prev.index.advanced_by(entries.len()).max(self.commit.min(self.log.last().index));
         self.commit_to(commit.min(matched), out);
         self.promise(from, Body::AppendAnswer(Appended::Matched(matched)), out);
     }
 
-    /// Replaces everything from `first` on by these entries. Returns whether the node can go on.
-    fn take_in(&mut self, from: NodeId, first: LogIndex, entries: &[super::message::Entry], out: &mut Outbox) -> bool {
+    /// Returns the first committed position at which an append says something else.
+    ///
+    /// It is compared as far as the log still holds it. The last committed place always is, so entries that follow it
+    /// cannot be of a lower term.
+    fn committed_but_denied(&self, prev: Position, entries: &Entries) -> Option<Position> {
+        let places = entries.iter().enumerate();
+        let said = places.map(|(offset, entry)| Position::new(entry.term, prev.index.advanced_by(offset).next()));
+        let committed = core::iter::once(prev).chain(said).take_while(|said| said.index <= self.commit);
+        committed
+            .filter_map(|said| self.log.term_at(said.index).filter(|term| *term != said.term).map(|term| (term, said)))
+            .map(|(term, said)| Position::new(term, said.index))
+            .next()
+    }
+
+    /// Replaces everything from `first` on by these entries.
+    fn take_in(&mut self, first: LogIndex, entries: &[Entry], out: &mut Outbox) {
         let after = first.previous();
-        if first <= self.commit {
-            let denied = Position::new(self.log.term_at(first).unwrap_or_default(), first);
-            self.halt(Halt::CommittedEntryDenied(from, denied), out);
-            return false;
-        }
+        assert!(after >= self.commit, "entries after {after} replace committed ones up to {}", self.commit);
         if after < self.log.last().index {
             self.log.truncate_after(after);
             self.writes.truncated_after(after);
@@ -59,7 +71,6 @@ impl Raft {
         self.save_hard_state(out);
         let record = Record::Append { after, entries: Entries::from(entries) };
         self.writes.persist_log(record, self.log.last().index, out);
-        true
     }
 
     pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: LogIndex, out: &mut Outbox) {
