@@ -55,7 +55,8 @@ impl Raft {
             self.promise(from, Body::AppendAnswer(Appended::Matched(matched)), out);
             return None;
         }
-        if snapshot.last.term > self.term() {
+        let committed = self.log.term_at(self.commit).expect("the last committed position is never forgotten");
+        if !(committed..=self.term()).contains(&snapshot.last.term) {
             let claim = Contradiction::TermsOutOfOrder;
             out.emit(Event::PeerContradicted { peer: from, claim });
             return None;
