@@ -211,10 +211,12 @@ pub enum Contradiction {
         /// The leader's last.
         last: LogIndex,
     },
-    /// Its bytes decode but its entries' terms fall, or exceed the message's.
+    /// Its bytes decode but its terms fall along the log, or exceed the message's.
     TermsOutOfOrder,
     /// Its snapshot does not decode.
     SnapshotMalformed,
+    /// Its term or index is beyond what any history of real elections and entries reaches.
+    OutOfReach,
 }
 
 /// Why a node stopped for good: going on could break a promise.

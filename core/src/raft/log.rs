@@ -7,7 +7,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::message::{Entries, Entry};
+use super::message::{Entries, Entry, REACH_MAX};
 use super::record::{Recovered, Snapshot};
 use crate::ids::{LogIndex, Position, Term};
 
@@ -37,6 +37,9 @@ impl Log {
                 return Err("terms fall within the log");
             }
             last_term = entry.term;
+        }
+        if hard_state.term.get().max(covered.index.get()) > REACH_MAX {
+            return Err("a term or an index is beyond what any history reaches");
         }
         if hard_state.term < last_term {
             return Err("the term is older than the log");
@@ -110,7 +113,7 @@ impl Log {
 
     /// Returns the entry at `index`, or nothing if it is forgotten or not there yet.
     pub fn entry(&self, index: LogIndex) -> Option<&Entry> {
-        let place = index.get().checked_sub(self.dropped.index.get() + 1)?;
+        let place = index.get().checked_sub(self.dropped.index.next().get())?;
         self.entries.get(usize::try_from(place).ok()?)
     }
 
@@ -220,6 +223,9 @@ mod tests {
         assert_eq!(Log::recover(newer), Err("the term is older than the log"));
         let gap = Recovered { dropped: position(1, 5), ..falling.clone() };
         assert_eq!(Log::recover(gap), Err("the log starts after its snapshot ends"));
+        let endless = HardState { term: Term::new(u64::MAX), ..hard_state };
+        let endless = Recovered { hard_state: endless, ..falling.clone() };
+        assert_eq!(Log::recover(endless), Err("a term or an index is beyond what any history reaches"));
         let apart = Recovered { snapshot: Some(snapshot(1, 9)), ..falling };
         assert_eq!(Log::recover(apart), Err("the log and its snapshot do not meet"));
     }

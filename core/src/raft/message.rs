@@ -12,6 +12,12 @@ use super::record::Snapshot;
 use crate::codec;
 use crate::ids::{Blob, LogIndex, Position, Term};
 
+/// The greatest term or index that a node believes: at one per nanosecond it takes 146 years.
+///
+/// The numbers saturate, so at the end of their range the next term is the same term, in which a node could vote twice,
+/// and the next entry takes the place of the last. Far below that end every number has a successor.
+pub(super) const REACH_MAX: u64 = 1 << 62;
+
 /// One Raft message: the sender's term and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
@@ -106,6 +112,27 @@ pub enum Payload {
     Noop,
     /// A command of the state machine above, which Raft does not read.
     Command(Blob),
+}
+
+impl Message {
+    /// Returns whether a real history could have brought about the numbers that a receiver would adopt.
+    pub(super) fn is_within_reach(&self) -> bool {
+        let index = match &self.body {
+            Body::Snapshot(snapshot) => snapshot.last.index,
+            // Other indices are compared with the own log, or take the place after one of its entries.
+            Body::PreVote { .. }
+            | Body::PreVoteAnswer(_)
+            | Body::Vote { .. }
+            | Body::VoteAnswer(_)
+            | Body::Append { .. }
+            | Body::AppendAnswer(_)
+            | Body::Heartbeat { .. }
+            | Body::HeartbeatAnswer
+            | Body::Commit { .. }
+            | Body::Outdated => LogIndex::ZERO,
+        };
+        self.term.get().max(index.get()) <= REACH_MAX
+    }
 }
 
 impl Entry {

@@ -32,7 +32,7 @@ pub use record::{HardState, Record, Recovered, Snapshot};
 use self::writes::Writes;
 use crate::config::Settings;
 use crate::ids::{Boot, LogIndex, NodeId, Position, Term, WriteId};
-use crate::io::{Event, Halt, Outbox, StepDown, Wake, WakeReason};
+use crate::io::{Contradiction, Event, Halt, Outbox, StepDown, Wake, WakeReason};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
 
@@ -144,6 +144,10 @@ impl Raft {
     /// Takes in one message. Returns a snapshot that the state machine must take for the node to go on.
     pub(crate) fn receive(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox) -> Option<Offered> {
         if from == self.id {
+            return None;
+        }
+        if !message.is_within_reach() {
+            out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::OutOfReach });
             return None;
         }
         let Message { term, body } = message;
