@@ -318,6 +318,12 @@ impl Raft {
         self.writes.log_durable()
     }
 
+    /// Returns whether a crash can no longer make another run take this run's boot.
+    pub(crate) fn boot_is_durable(&self) -> bool {
+        // The first write of every run is the hard state with its boot.
+        self.writes.done() > WriteId::ZERO
+    }
+
     /// Returns how many messages wait for the disk.
     pub fn withheld_count(&self) -> usize {
         self.writes.withheld_count()
