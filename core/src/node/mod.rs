@@ -77,9 +77,9 @@ impl Node {
             settings,
         };
         match state {
-            None => {}
-            Some(Some(state)) => node.restore(state, out),
+            Some(Some(state)) if node.raft.halted().is_none() => node.restore(state, out),
             Some(None) => node.raft.halt(Halt::RecoveryContradicted("the snapshot's state does not decode"), out),
+            Some(Some(_)) | None => {}
         }
         node.raft.save_hard_state(out);
         node

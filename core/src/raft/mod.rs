@@ -216,8 +216,10 @@ impl Raft {
     }
 
     /// Writes the hard state if it changed; called at the end of every step.
+    ///
+    /// A node that halted writes nothing more: what its disk holds is evidence.
     pub(crate) fn save_hard_state(&mut self, out: &mut Outbox) {
-        if self.hard_state_changed {
+        if self.hard_state_changed && self.halted.is_none() {
             self.hard_state_changed = false;
             self.writes.persist_hard_state(Record::HardState(self.hard_state), out);
         }
