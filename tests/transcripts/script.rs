@@ -57,7 +57,9 @@ impl Script {
                     let next = self.parts.get(place + 1);
                     let ends = next.is_none_or(|next| matches!(next, Part::Aside(line) if line.is_empty()));
                     let ending = if ends { "" } else { "\n" };
-                    text.push_str(&format!("{}\n----\n{}{ending}", command.text, command.outcome));
+                    for piece in [&command.text, "\n----\n", &command.outcome, ending] {
+                        text.push_str(piece);
+                    }
                     continue;
                 }
             }

@@ -7,7 +7,7 @@ use delian_core::{Boot, Config, Input, NodeId, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::words::{self, Line};
-use crate::world::{Packet, World};
+use crate::world::{Machine, Packet, World};
 
 /// The commands of which nobody expects an outcome; of any other, that nothing followed is news.
 const SCENE: [&str; 11] =
@@ -66,11 +66,11 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
         ..default
     };
-    let spans: [(&str, &mut Duration); 2] =
+    let times: [(&str, &mut Duration); 2] =
         [("resend", &mut config.snapshot_resend_interval), ("timeout", &mut config.command_timeout)];
-    for (key, span) in spans {
+    for (key, time) in times {
         if let Some(text) = line.option(key) {
-            *span = words::span(&text)?;
+            *time = words::span(&text)?;
         }
     }
     World::new(config)
@@ -127,8 +127,8 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
             world.cut.extend(others.iter().flat_map(|other| [(id, *other), (*other, id)]));
         }
         "cut" => {
-            let link = (words::node(line.word(1)?)?, words::node(line.word(2)?)?);
-            world.cut.insert(link);
+            let pair = (words::node(line.word(1)?)?, words::node(line.word(2)?)?);
+            world.cut.insert(pair);
         }
         "heal" => world.cut.clear(),
         "slow-embedder" => world.slow_embedder(words::node(line.word(1)?)?)?,
@@ -150,9 +150,9 @@ fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
     let id = words::node(line.word(1)?)?;
     let count = line.number("count", 1)?;
     let padding = line.number("bytes", 0)? as usize;
-    let spoken: Vec<_> = line.words.iter().skip(2).filter(|word| *word != "quiet").cloned().collect();
+    let wish: Vec<_> = line.words.iter().skip(2).filter(|word| *word != "quiet").cloned().collect();
     for turn in 1..=count {
-        let mut spoken = spoken.clone();
+        let mut spoken = wish.clone();
         if count > 1
             && let Some(last) = spoken.last_mut()
         {
@@ -251,7 +251,9 @@ fn disk(world: &mut World, mut line: Line) -> Result<(), String> {
             "writes" => {
                 let shown: Vec<_> =
                     world.machine(id)?.disk.waiting.iter().map(|(w, r)| format!("{id} {w} {}", record(r))).collect();
-                shown.into_iter().for_each(|shown| world.say(shown));
+                for shown in shown {
+                    world.say(shown);
+                }
             }
             other => return Err(format!("there is no command {other}")),
         }
@@ -311,12 +313,14 @@ fn show(world: &mut World, line: Line) -> Result<(), String> {
             },
             "state" => {
                 let members: Vec<_> = node.topology().members().map(|m| m.registration.name.clone()).collect();
-                let texts = world.machines.get(&id).map(|machine| machine.embedder_texts()).unwrap_or_default();
+                let texts = world.machines.get(&id).map(Machine::embedder_texts).unwrap_or_default();
                 vec![format!("{id} {} members [{}] embedder [{texts}]", node.topology().epoch(), members.join(" "))]
             }
             _ => vec![words::status(&node.status())],
         };
-        lines.into_iter().for_each(|line| world.say(line));
+        for line in lines {
+            world.say(line);
+        }
     }
     line.finish()
 }

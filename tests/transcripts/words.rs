@@ -262,23 +262,24 @@ pub(crate) fn text_of(bytes: &[u8]) -> String {
 
 pub(crate) fn status(status: &Status) -> String {
     let leader = status.leader.map_or("nobody".to_string(), |leader| leader.to_string());
-    let mut text = format!(
-        "{} {} {} leader {leader} last {} durable {} commit {} {} members {}",
-        status.id, status.role, status.term, status.last, status.durable, status.commit, status.epoch, status.members,
-    );
+    let mut words = vec![
+        format!("{} {} {} leader {leader}", status.id, status.role, status.term),
+        format!("last {} durable {} commit {}", status.last, status.durable, status.commit),
+        format!("{} members {}", status.epoch, status.members),
+    ];
     if status.snapshot > LogIndex::ZERO {
-        text.push_str(&format!(" snapshot {}", status.snapshot));
+        words.push(format!("snapshot {}", status.snapshot));
     }
     if status.withheld > 0 {
-        text.push_str(&format!(" withheld {}", status.withheld));
+        words.push(format!("withheld {}", status.withheld));
     }
     if status.pending_commands > 0 {
-        text.push_str(&format!(" pending {}", status.pending_commands));
+        words.push(format!("pending {}", status.pending_commands));
     }
     if let Some(halt) = status.halted {
-        text.push_str(&format!(" halted: {halt}"));
+        words.push(format!("halted: {halt}"));
     }
-    text
+    words.join(" ")
 }
 
 pub(crate) fn progress(peer: NodeId, progress: &Progress) -> String {

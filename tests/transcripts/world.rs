@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use delian_core::raft::{Entry, Record, Recovered};
+use delian_core::raft::{Entry, HardState, Record, Recovered};
 use delian_core::{Blob, Config, Effect, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time};
 use delian_core::{RequestId, WakeReason, WriteId};
 
@@ -214,6 +214,7 @@ impl World {
         let node = node.clone();
         self.check_promises(&node, commit_before);
         self.carry_out(id, &mut out);
+        self.check_disk(&node);
         if let Some(machine) = self.machines.get_mut(&id)
             && !machine.embedder.slow
             && let Some((index, state)) = machine.embedder.captures.pop_front()
@@ -236,6 +237,22 @@ impl World {
         }
     }
 
+    /// What the disk will hold once it has written everything is what the node has in memory.
+    fn check_disk(&self, node: &Node) {
+        let raft = node.raft();
+        let Some(machine) = self.machines.get(&raft.id()).filter(|_| raft.halted().is_none()) else { return };
+        let mut held = machine.disk.kept.clone();
+        machine.disk.waiting.iter().for_each(|(_, record)| held.fold(record.clone()));
+        let log = raft.log();
+        let hard_state = HardState { term: raft.term(), voted_for: raft.voted_for(), boot: raft.boot() };
+        assert_eq!(held.hard_state, hard_state, "{} keeps another hard state than it has", raft.id());
+        assert_eq!(held.snapshot.as_ref(), log.snapshot(), "{} keeps another snapshot than it has", raft.id());
+        assert_eq!(held.dropped, log.dropped(), "{} keeps another part of its log than it has", raft.id());
+        let places = log.dropped().index.get() + 1..=log.last().index.get();
+        let entries: Vec<_> = places.filter_map(|place| log.entry(LogIndex::new(place)).cloned()).collect();
+        assert_eq!(held.entries, entries, "{} keeps another log than it has", raft.id());
+    }
+
     fn carry_out(&mut self, id: NodeId, out: &mut Outbox) {
         for effect in out.drain() {
             match effect {
@@ -246,7 +263,7 @@ impl World {
                     }
                 }
                 Effect::Reply(request, outcome) => {
-                    self.say(format!("{id} answers {request}: {}", words::outcome(&outcome)))
+                    self.say(format!("{id} answers {request}: {}", words::outcome(&outcome)));
                 }
                 Effect::Emit(event) => self.say(format!("{id} {}", words::event(&event))),
                 Effect::Persist(write, record) => {

@@ -1,0 +1,118 @@
+//! Laws of the bytes between nodes: nothing is lost, nothing strange gets in, nothing is reserved on credit.
+
+mod messages;
+
+use delian_core::raft::Body;
+use delian_core::wire::{DecodeError, FRAME_BYTES_MAX, WIRE_VERSION};
+use delian_core::{Message, Topology, topology};
+use messages::message;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// The most entries that a frame can hold per byte: the shortest entry is a term and a kind, one byte each.
+const BYTES_PER_ENTRY_MIN: usize = 2;
+
+proptest! {
+    #[test]
+    fn a_message_is_read_back_from_its_frame(message in message()) {
+        prop_assert_eq!(Message::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn a_cut_frame_is_no_message(message in message(), cut in any::<Index>()) {
+        let frame = message.encode();
+        let cut = cut.index(frame.len());
+        let expected = if cut == 0 { DecodeError::Empty } else { DecodeError::Malformed };
+        prop_assert_eq!(Message::decode(&frame[..cut]), Err(expected));
+    }
+
+    #[test]
+    fn bytes_after_a_message_are_refused(message in message(), tail in proptest::collection::vec(any::<u8>(), 1..9)) {
+        let mut frame = message.encode();
+        frame.extend(&tail);
+        prop_assert_eq!(Message::decode(&frame), Err(DecodeError::Trailing(tail.len())));
+    }
+
+    #[test]
+    fn another_version_is_refused(message in message(), version in any::<u8>()) {
+        prop_assume!(version != WIRE_VERSION);
+        let mut frame = message.encode();
+        frame[0] = version;
+        prop_assert_eq!(Message::decode(&frame), Err(DecodeError::Version(version)));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_a_message_or_an_error(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        read_everything(&bytes);
+        bytes.insert(0, WIRE_VERSION);
+        read_everything(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_frame_is_a_message_or_an_error(message in message(), hits in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..6)) {
+        let mut frame = message.encode();
+        for (place, byte) in hits {
+            let place = place.index(frame.len());
+            frame[place] = byte;
+        }
+        read_everything(&frame);
+    }
+}
+
+/// Decodes bytes as everything that a peer can send, and checks that a result holds no more than the bytes can back.
+fn read_everything(bytes: &[u8]) {
+    if let Ok(Message::Raft(message)) = Message::decode(bytes) {
+        if let Body::Append { entries, .. } = &message.body {
+            assert!(
+                entries.len() <= bytes.len() / BYTES_PER_ENTRY_MIN,
+                "{} entries in {} bytes",
+                entries.len(),
+                bytes.len()
+            );
+        }
+        if let Body::Snapshot(snapshot) = &message.body {
+            assert!(snapshot.state.len() <= bytes.len());
+            assert!(snapshot.configuration.voters.len() + snapshot.configuration.learners.len() <= bytes.len());
+        }
+    }
+    let settings = delian_core::Config::default().check().expect("the defaults make sense");
+    let _ = topology::Command::decode(bytes);
+    let _ = Topology::from_bytes(bytes, settings.topology());
+}
+
+/// A length of 2^40 in front of nothing: whoever reserves it, dies here.
+#[test]
+fn an_announced_length_without_bytes_is_an_error() {
+    let length = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
+    for prefix in messages::prefixes_of_lengths() {
+        let frame: Vec<u8> = prefix.into_iter().chain(length).collect();
+        assert_eq!(Message::decode(&frame), Err(DecodeError::Malformed), "{frame:?}");
+    }
+    // The name of a registration, and the bytes of a custom command.
+    for prefix in [&[0, 1][..], &[4]] {
+        let bytes: Vec<u8> = prefix.iter().copied().chain(length).collect();
+        assert!(topology::Command::decode(&bytes).is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_frame_has_a_limit() {
+    let frame = vec![WIRE_VERSION; FRAME_BYTES_MAX + 1];
+    assert_eq!(Message::decode(&frame), Err(DecodeError::TooLong(FRAME_BYTES_MAX + 1)));
+}
+
+/// If these bytes change, nodes of the last release no longer understand this one: add a variant at the end, or raise
+/// `WIRE_VERSION` and say in the change how a federation gets from one version to the next.
+#[test]
+fn the_bytes_of_each_message_never_move() {
+    let golden = include_str!("data/frames.txt");
+    let golden: Vec<_> = golden.lines().filter(|line| !line.starts_with('#')).collect();
+    let frames: Vec<_> =
+        messages::one_of_each().into_iter().map(|(name, message)| frame_line(name, &message)).collect();
+    assert_eq!(frames.join("\n"), golden.join("\n"));
+}
+
+fn frame_line(name: &str, message: &Message) -> String {
+    let hex: Vec<_> = message.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{name} {}", hex.concat())
+}
