@@ -132,6 +132,8 @@ impl Raft {
                 match &mut progress.pace {
                     Pace::Probe(_) if matched == progress.matched => progress.replicate(),
                     Pace::Snapshot { .. } if progress.matched >= dropped => progress.replicate(),
+                    // The snapshot arrived, but what follows it is forgotten by now: a probe there sends the newer one.
+                    Pace::Snapshot { last, .. } if progress.matched >= *last => progress.probe_from(progress.next),
                     Pace::Replicate(window) => window.free_through(matched),
                     Pace::Probe(_) | Pace::Snapshot { .. } => {}
                 }

@@ -30,6 +30,8 @@ pub enum Pace {
     Replicate(Window),
     /// Nothing but the snapshot, until the peer has it.
     Snapshot {
+        /// The last index that the snapshot includes.
+        last: LogIndex,
         /// When it may be sent again; set when the peer first shows that it is alive, so a dead one gets one copy.
         resend_at: Option<Time>,
     },

@@ -31,7 +31,7 @@ impl Raft {
     pub(super) fn send_snapshot(&mut self, to: NodeId, out: &mut Outbox) {
         let snapshot = Arc::clone(self.log.snapshot().expect("entries are forgotten only behind a snapshot"));
         let Some(progress) = self.progress_mut(to) else { return };
-        progress.pace = Pace::Snapshot { resend_at: None };
+        progress.pace = Pace::Snapshot { last: snapshot.last.index, resend_at: None };
         out.emit(Event::SnapshotSent { to, last: snapshot.last });
         self.say(to, Body::Snapshot(snapshot), out);
     }
@@ -40,7 +40,7 @@ impl Raft {
     pub(super) fn resend_snapshot_if_due(&mut self, now: Time, to: NodeId, out: &mut Outbox) {
         let wait = self.settings.raft.snapshot_resend_interval;
         let Some(progress) = self.progress_mut(to) else { return };
-        if let Pace::Snapshot { resend_at } = &mut progress.pace {
+        if let Pace::Snapshot { last: _, resend_at } = &mut progress.pace {
             let due_at = *resend_at.get_or_insert(now + wait);
             if now >= due_at {
                 self.send_snapshot(to, out);
