@@ -254,13 +254,9 @@ impl Bench {
         // The state of a node: its topology's bytes with their length, and no embedder's state.
         let state: Vec<u8> = [length].into_iter().chain(topology).chain([0]).collect();
         let ahead = u64::from(bytes.take() % 8);
-        let last = match bytes.take() % 2 {
-            0 => bytes.position(),
-            _ => {
-                let last = self.node.raft().log().last();
-                Position::new(last.term, LogIndex::new(last.index.get().saturating_add(ahead)))
-            }
-        };
+        let own = self.node.raft().log().last();
+        let beyond = Position::new(own.term, LogIndex::new(own.index.get().saturating_add(ahead)));
+        let last = if bytes.one_in(2) { bytes.position() } else { beyond };
         let configuration = self.node.raft().configuration().clone();
         let configuration = if bytes.one_in(8) { Configuration::default() } else { configuration };
         Body::Snapshot(Arc::new(Snapshot { last, configuration, state: Blob::from(state) }))
