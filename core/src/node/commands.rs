@@ -14,6 +14,9 @@ use crate::time::Time;
 use crate::topology::Command;
 use crate::wire::{Answer, Forward, Message, Ticket};
 
+/// The deadlines of resolved commands that may wait, beside as many as there are open ones, before they are cleared.
+const RESOLVED_KEPT: usize = 64;
+
 /// The commands that wait for an outcome at this node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Commands {
@@ -166,17 +169,27 @@ impl Commands {
         }
     }
 
+    /// Sets the deadline of a command.
+    fn watch(&mut self, deadline: Time, waiting: Waiting) {
+        // Behind one command that nobody answers, the deadlines of all that were resolved since would pile up.
+        if self.deadlines.len() > 2 * self.len() + RESOLVED_KEPT {
+            let deadlines = core::mem::take(&mut self.deadlines);
+            self.deadlines = deadlines.into_iter().filter(|(_, waiting)| self.is_open(*waiting)).collect();
+        }
+        self.deadlines.push_back((deadline, waiting));
+    }
+
     /// Keeps the front of the deadlines alive, so that no wake comes for what is long resolved.
     fn forget_resolved(&mut self) {
-        while let Some((_, waiting)) = self.deadlines.front() {
-            let alive = match waiting {
-                Waiting::Proposed(index, term) => self.proposed.get(index).is_some_and(|found| found.term == *term),
-                Waiting::Forwarded(number) => self.forwarded.contains_key(number),
-            };
-            if alive {
-                return;
-            }
+        while self.deadlines.front().is_some_and(|(_, waiting)| !self.is_open(*waiting)) {
             self.deadlines.pop_front();
+        }
+    }
+
+    fn is_open(&self, waiting: Waiting) -> bool {
+        match waiting {
+            Waiting::Proposed(index, term) => self.proposed.get(&index).is_some_and(|found| found.term == term),
+            Waiting::Forwarded(number) => self.forwarded.contains_key(&number),
         }
     }
 }
@@ -217,7 +230,7 @@ impl Node {
         commands.last_forward += 1;
         let number = commands.last_forward;
         commands.forwarded.insert(number, request);
-        commands.deadlines.push_back((now + self.settings.commands.timeout, Waiting::Forwarded(number)));
+        commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
         let ticket = Ticket { boot: commands.boot, number };
         let forward = Forward { term: self.raft.term(), ticket, command: command.encode() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
@@ -272,7 +285,7 @@ impl Node {
             tell(&older.origin, Err(Rejected::Unknown), out);
         }
         let deadline = now + self.settings.commands.timeout;
-        self.commands.deadlines.push_back((deadline, Waiting::Proposed(position.index, position.term)));
+        self.commands.watch(deadline, Waiting::Proposed(position.index, position.term));
         Ok(())
     }
 
@@ -303,6 +316,21 @@ mod tests {
             assert!(!accepted.is_new(ticket(1, number)), "second copy of {number}");
         }
         assert!(accepted.is_new(ticket(1, 4)));
+    }
+
+    #[test]
+    fn deadlines_do_not_pile_up_behind_a_command_that_nobody_answers() {
+        let (mut commands, mut out) = (Commands::new(Boot::new(1), Term::ZERO), Outbox::new());
+        for number in 1..=10_000 {
+            commands.forwarded.insert(number, RequestId::new(number));
+            commands.watch(Time::from_millis(number), Waiting::Forwarded(number));
+            if number > 1 {
+                let outcome = Err(Rejected::Busy);
+                commands.on_answer(Answer { ticket: ticket(1, number), outcome }, &mut out);
+            }
+        }
+        assert!(commands.deadlines.len() <= 2 * commands.len() + RESOLVED_KEPT + 1);
+        assert_eq!(commands.next_wake().map(|wake| wake.at), Some(Time::from_millis(1)));
     }
 
     #[test]
