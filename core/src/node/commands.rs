@@ -215,13 +215,13 @@ impl Node {
                     out.push(Effect::Reply(request, Err(rejected)));
                 }
             }
-            (false, Some(leader)) => self.forward(now, leader, request, command, out),
-            (false, None) => out.push(Effect::Reply(request, Err(Rejected::NotLeader(None)))),
             (false, Some(leader)) if !self.raft.boot_is_durable() => {
                 // A crash could bring the same boot about again, and with it the same tickets: the answer to this
                 // command would then be taken for the answer to another one.
                 out.push(Effect::Reply(request, Err(Rejected::NotLeader(Some(leader)))));
             }
+            (false, Some(leader)) => self.forward(now, leader, request, command, out),
+            (false, None) => out.push(Effect::Reply(request, Err(Rejected::NotLeader(None)))),
         }
     }
 
