@@ -160,7 +160,12 @@ fn changed(what: Changed) -> String {
 }
 
 fn contradiction(claim: &Contradiction) -> String {
-    format!("{claim:?}")
+    match claim {
+        Contradiction::MatchBeyondLog { matched, last } => format!("it matched {matched}, but the log ends at {last}"),
+        Contradiction::TermsOutOfOrder => "its terms are out of order".to_string(),
+        Contradiction::SnapshotMalformed => "its snapshot does not decode".to_string(),
+        Contradiction::OutOfReach => "no history reaches its numbers".to_string(),
+    }
 }
 
 pub(crate) fn outcome(outcome: &Result<Applied, Rejected>) -> String {
