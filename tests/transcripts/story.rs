@@ -1,4 +1,18 @@
 //! What each command of a story does.
+//!
+//! ```text
+//! cluster voters=3 [learners=] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
+//! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
+//! deliver · drop · duplicate · hold · release · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
+//! settle                                     everything is delivered and written until nothing moves; no clock does
+//! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
+//! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
+//! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
+//! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
+//! slow-embedder n1 · capture n1              the embedder answers late
+//! log · status · progress n1 · state [n1..n3]
+//! forge append from=n2 to=n1 term=3 …        what no correct peer would say
+//! ```
 
 use std::time::Duration;
 
