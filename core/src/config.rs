@@ -278,6 +278,11 @@ impl Config {
                 return wrong(field, "is 0, but must be positive".to_string());
             }
         }
+        let (withheld, voters) = (self.withheld_max, self.voters.len());
+        if withheld < voters {
+            // A candidate's requests wait for its disk, all at once: the same ones would be lost in every election.
+            return wrong("withheld_max", format!("is {withheld}, but must hold a request to each of {voters} voters"));
+        }
         Ok(())
     }
 }
@@ -309,6 +314,11 @@ mod tests {
         assert_eq!(tie, "election_timeout_max is 1s, but must be above election_timeout_min, 1s, to break ties");
         let nothing = refusal(|config| config.withheld_max = 0);
         assert_eq!(nothing, "withheld_max is 0, but must be positive");
+        let few = refusal(|config| {
+            config.voters = (1..=5).map(NodeId::new).collect();
+            config.withheld_max = 4;
+        });
+        assert_eq!(few, "withheld_max is 4, but must hold a request to each of 5 voters");
     }
 
     #[test]
