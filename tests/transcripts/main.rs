@@ -9,6 +9,7 @@ mod story;
 mod forge;
 mod world;
 mod words;
+mod wander;
 
 use std::fs;
 use std::path::{Path, PathBuf};
