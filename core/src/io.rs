@@ -44,7 +44,8 @@ pub enum Effect {
     Reply(RequestId, Result<Applied, Rejected>),
     /// Hand a committed `Custom` command to the embedder.
     Apply(Applied, Blob),
-    /// Ask the embedder for its state as of the last `Apply`; answer with `Captured` and this index.
+    /// Ask the embedder for its state as of the last `Apply`; answer with `Captured` and this index. Until then the log
+    /// is not compacted, so an embedder that never answers lets it grow.
     Capture(LogIndex),
     /// Give the embedder a state that replaces its own; empty if it never had any.
     Restore(Blob),
@@ -228,7 +229,7 @@ pub enum Halt {
     DiskContradicted(WriteId),
     /// What the disk gave back at start cannot have been written by this node.
     RecoveryContradicted(&'static str),
-    /// A leader of its own term exists beside it.
+    /// Beside the leader of its term, itself or another, a second one exists.
     SecondLeader(NodeId, Term),
     /// A leader wants to replace an entry that is committed.
     CommittedEntryDenied(NodeId, Position),
@@ -249,7 +250,7 @@ impl fmt::Display for Halt {
             Self::DiskFailed(write) => write!(f, "the disk refused write {write}"),
             Self::DiskContradicted(write) => write!(f, "the disk acknowledged write {write}, which was never issued"),
             Self::RecoveryContradicted(what) => write!(f, "the disk gave back what was never written: {what}"),
-            Self::SecondLeader(peer, term) => write!(f, "{peer} also leads {term}"),
+            Self::SecondLeader(peer, term) => write!(f, "{peer} leads {term}, which has another leader"),
             Self::CommittedEntryDenied(peer, position) => write!(f, "{peer} denies the committed entry {position}"),
             Self::AcknowledgedEntryLost { leader, commit, last } => {
                 write!(f, "{leader} counts on {commit} here, but the log ends at {last}: acknowledged entries are lost")

@@ -101,7 +101,7 @@ fn a_frame_has_a_limit() {
     assert_eq!(Message::decode(&frame), Err(DecodeError::TooLong(FRAME_BYTES_MAX + 1)));
 }
 
-/// If these bytes change, nodes of the last release no longer understand this one: add a variant at the end, or raise
+/// If these bytes change, nodes of the last release fail to understand this one: add a variant at the end, or raise
 /// `WIRE_VERSION` and say in the change how a federation gets from one version to the next.
 #[test]
 fn the_bytes_of_each_message_never_move() {

@@ -3,7 +3,7 @@
 use delian_core::{Time, WallTime};
 
 /// The wall time at which every world begins, in milliseconds since the Unix epoch; any constant would do.
-const WORLD_BEGINS_AT: i64 = 1_700_000_000_000;
+const WORLD_BEGINS_AT: u64 = 1_700_000_000_000;
 
 /// Where a process's clocks stand, as functions of the world's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Clock {
     wall_offset_millis: i64,
 }
 
-const MILLION: i128 = 1_000_000;
+const MILLION: u64 = 1_000_000;
 
 impl Clock {
     /// Starts a clock that stands at `own` now.
@@ -29,7 +29,7 @@ impl Clock {
         let passed = if self.drift_ppm == 0 {
             passed
         } else {
-            (i128::from(passed) * (MILLION + i128::from(self.drift_ppm)) / MILLION) as u64
+            (u128::from(passed) * u128::from(self.rate()) / u128::from(MILLION)) as u64
         };
         Time::from_nanos(self.own.as_nanos().saturating_add(passed))
     }
@@ -40,8 +40,7 @@ impl Clock {
         let ahead = if self.drift_ppm == 0 {
             ahead
         } else {
-            let rate = MILLION + i128::from(self.drift_ppm);
-            ((i128::from(ahead) * MILLION + rate - 1) / rate) as u64
+            (u128::from(ahead) * u128::from(MILLION)).div_ceil(u128::from(self.rate())) as u64
         };
         Time::from_nanos(self.world.as_nanos().saturating_add(ahead))
     }
@@ -66,8 +65,13 @@ impl Clock {
 
     /// Returns the wall time that the process reads.
     pub(crate) fn wall(&self, world: Time) -> WallTime {
-        let millis = WORLD_BEGINS_AT + (world.as_nanos() / 1_000_000) as i64;
-        WallTime::from_unix_millis(millis.saturating_add(self.wall_offset_millis).max(0) as u64)
+        let millis = WORLD_BEGINS_AT + world.as_nanos() / 1_000_000;
+        WallTime::from_unix_millis(millis.saturating_add_signed(self.wall_offset_millis))
+    }
+
+    /// Returns how far the clock gets while the world passes a million of anything; a scenario's drift never stops it.
+    fn rate(&self) -> u64 {
+        MILLION.saturating_add_signed(self.drift_ppm.into()).max(1)
     }
 }
 

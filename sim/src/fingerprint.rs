@@ -28,7 +28,9 @@ mod tests {
     fn order_and_every_bit_matter() {
         let digest = |words: &[u64]| {
             let mut fingerprint = Fingerprint::new(1);
-            words.iter().for_each(|word| fingerprint.mix(*word));
+            for word in words {
+                fingerprint.mix(*word);
+            }
             fingerprint.get()
         };
         assert_ne!(digest(&[1, 2]), digest(&[2, 1]));

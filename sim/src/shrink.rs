@@ -109,7 +109,7 @@ impl Hunt<'_> {
         candidate
     }
 
-    /// What the whole story was to exercise is no longer asked for, unless that is what failed.
+    /// The small story need not exercise what the whole one did, unless that is what failed.
     fn drop_expectations(&mut self) {
         let candidate = self.with_scenario(|scenario| scenario.expect = Expectations::default());
         self.accept(candidate);

@@ -1,4 +1,4 @@
-//! Files that nothing reaches: sources without a `mod` line, scenarios without a mention, bugs without their partner.
+//! Files that nothing reaches: sources without a `mod` line, bugs without their partner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,10 @@ use proc_macro2::{Delimiter, TokenTree};
 use crate::source::{File, Finding};
 
 const BUGS: &str = "tests/bugs/";
-const SCENARIOS: &str = "scenarios/";
 
 /// All dead files among `files`.
 pub(crate) fn findings(files: &[File]) -> Vec<Finding> {
     let mut findings = sources(files);
-    findings.extend(scenarios(files));
     findings.extend(bugs(files));
     findings
 }
@@ -116,22 +114,6 @@ fn resolved(folder: &str, path: &str) -> String {
     parts.join("/")
 }
 
-fn scenarios(files: &[File]) -> Vec<Finding> {
-    let page = files.iter().find(|file| file.path == format!("{SCENARIOS}README.md"));
-    let text = page.map_or("", |page| &page.text);
-    let scenarios = files.iter().filter(|file| file.is("toml") && file.path.starts_with(SCENARIOS));
-    let unlisted = scenarios.filter(|file| {
-        let name = file.path.rsplit('/').next().unwrap_or(&file.path).trim_end_matches(".toml");
-        !text.contains(name)
-    });
-    unlisted
-        .map(|file| {
-            let mend = format!("add a line with its name to {SCENARIOS}README.md");
-            file.finding(1, "the list of scenarios does not mention this one", mend)
-        })
-        .collect()
-}
-
 fn bugs(files: &[File]) -> Vec<Finding> {
     let planted: BTreeSet<&str> =
         files.iter().map(|file| file.path.as_str()).filter(|path| path.starts_with(BUGS)).collect();
@@ -189,13 +171,6 @@ mod tests {
             "`mod`",
         );
         require_one(&judge(&[("tests/cli.rs", ""), ("tests/common/mod.rs", "")]), 1, "`mod`");
-    }
-
-    #[test]
-    fn a_scenario_that_the_page_does_not_mention_is_dead() {
-        let page = ("scenarios/README.md", "- `topology/a_node_is_seen.toml`: …");
-        assert_eq!(judge(&[page, ("scenarios/topology/a_node_is_seen.toml", "")]), []);
-        require_one(&judge(&[page, ("scenarios/topology/another.toml", "")]), 1, "scenarios");
     }
 
     #[test]

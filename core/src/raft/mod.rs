@@ -320,7 +320,7 @@ impl Raft {
         self.writes.log_durable()
     }
 
-    /// Returns whether a crash can no longer make another run take this run's boot.
+    /// Returns whether even after a crash no other run takes this run's boot.
     pub(crate) fn boot_is_durable(&self) -> bool {
         // The first write of every run is the hard state with its boot.
         self.writes.done() > WriteId::ZERO
@@ -379,7 +379,7 @@ impl Raft {
             self.say(from, Body::Outdated, out);
             return false;
         }
-        if term == self.term() && self.is_leader() {
+        if term == self.term() && self.leader.is_some_and(|leader| leader != from) {
             self.halt(Halt::SecondLeader(from, term), out);
             return false;
         }

@@ -73,15 +73,15 @@ pub struct Recovered {
 impl Recovered {
     /// Folds one record in, as every store does on replay.
     ///
-    /// A gap between the log and an append keeps the append out; [`crate::Node::start`] refuses the result, because no
-    /// disk that performed the writes in order can hold it.
+    /// An append that does not meet the log is kept out: no disk that performed a node's writes in order holds one. If it
+    /// held acknowledged entries, a leader soon counts on them, and the node halts.
     pub fn fold(&mut self, record: Record) {
         match record {
             Record::HardState(hard_state) => self.hard_state = hard_state,
             Record::Append { after, entries } => {
                 let keep = after.distance_from(self.dropped.index) as usize;
-                self.entries.truncate(keep);
-                if keep == self.entries.len() {
+                if after >= self.dropped.index && keep <= self.entries.len() {
+                    self.entries.truncate(keep);
                     self.entries.extend(entries.iter().cloned());
                 }
             }

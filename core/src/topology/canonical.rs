@@ -145,8 +145,8 @@ mod tests {
         ])
     }
 
-    /// If these bytes or the fingerprint change, snapshots on disk and the peers of the last release can no longer be
-    /// read, and fingerprints in gossip differ between releases: raise `VERSION` and keep reading the old format.
+    /// If these bytes or the fingerprint change, snapshots on disk and the peers of the last release become
+    /// unreadable, and fingerprints in gossip differ between releases: raise `VERSION` and keep reading the old format.
     #[test]
     fn the_bytes_of_a_topology_never_move() {
         let hex = sample().to_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));

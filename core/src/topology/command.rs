@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    /// If these bytes change, the logs on disk and the peers of the last release can no longer be read: add a variant
+    /// If these bytes change, the logs on disk and the peers of the last release become unreadable: add a variant
     /// at the end instead.
     #[test]
     fn the_bytes_of_commands_never_move() {

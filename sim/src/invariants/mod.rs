@@ -147,7 +147,8 @@ impl Invariants {
             Observation::Sent(to, message) => promises::on_send(id, to, message, view),
             Observation::Asked(request, command) => {
                 self.acknowledged.on_ask(request, command);
-                self.outcomes.on_ask(request)
+                self.outcomes.on_ask(request);
+                Ok(())
             }
             Observation::Replied(request, outcome) => {
                 self.outcomes.on_reply(id, request, outcome)?;
@@ -192,7 +193,16 @@ impl Invariants {
             Event::Refused { position, refusal } => self.state_machine.on_refusal(id, *position, refusal),
             Event::SnapshotInstalled { last, epoch } => self.state_machine.on_install(id, *last, *epoch),
             Event::Halted(halt) => halts::on_halt(id, *halt, view),
-            _ => Ok(()),
+            Event::Started { .. }
+            | Event::PreVoteStarted { .. }
+            | Event::ElectionStarted { .. }
+            | Event::FollowsLeader { .. }
+            | Event::SteppedDown { .. }
+            | Event::Truncated { .. }
+            | Event::Compacted { .. }
+            | Event::SnapshotSent { .. }
+            | Event::PeerContradicted { .. }
+            | _ => Ok(()),
         }
     }
 }

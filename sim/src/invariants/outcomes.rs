@@ -18,9 +18,8 @@ impl Invariant for OneOutcome {
 }
 
 impl OneOutcome {
-    pub(super) fn on_ask(&mut self, request: RequestId) -> Result<(), Breach> {
+    pub(super) fn on_ask(&mut self, request: RequestId) {
         self.open.insert(request);
-        Ok(())
     }
 
     pub(super) fn on_reply(

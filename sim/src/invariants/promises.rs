@@ -30,7 +30,18 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
                 format!("its disk does not hold {position}"),
             ]))
         }
-        _ => Ok(()),
+        // Everything else asks, tells or refuses, and a crash may forget that it was said.
+        Body::PreVote { .. }
+        | Body::PreVoteAnswer(_)
+        | Body::Vote { .. }
+        | Body::VoteAnswer(Ballot::Refused)
+        | Body::Append { .. }
+        | Body::AppendAnswer(Appended::Conflict { .. })
+        | Body::Heartbeat { .. }
+        | Body::HeartbeatAnswer
+        | Body::Commit { .. }
+        | Body::Snapshot(_)
+        | Body::Outdated => Ok(()),
     }
 }
 

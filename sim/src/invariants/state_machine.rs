@@ -35,11 +35,11 @@ impl StateMachineSafety {
         what: Changed,
     ) -> Result<(), Breach> {
         self.epochs.entry(position.index).or_insert(epoch);
-        self.compare(id, position, Effect::Changed(position, epoch, what))
+        self.compare(id, position, &Effect::Changed(position, epoch, what))
     }
 
     pub(super) fn on_refusal(&mut self, id: NodeId, position: Position, refusal: &Refusal) -> Result<(), Breach> {
-        self.compare(id, position, Effect::Refused(position, refusal.clone()))
+        self.compare(id, position, &Effect::Refused(position, refusal.clone()))
     }
 
     pub(super) fn on_install(&self, id: NodeId, last: Position, epoch: Epoch) -> Result<(), Breach> {
@@ -53,9 +53,9 @@ impl StateMachineSafety {
         ]))
     }
 
-    fn compare(&mut self, id: NodeId, position: Position, effect: Effect) -> Result<(), Breach> {
+    fn compare(&mut self, id: NodeId, position: Position, effect: &Effect) -> Result<(), Breach> {
         let (first, known) = self.effects.entry(position.index).or_insert_with(|| (id, effect.clone()));
-        if *known == effect {
+        if known == effect {
             return Ok(());
         }
         Err(Self::breach(vec![

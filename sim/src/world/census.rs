@@ -77,7 +77,12 @@ impl Census {
             Event::SnapshotSent { .. } => self.snapshots_sent += 1,
             Event::SnapshotInstalled { .. } => self.snapshots_installed += 1,
             Event::Halted(_) => self.halts += 1,
-            _ => {}
+            Event::Started { .. }
+            | Event::PreVoteStarted { .. }
+            | Event::ElectionStarted { .. }
+            | Event::FollowsLeader { .. }
+            | Event::PeerContradicted { .. }
+            | _ => {}
         }
     }
 

@@ -5,6 +5,7 @@
 //! overlap never undo each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::World;
 use super::process::{Arrived, Down, Hearing, Reach};
@@ -45,8 +46,10 @@ impl World {
             self.tracer.write(Line::fault(self.now, "begins", &format!("{fault:?}")));
         }
         self.fingerprint.mix(u64::from(number) << 32);
-        if self.take_hold(number, fault) {
-            facts::of_fault(fault).into_iter().for_each(|fact| self.census.count_fault(fact));
+        if self.take_hold(number, fault)
+            && let Some(fact) = facts::of_fault(fault)
+        {
+            self.census.count_fault(fact);
         }
         if let Some(lasts) = step.lasts {
             self.queue.schedule(self.after(lasts), Happening::FaultEnds(number));
@@ -116,12 +119,12 @@ impl World {
             Fault::StallDisk(target) => targets(target).into_iter().map(Laid::StalledDisk).collect(),
             Fault::FullDisk(target) => targets(target).into_iter().map(Laid::FullDisk).collect(),
             Fault::Drift(target, ppm) => targets(target).into_iter().map(|p| Laid::Drift(p, *ppm)).collect(),
-            Fault::HealNetwork
-            | Fault::Start(_)
-            | Fault::Wipe(_)
-            | Fault::CorruptDisk(_)
-            | Fault::WallJump(..)
-            | Fault::MonotonicJump(..) => return self.happen_once(fault),
+            Fault::HealNetwork => return self.heal_network(),
+            Fault::Start(target) => return self.start_targets(*target),
+            Fault::Wipe(target) => return self.lose(*target, Self::wipe),
+            Fault::CorruptDisk(target) => return self.lose(*target, Self::corrupt),
+            Fault::WallJump(target, millis) => return self.jump_walls(*target, *millis),
+            Fault::MonotonicJump(target, span) => return self.leap(*target, *span),
         };
         let took_hold = laid.iter().any(|laid| self.would_change(laid));
         for laid in laid {
@@ -140,37 +143,34 @@ impl World {
         took_hold
     }
 
-    /// Takes a fault that leaves nothing in force behind. Returns whether it changed anything.
-    fn happen_once(&mut self, fault: &Fault) -> bool {
-        match fault {
-            Fault::HealNetwork => {
-                self.lift(|_, laid| matches!(laid, Laid::Links(..) | Laid::Quality(..)));
-                true
-            }
-            Fault::Start(target) => {
-                let targets = self.resolve(*target);
-                let down = targets.iter().any(|p| !self.processes[usize::from(*p)].is_up());
-                self.lift(|_, laid| matches!(laid, Laid::Down(p) if targets.contains(p)));
-                targets.iter().for_each(|process| self.start(*process));
-                down
-            }
-            Fault::Wipe(target) => self.lose(*target, Self::wipe),
-            Fault::CorruptDisk(target) => self.lose(*target, Self::corrupt),
-            Fault::WallJump(target, millis) => {
-                for process in self.resolve(*target) {
-                    self.processes[usize::from(process)].clock.jump_wall(*millis);
-                }
-                true
-            }
-            Fault::MonotonicJump(target, span) => {
-                for process in self.resolve(*target) {
-                    self.processes[usize::from(process)].clock.leap(self.now, nanos(*span));
-                    self.schedule_wake(process);
-                }
-                true
-            }
-            _ => false,
+    fn heal_network(&mut self) -> bool {
+        self.lift(|_, laid| matches!(laid, Laid::Links(..) | Laid::Quality(..)));
+        true
+    }
+
+    fn start_targets(&mut self, target: Target) -> bool {
+        let targets = self.resolve(target);
+        let down = targets.iter().any(|process| !self.processes[usize::from(*process)].is_up());
+        self.lift(|_, laid| matches!(laid, Laid::Down(process) if targets.contains(process)));
+        for process in targets {
+            self.start(process);
         }
+        down
+    }
+
+    fn jump_walls(&mut self, target: Target, millis: i64) -> bool {
+        for process in self.resolve(target) {
+            self.processes[usize::from(process)].clock.jump_wall(millis);
+        }
+        true
+    }
+
+    fn leap(&mut self, target: Target, span: Duration) -> bool {
+        for process in self.resolve(target) {
+            self.processes[usize::from(process)].clock.leap(self.now, nanos(span));
+            self.schedule_wake(process);
+        }
+        true
     }
 
     /// Destroys the disks of processes that still have their first identity and an undamaged disk.
@@ -180,7 +180,9 @@ impl World {
             process.down != Down::Lost && process.down != Down::Absent && process.graves.is_empty()
         };
         let targets: Vec<u8> = self.resolve(target).into_iter().filter(|process| has_disk(self, *process)).collect();
-        targets.iter().for_each(|process| how(self, *process));
+        for process in &targets {
+            how(self, *process);
+        }
         !targets.is_empty()
     }
 
@@ -206,9 +208,15 @@ impl World {
         self.network.reset();
         for (_, laid) in &self.faults.laid {
             match laid {
-                Laid::Links(links, state) => links.iter().for_each(|(a, b)| self.network.worsen(*a, *b, *state)),
+                Laid::Links(links, state) => {
+                    for (a, b) in links {
+                        self.network.worsen(*a, *b, *state);
+                    }
+                }
                 Laid::Quality(links, quality) => {
-                    links.iter().for_each(|(a, b)| self.network.set_quality(*a, *b, *quality));
+                    for (a, b) in links {
+                        self.network.set_quality(*a, *b, *quality);
+                    }
                 }
                 Laid::Hears(p, how) => hearing[usize::from(*p)] = hearing[usize::from(*p)].max(*how),
                 Laid::SlowDisk(p, slow) => flush[usize::from(*p)] = *slow,

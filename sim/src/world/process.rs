@@ -126,6 +126,10 @@ impl Clone for Process {
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process").field("id", &self.id).field("down", &self.down).field("run", &self.run).finish()
+        f.debug_struct("Process")
+            .field("id", &self.id)
+            .field("down", &self.down)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }
