@@ -56,13 +56,16 @@ fn decoding_allocates_no_more_than_its_input_backs() {
         }
         check(&frame);
     }
-    // Every length prefix in turn claims 2^40 items.
-    let template = message().new_tree(&mut runner).expect("a message can be drawn").current().encode();
-    for place in 1..template.len() {
-        let mut hostile = template[..place].to_vec();
-        hostile.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x20]);
-        hostile.extend(&template[place..]);
-        check(&hostile);
+    // Every byte of every kind of message in turn is followed by a length of 2^35 that nothing backs.
+    let length = [0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
+    for (_, message) in messages::one_of_each() {
+        let frame = message.encode();
+        for place in 1..frame.len() {
+            check(&[&frame[..place], &length[..], &frame[place..]].concat());
+        }
+    }
+    for prefix in messages::prefixes_of_lengths() {
+        check(&[&prefix[..], &length[..]].concat());
     }
     // An append of nothing but the shortest entries is the densest honest input.
     let mut dense = vec![WIRE_VERSION, 0, 1, 4, 0, 0, 0x80, 0x08];
