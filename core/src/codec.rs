@@ -1,7 +1,8 @@
 //! What decoding shares: bytes from a peer never make the core allocate more than they can back.
 //!
-//! Serde's visitors for `String`, `BTreeMap` and `BTreeSet` already grow with their input. The one for `Vec` trusts the
-//! announced length up to 1 MiB, so a message of ten bytes could cost that much; [`grow_vec`] takes its place.
+//! Serde's visitors for `String`, `BTreeMap` and `BTreeSet` grow with their input. The one for `Vec` reserves room for the
+//! announced length, and postcard lets that be as many elements as bytes follow: hundreds of bytes of memory for each
+//! byte of input where elements are large. [`grow_vec`] takes its place.
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -67,6 +67,12 @@ fn decoding_allocates_no_more_than_its_input_backs() {
     for prefix in messages::prefixes_of_lengths() {
         check(&[&prefix[..], &length[..]].concat());
     }
+    // A topology whose members are announced as many as bytes follow, which serde alone would reserve room for.
+    let settings = Config::default().check().expect("the defaults make sense");
+    let empty = Topology::new(settings.topology()).to_bytes();
+    for place in 1..=empty.len() {
+        check(&[&empty[..place], &[0x80, 0x10], &[1; 2_048]].concat());
+    }
     // An append of nothing but the shortest entries is the densest honest input.
     let mut dense = vec![WIRE_VERSION, 0, 1, 4, 0, 0, 0x80, 0x08];
     dense.extend([0; 2_048]);
