@@ -161,6 +161,11 @@ pub enum Event {
         /// Why.
         refusal: Box<Refusal>,
     },
+    /// A command was turned away before it cost a place in the log.
+    TurnedAway {
+        /// Why.
+        rejected: Box<Rejected>,
+    },
     /// The node replaced a part of its log by a snapshot.
     Compacted {
         /// The last entry that the snapshot includes.

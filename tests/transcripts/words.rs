@@ -144,6 +144,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SnapshotInstalled { last, epoch } => format!("installs a snapshot of {last}, {epoch}"),
         Event::PeerContradicted { peer, claim } => format!("ignores {peer}: {}", contradiction(claim)),
         Event::Halted(halt) => format!("halts: {halt}"),
+        Event::TurnedAway { rejected } => format!("turns a command away: {rejected}"),
         other => format!("{other:?}"),
     }
 }

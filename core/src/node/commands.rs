@@ -4,11 +4,12 @@
 //! is applied with its term, it took effect; with another term, it never will. A forward is addressed to the leader of
 //! one term and numbered, and that leader accepts each number once, so copies on the network have no second effect.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
 use super::Node;
 use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
-use crate::io::{Applied, Effect, Outbox, Rejected, Wake, WakeReason};
+use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::ProposeError;
 use crate::time::Time;
 use crate::topology::Command;
@@ -201,28 +202,34 @@ fn tell(origin: &Origin, outcome: Result<Applied, Rejected>, out: &mut Outbox) {
     });
 }
 
+/// Refuses a command that got no place in the log, for good: no copy of it was or will be accepted.
+fn turn_away(origin: &Origin, rejected: Rejected, out: &mut Outbox) {
+    out.emit(Event::TurnedAway { rejected: Box::new(rejected.clone()) });
+    tell(origin, Err(rejected), out);
+}
+
 impl Node {
     pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) {
-        if let Err(refusal) = self.check_form(command) {
-            return out.push(Effect::Reply(request, Err(Rejected::Refused(refusal))));
+        if let Err(rejected) = self.admit(now, request, command, out) {
+            turn_away(&Origin::Local(request), rejected, out);
         }
+    }
+
+    /// Proposes or forwards a local client's command.
+    fn admit(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) -> Result<(), Rejected> {
+        self.check_form(command).map_err(Rejected::Refused)?;
         if self.commands.len() >= self.settings.commands.pending_max {
-            return out.push(Effect::Reply(request, Err(Rejected::Busy)));
+            return Err(Rejected::Busy);
         }
-        match (self.raft.is_leader(), self.raft.leader()) {
-            (true, _) => {
-                if let Err(rejected) = self.propose(now, Origin::Local(request), command, out) {
-                    out.push(Effect::Reply(request, Err(rejected)));
-                }
-            }
-            (false, Some(leader)) if !self.raft.boot_is_durable() => {
-                // A crash could bring the same boot about again, and with it the same tickets: the answer to this
-                // command would then be taken for the answer to another one.
-                out.push(Effect::Reply(request, Err(Rejected::NotLeader(Some(leader)))));
-            }
-            (false, Some(leader)) => self.forward(now, leader, request, command, out),
-            (false, None) => out.push(Effect::Reply(request, Err(Rejected::NotLeader(None)))),
+        if self.raft.is_leader() {
+            return self.propose(now, Origin::Local(request), command, out);
         }
+        // Without its boot on disk, a crash could bring the same boot about again, and with it the same tickets: the
+        // answer to this command would then be taken for the answer to another one.
+        let leader = self.raft.leader().filter(|_| self.raft.boot_is_durable());
+        let leader = leader.ok_or(Rejected::NotLeader(self.raft.leader()))?;
+        self.forward(now, leader, request, command, out);
+        Ok(())
     }
 
     fn forward(&mut self, now: Time, leader: NodeId, request: RequestId, command: &Command, out: &mut Outbox) {
@@ -240,12 +247,10 @@ impl Node {
     pub(super) fn on_forward(&mut self, now: Time, from: NodeId, forward: Forward, out: &mut Outbox) {
         let Forward { term, ticket, command } = forward;
         self.note_leading();
-        let refuse = |rejected, out: &mut Outbox| {
-            out.push(Effect::Send(from, Message::Answer(Answer { ticket, outcome: Err(rejected) })));
-        };
+        let origin = Origin::Remote(from, ticket);
         if term > self.commands.led {
             // This node never led that term, so no copy of the forward was or will be accepted.
-            return refuse(Rejected::NotLeader(self.raft.leader()), out);
+            return turn_away(&origin, Rejected::NotLeader(self.raft.leader()), out);
         }
         if !self.raft.is_leader() || term != self.raft.term() {
             // An earlier copy may have been accepted: its fate, not this copy's, is the answer.
@@ -262,14 +267,13 @@ impl Node {
             return;
         }
         if self.commands.proposed.len() >= self.settings.commands.pending_max {
-            return refuse(Rejected::Busy, out);
+            return turn_away(&origin, Rejected::Busy, out);
         }
-        let outcome = match Command::decode(&command).and_then(|command| self.check_form(&command).map(|()| command)) {
-            Ok(command) => self.propose(now, Origin::Remote(from, ticket), &command, out),
-            Err(refusal) => Err(Rejected::Refused(refusal)),
-        };
-        if let Err(rejected) = outcome {
-            refuse(rejected, out);
+        let formed = Command::decode(&command).and_then(|command| self.check_form(&command).map(|()| command));
+        let admitted =
+            formed.map_err(Rejected::Refused).and_then(|command| self.propose(now, origin.clone(), &command, out));
+        if let Err(rejected) = admitted {
+            turn_away(&origin, rejected, out);
         }
     }
 
