@@ -6,7 +6,7 @@ use std::sync::Arc;
 use delian_core::NodeId;
 
 use crate::embedder::Digest;
-use crate::invariants::{Breach, Invariant};
+use crate::invariants::{Breach, Expected, Invariant, NoPanic};
 use crate::outcome::{Outcome, Violation};
 use crate::plan::Plan;
 use crate::scenario::Scenario;
@@ -15,24 +15,6 @@ use crate::world::{EmbedderFactory, World};
 
 /// How many trace lines a violation carries.
 const TAIL: usize = 20;
-
-/// No input may make a node panic: what it cannot go on from, it halts for.
-#[derive(Clone, Debug)]
-pub struct NoPanic;
-
-impl Invariant for NoPanic {
-    const NAME: &'static str = "no-panic";
-    const SENTENCE: &'static str = "No message, no disk and no clock makes a node panic.";
-}
-
-/// A pass means something only if what the scenario is about has happened.
-#[derive(Clone, Debug)]
-pub struct Expected;
-
-impl Invariant for Expected {
-    const NAME: &'static str = "what-was-set-up-happened";
-    const SENTENCE: &'static str = "The run did what the scenario set out to exercise, and ended as it says.";
-}
 
 /// Returns the factory of the embedder that scenarios without one of their own use.
 pub fn digest_embedder() -> EmbedderFactory {

@@ -8,12 +8,15 @@ mod acknowledged;
 mod agreement;
 mod bounded;
 mod durable_majority;
+mod expected;
 mod halts;
+mod heals;
 mod leader_completeness;
 mod ledger;
 mod log_matching;
 mod minority;
 mod monotonic;
+mod no_panic;
 mod one_leader;
 mod outcomes;
 mod own_term;
@@ -24,7 +27,10 @@ use delian_core::raft::{Configuration, Record};
 use delian_core::topology::Command;
 use delian_core::{Applied, Event, Message, Node, NodeId, Position, Rejected, RequestId, Time};
 
+pub use self::expected::Expected;
+pub use self::heals::HealsInTime;
 pub use self::ledger::Ledger;
+pub use self::no_panic::NoPanic;
 
 /// What the properties may see of a world.
 pub trait View {
@@ -120,9 +126,9 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<bounded::Bounded>(),
         row::<halts::NoHaltWithoutCause>(),
         row::<agreement::Agreement>(),
-        row::<crate::world::HealsInTime>(),
-        row::<crate::run::NoPanic>(),
-        row::<crate::run::Expected>(),
+        row::<HealsInTime>(),
+        row::<NoPanic>(),
+        row::<Expected>(),
     ]
 }
 

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use delian_core::raft::Configuration;
 use delian_core::{Input, Node, NodeId, Outbox, Position, Seed, Term, Time};
 
-pub use self::settle::HealsInTime;
-
 pub(crate) use self::census::Census;
 use self::clients::Clients;
 use self::faults::FaultsInForce;

@@ -7,18 +7,8 @@ use delian_core::{Node, NodeId, RequestId, Time};
 use super::process::{Down, Process};
 use super::queue::Happening;
 use super::{Sight, World};
-use crate::invariants::Invariant;
+use crate::invariants::{HealsInTime, Invariant};
 use crate::scenario::Action;
-
-/// Liveness: safety alone is also kept by a cluster that does nothing.
-#[derive(Clone, Debug)]
-pub struct HealsInTime;
-
-impl Invariant for HealsInTime {
-    const NAME: &'static str = "heals-in-time";
-    const SENTENCE: &'static str =
-        "Once the faults stop and a majority is whole, one leads, commands commit and all whole nodes agree in time.";
-}
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
