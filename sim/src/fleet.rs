@@ -3,7 +3,6 @@
 //! Workers take the next (scenario, seed) from a shared counter, so no core idles while work is left. The report does
 //! not depend on who ran what: a [`Suite`] is equal whatever the order in which outcomes come in.
 
-use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -55,9 +54,6 @@ impl Campaign {
         let stopped = AtomicBool::new(false);
         let suites: Vec<Mutex<Suite>> = scenarios.iter().map(|scenario| Mutex::new(Suite::new(scenario))).collect();
         let progress = Mutex::new(Progress { total: work.len() as u64, ..Progress::default() });
-        // A panic of a node is a violation with a replay line; its default message would only garble the progress.
-        let hook = panic::take_hook();
-        panic::set_hook(Box::new(|_| {}));
         thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
@@ -80,7 +76,6 @@ impl Campaign {
                 });
             }
         });
-        panic::set_hook(hook);
         Report::new(
             suites.into_iter().map(|suite| suite.into_inner().unwrap_or_else(PoisonError::into_inner)).collect(),
         )

@@ -16,6 +16,7 @@ pub mod trace;
 pub mod world;
 pub mod invariants;
 pub mod outcome;
+mod panics;
 pub mod run;
 pub mod fleet;
 pub mod report;

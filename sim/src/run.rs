@@ -1,6 +1,5 @@
 //! One run: a plan in, an outcome out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use delian_core::NodeId;
@@ -8,6 +7,7 @@ use delian_core::NodeId;
 use crate::embedder::Digest;
 use crate::invariants::{Breach, Invariant};
 use crate::outcome::{Outcome, Violation};
+use crate::panics::caught;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::trace::{Line, Tracer};
@@ -60,10 +60,9 @@ pub fn run_plan(plan: &Arc<Plan>, embedders: &EmbedderFactory) -> Outcome {
 pub fn run_traced(plan: &Arc<Plan>, embedders: &EmbedderFactory, tracer: Tracer) -> (Outcome, Vec<Line>) {
     let mut world = World::new(Arc::clone(plan), Arc::clone(embedders), tracer);
     // A panic leaves the world as it was in the middle of a step; only what it counted and traced is read afterwards.
-    let panicked = catch_unwind(AssertUnwindSafe(|| while world.step() {})).err();
-    let breach = match panicked {
-        Some(payload) => Some(NoPanic::breach(vec![panic_message(payload.as_ref())])),
-        None => world.breach().cloned().or_else(|| unexpected(plan, &world)),
+    let breach = match caught(|| while world.step() {}) {
+        Err(panic) => Some(NoPanic::breach(vec![panic])),
+        Ok(()) => world.breach().cloned().or_else(|| unexpected(plan, &world)),
     };
     let census = world.census();
     let outcome = Outcome {
@@ -111,9 +110,4 @@ fn unexpected(plan: &Plan, world: &World) -> Option<Breach> {
         facts.extend(present.map(|subject| format!("{} still knows m{subject}", node.raft().id())));
     }
     if facts.is_empty() { None } else { Some(Expected::breach(facts)) }
-}
-
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    format!("a node panicked: {}", text.unwrap_or("without a message"))
 }
