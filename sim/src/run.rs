@@ -9,6 +9,7 @@ use crate::invariants::{Breach, Invariant};
 use crate::outcome::{Outcome, Violation};
 use crate::panics::caught;
 use crate::plan::Plan;
+use crate::report::{Report, Suite};
 use crate::scenario::Scenario;
 use crate::trace::{Line, Tracer};
 use crate::world::{EmbedderFactory, World};
@@ -42,6 +43,41 @@ pub fn digest_embedder() -> EmbedderFactory {
 /// Draws the plan of a scenario for a seed and runs it.
 pub fn run(scenario: &Arc<Scenario>, seed: u64) -> Outcome {
     run_plan(&Arc::new(Plan::draw(scenario, seed)), &digest_embedder())
+}
+
+/// Runs a scenario over many seeds with an embedder of your own, one after the other: what a `cargo test` needs.
+///
+/// A scenario that is pinned to a seed runs only that.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use delian_sim::report::Color;
+/// use delian_sim::run::{digest_embedder, run_seeds};
+/// use delian_sim::scenario::{Fault, Scenario, Target, secs};
+///
+/// let scenario = Scenario::build("a-crash-of-the-leader-is-survived")
+///     .about("When the leader crashes, another takes over.")
+///     .at(secs(20))
+///     .lasting(secs(10))
+///     .fault(Fault::Crash(Target::Leader))
+///     .expect_at_least("leader_changes", 1)
+///     .finish()
+///     .expect("the scenario makes sense");
+/// let report = run_seeds(&Arc::new(scenario), 0..5, &digest_embedder());
+/// assert!(report.ok(), "{}", report.to_terminal(100, Color::Off));
+/// ```
+pub fn run_seeds(
+    scenario: &Arc<Scenario>,
+    seeds: impl IntoIterator<Item = u64>,
+    embedders: &EmbedderFactory,
+) -> Report {
+    let mut suite = Suite::new(scenario);
+    let seeds = scenario.seed.map_or_else(|| seeds.into_iter().collect(), |pinned| vec![pinned]);
+    for seed in seeds {
+        suite.add(run_plan(&Arc::new(Plan::draw(scenario, seed)), embedders));
+    }
+    Report::new(vec![suite])
 }
 
 /// Runs a plan. A violation is run again with a trace, for its last lines: equal plans give equal runs.
