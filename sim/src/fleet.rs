@@ -44,6 +44,19 @@ pub struct Progress {
     pub failed: u64,
     /// Nanoseconds of virtual time so far.
     pub virtual_nanos: u64,
+    /// The run that has just ended.
+    pub latest: Option<Ran>,
+}
+
+/// A run that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The place of its scenario in the list.
+    pub scenario: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// The fingerprint of everything that happened in it.
+    pub fingerprint: u64,
 }
 
 impl Campaign {
@@ -66,11 +79,13 @@ impl Campaign {
                         if failed && self.stop == Stop::AtFirstFailure {
                             stopped.store(true, Ordering::Relaxed);
                         }
+                        let latest = Some(Ran { scenario: number, seed, fingerprint: outcome.fingerprint });
                         lock(&suites[number]).add(outcome);
                         let mut progress = lock(&progress);
                         progress.done += 1;
                         progress.failed += u64::from(failed);
                         progress.virtual_nanos += virtual_time;
+                        progress.latest = latest;
                         watch(*progress);
                     }
                 });

@@ -13,6 +13,7 @@ mod clock;
 mod disk;
 pub mod embedder;
 pub mod trace;
+pub mod trace_diff;
 pub mod world;
 pub mod invariants;
 pub mod outcome;

@@ -123,6 +123,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<crate::world::HealsInTime>(),
         row::<crate::run::NoPanic>(),
         row::<crate::run::Expected>(),
+        row::<crate::trace_diff::EqualRuns>(),
     ]
 }
 
