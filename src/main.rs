@@ -1,2 +1,47 @@
-//! Command.
-fn main() {}
+//! The `delian` command: parses, runs one subcommand, and turns its answer into an exit code.
+//!
+//! Exit codes are the same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
+
+mod answer;
+mod cli;
+mod sim;
+mod replay;
+mod shrink;
+mod scenarios;
+mod invariants;
+mod completions;
+mod man;
+mod rerun;
+mod repeat;
+mod load;
+mod progress;
+mod screen;
+mod stopwatch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::answer::Answer;
+use crate::cli::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let answer = match Arguments::parse().command {
+        Command::Sim(arguments) => sim::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Shrink(arguments) => shrink::run(&arguments),
+        Command::Scenarios(arguments) => scenarios::run(&arguments),
+        Command::Invariants => invariants::run(),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+        Command::Rerun(arguments) => rerun::run(&arguments),
+    };
+    match answer {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(problem) => {
+            screen::complain(&problem.to_string());
+            ExitCode::from(2)
+        }
+    }
+}

@@ -3,7 +3,6 @@
 //! Workers take the next (scenario, seed) from a shared counter, so no core idles while work is left. The report does
 //! not depend on who ran what: a [`Suite`] is equal whatever the order in which outcomes come in.
 
-use std::panic;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -45,6 +44,19 @@ pub struct Progress {
     pub failed: u64,
     /// Nanoseconds of virtual time so far.
     pub virtual_nanos: u64,
+    /// The run that has just ended.
+    pub latest: Option<Ran>,
+}
+
+/// A run that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The place of its scenario in the list.
+    pub scenario: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// The fingerprint of everything that happened in it.
+    pub fingerprint: u64,
 }
 
 impl Campaign {
@@ -55,9 +67,6 @@ impl Campaign {
         let stopped = AtomicBool::new(false);
         let suites: Vec<Mutex<Suite>> = scenarios.iter().map(|scenario| Mutex::new(Suite::new(scenario))).collect();
         let progress = Mutex::new(Progress { total: work.len() as u64, ..Progress::default() });
-        // A panic of a node is a violation with a replay line; its default message would only garble the progress.
-        let hook = panic::take_hook();
-        panic::set_hook(Box::new(|_| {}));
         thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
@@ -70,17 +79,18 @@ impl Campaign {
                         if failed && self.stop == Stop::AtFirstFailure {
                             stopped.store(true, Ordering::Relaxed);
                         }
+                        let latest = Some(Ran { scenario: number, seed, fingerprint: outcome.fingerprint });
                         lock(&suites[number]).add(outcome);
                         let mut progress = lock(&progress);
                         progress.done += 1;
                         progress.failed += u64::from(failed);
                         progress.virtual_nanos += virtual_time;
+                        progress.latest = latest;
                         watch(*progress);
                     }
                 });
             }
         });
-        panic::set_hook(hook);
         Report::new(
             suites.into_iter().map(|suite| suite.into_inner().unwrap_or_else(PoisonError::into_inner)).collect(),
         )

@@ -1,6 +1,5 @@
 //! One run: a plan in, an outcome out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use delian_core::NodeId;
@@ -8,7 +7,9 @@ use delian_core::NodeId;
 use crate::embedder::Digest;
 use crate::invariants::{Breach, Expected, Invariant, NoPanic};
 use crate::outcome::{Outcome, Violation};
+use crate::panics::caught;
 use crate::plan::Plan;
+use crate::report::{Report, Suite};
 use crate::scenario::Scenario;
 use crate::trace::{Line, Tracer};
 use crate::world::{EmbedderFactory, World};
@@ -24,6 +25,41 @@ pub fn digest_embedder() -> EmbedderFactory {
 /// Draws the plan of a scenario for a seed and runs it.
 pub fn run(scenario: &Arc<Scenario>, seed: u64) -> Outcome {
     run_plan(&Arc::new(Plan::draw(scenario, seed)), &digest_embedder())
+}
+
+/// Runs a scenario over many seeds with an embedder of your own, one after the other: what a `cargo test` needs.
+///
+/// A scenario that is pinned to a seed runs only that.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use delian_sim::report::Color;
+/// use delian_sim::run::{digest_embedder, run_seeds};
+/// use delian_sim::scenario::{Fault, Scenario, Target, secs};
+///
+/// let scenario = Scenario::build("a-crash-of-the-leader-is-survived")
+///     .about("When the leader crashes, another takes over.")
+///     .at(secs(20))
+///     .lasting(secs(10))
+///     .fault(Fault::Crash(Target::Leader))
+///     .expect_at_least("leader_changes", 1)
+///     .finish()
+///     .expect("the scenario makes sense");
+/// let report = run_seeds(&Arc::new(scenario), 0..5, &digest_embedder());
+/// assert!(report.ok(), "{}", report.to_terminal(100, Color::Off));
+/// ```
+pub fn run_seeds(
+    scenario: &Arc<Scenario>,
+    seeds: impl IntoIterator<Item = u64>,
+    embedders: &EmbedderFactory,
+) -> Report {
+    let mut suite = Suite::new(scenario);
+    let seeds = scenario.seed.map_or_else(|| seeds.into_iter().collect(), |pinned| vec![pinned]);
+    for seed in seeds {
+        suite.add(run_plan(&Arc::new(Plan::draw(scenario, seed)), embedders));
+    }
+    Report::new(vec![suite])
 }
 
 /// Runs a plan. A violation is run again with a trace, for its last lines: equal plans give equal runs.
@@ -42,10 +78,9 @@ pub fn run_plan(plan: &Arc<Plan>, embedders: &EmbedderFactory) -> Outcome {
 pub fn run_traced(plan: &Arc<Plan>, embedders: &EmbedderFactory, tracer: Tracer) -> (Outcome, Vec<Line>) {
     let mut world = World::new(Arc::clone(plan), Arc::clone(embedders), tracer);
     // A panic leaves the world as it was in the middle of a step; only what it counted and traced is read afterwards.
-    let panicked = catch_unwind(AssertUnwindSafe(|| while world.step() {})).err();
-    let breach = match panicked {
-        Some(payload) => Some(NoPanic::breach(vec![panic_message(payload.as_ref())])),
-        None => world.breach().cloned().or_else(|| unexpected(plan, &world)),
+    let breach = match caught(|| while world.step() {}) {
+        Err(panic) => Some(NoPanic::breach(vec![panic])),
+        Ok(()) => world.breach().cloned().or_else(|| unexpected(plan, &world)),
     };
     let census = world.census();
     let outcome = Outcome {
@@ -93,9 +128,4 @@ fn unexpected(plan: &Plan, world: &World) -> Option<Breach> {
         facts.extend(present.map(|subject| format!("{} still knows m{subject}", node.raft().id())));
     }
     if facts.is_empty() { None } else { Some(Expected::breach(facts)) }
-}
-
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    format!("a node panicked: {}", text.unwrap_or("without a message"))
 }

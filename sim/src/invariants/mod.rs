@@ -8,6 +8,7 @@ mod acknowledged;
 mod agreement;
 mod bounded;
 mod durable_majority;
+mod equal_runs;
 mod expected;
 mod halts;
 mod heals;
@@ -27,6 +28,7 @@ use delian_core::raft::{Configuration, Record};
 use delian_core::topology::Command;
 use delian_core::{Applied, Event, Message, Node, NodeId, Position, Rejected, RequestId, Time};
 
+pub use self::equal_runs::EqualRuns;
 pub use self::expected::Expected;
 pub use self::heals::HealsInTime;
 pub use self::ledger::Ledger;
@@ -129,6 +131,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<HealsInTime>(),
         row::<NoPanic>(),
         row::<Expected>(),
+        row::<EqualRuns>(),
     ]
 }
 

@@ -16,7 +16,7 @@ const UNITS: [(u128, &str); 8] = [
 ];
 
 /// Returns a span to three digits, such as `12.3 ms` or `4.56 h`.
-pub(super) fn span(span: Duration) -> String {
+pub fn span(span: Duration) -> String {
     let exact = span.as_nanos();
     // Rounded first where units are powers of ten, so that 999.6 ms becomes 1.00 s; minutes and more are cut off.
     let nanos = if exact < MINUTE { rounded(exact).min(MINUTE) } else { exact };
@@ -34,12 +34,12 @@ pub(super) fn span(span: Duration) -> String {
 }
 
 /// Returns a span that may be missing; a dash stands for none.
-pub(super) fn span_or_dash(value: Option<Duration>) -> String {
+pub fn span_or_dash(value: Option<Duration>) -> String {
     value.map_or_else(|| "–".to_owned(), span)
 }
 
 /// Returns a count with its thousands set apart, such as `1,234,567`.
-pub(super) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -52,7 +52,7 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// Returns a count in at most five characters, such as `9,999`, `12.3k` or `4.56M`.
-pub(super) fn compact(count: u64) -> String {
+pub fn compact(count: u64) -> String {
     if count < 10_000 {
         return grouped(count);
     }
@@ -70,12 +70,12 @@ pub(super) fn compact(count: u64) -> String {
 }
 
 /// Returns `1 seed` or `2 seeds`.
-pub(super) fn plural(count: u64, noun: &str) -> String {
+pub fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Returns parts per million as a percentage, such as `0.299 %`.
-pub(super) fn percent(parts_per_million: u32) -> String {
+pub fn percent(parts_per_million: u32) -> String {
     let (whole, rest) = (parts_per_million / 10_000, parts_per_million % 10_000);
     match whole {
         0 => format!("0.{rest:04} %"),

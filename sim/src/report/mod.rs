@@ -9,7 +9,7 @@ mod confidence;
 mod groups;
 pub mod histogram;
 mod html;
-mod human;
+pub mod human;
 mod json;
 mod markdown;
 mod plots;
@@ -27,7 +27,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::outcome::Counts;
+use crate::outcome::{Counts, Violation};
+use crate::scenario::Scenario;
 
 pub use histogram::Histogram;
 pub use json::cli_json;
@@ -70,6 +71,16 @@ impl Report {
         Self { suites }
     }
 
+    /// Adds what was found about a run of a scenario after its suite was complete; see [`Suite::add_finding`].
+    ///
+    /// # Panics
+    /// If the report has no suite of this scenario.
+    pub fn add_finding(&mut self, scenario: &Scenario, seed: u64, finding: Violation) {
+        let (path, name) = (scenario.path.as_str(), scenario.name.as_str());
+        let suite = self.suites.iter_mut().find(|suite| (suite.path(), suite.name()) == (path, name));
+        suite.unwrap_or_else(|| panic!("{name} of {path} is in the report")).add_finding(seed, finding);
+    }
+
     /// Returns the suites in order of path and name.
     pub fn suites(&self) -> &[Suite] {
         &self.suites
@@ -98,6 +109,11 @@ impl Report {
     /// Returns the verdicts for a terminal of `width` columns.
     pub fn to_terminal(&self, width: usize, color: Color) -> String {
         terminal::screen(self, width, color)
+    }
+
+    /// Returns what failed, as [`Report::to_terminal`] shows it below the verdicts; empty if nothing did.
+    pub fn failures_to_terminal(&self, width: usize, color: Color) -> String {
+        terminal::all_failures(self, width, color)
     }
 
     /// Writes `report.md`, `report.json` and `report.html` into a directory, which is created if need be.

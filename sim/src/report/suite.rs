@@ -137,6 +137,15 @@ impl Suite {
         }
     }
 
+    /// Adds what was found about a run after it was added, such as that it does not repeat itself.
+    pub fn add_finding(&mut self, seed: u64, finding: Violation) {
+        match self.failures.get_mut(&seed) {
+            Some(violation) => violation.facts.extend(finding.facts),
+            None => drop(self.failures.insert(seed, finding)),
+        }
+        self.shorten_failures();
+    }
+
     /// Adds another part of the same suite.
     ///
     /// # Panics

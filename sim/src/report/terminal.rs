@@ -60,13 +60,19 @@ pub(super) fn screen(report: &Report, width: usize, color: Color) -> String {
     let mut out = String::new();
     table(report, width, color, &mut out);
     survived(report, width, color, &mut out);
-    for suite in report.suites() {
-        failures(suite, width, color, &mut out);
-    }
+    out.push_str(&all_failures(report, width, color));
     let paint = if report.ok() { Paint::Good } else { Paint::Bad };
     push_line!(out);
     for part in wrapped(&report.headline(), width) {
         push_line!(out, "{}", painted(&part, paint, color));
+    }
+    out
+}
+
+pub(super) fn all_failures(report: &Report, width: usize, color: Color) -> String {
+    let mut out = String::new();
+    for suite in report.suites() {
+        failures(suite, width, color, &mut out);
     }
     out
 }

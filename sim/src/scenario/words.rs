@@ -60,6 +60,13 @@ pub(super) fn word<T: Copy + PartialEq>(words: &[Word<T>], meaning: T) -> &'stat
     words.iter().find(|(_, other)| *other == meaning).expect("every meaning has a word").0
 }
 
+impl Family {
+    /// Returns the name, as scenario files have it.
+    pub fn name(self) -> &'static str {
+        word(&FAMILIES, self)
+    }
+}
+
 /// Returns the candidate that a misspelt word most likely meant.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");

@@ -1,0 +1,209 @@
+//! The command line as data: what may be said, and the help that teaches it.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+/// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about 40 seconds on two cores.
+pub(crate) const SEEDS: u64 = 400;
+
+/// More threads than any machine has cores; far above it, starting them is all that would happen.
+const JOBS_MAX: u64 = 1024;
+
+const EXAMPLES: &str = "\
+Examples:
+  delian sim                             every scenario, many seeds, all cores
+  delian sim scenarios/topology          one folder, or one file
+  delian replay FILE --seed 7 --trace -  one run, event by event
+  delian shrink FILE --seed 7 --out small.toml
+                                         the smallest story that still fails
+
+Exit codes:
+  0  green
+  1  an invariant was broken, or what was expected did not happen
+  2  bad input: wrong arguments, an unreadable or wrong scenario file";
+
+const SIM_EXAMPLES: &str = "\
+Examples:
+  delian sim
+  delian sim scenarios/topology --seeds 2000
+  delian sim scenarios/swarm/five-voters-survive-any-mix-of-faults.toml --seed 42
+  delian sim --json --fail-fast | jq .ok
+
+Exit codes:
+  0  every invariant held, and what was expected happened
+  1  a violation, an unmet expectation, or a run that does not repeat itself
+  2  bad input";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  delian replay FILE --seed 42                what was drawn, what happened, the verdict
+  delian replay FILE --seed 42 --last 100     the end of its trace
+  delian replay FILE --seed 42 --trace - | grep ' n2 '
+  delian replay FILE --seed 42 --trace trace.jsonl --json
+
+A trace on standard output has it to itself; the verdict then goes to standard error.";
+
+const SHRINK_EXAMPLES: &str = "\
+Example:
+  delian shrink FILE --seed 42 --out scenarios/regressions/the-fact-it-broke.toml
+  delian replay scenarios/regressions/the-fact-it-broke.toml
+
+Exits with 0 when the small scenario is written, and with 2 when the seed breaks nothing.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  delian completions bash > ~/.local/share/bash-completion/completions/delian
+  delian completions fish > ~/.config/fish/completions/delian.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  delian man | man -l -
+  delian man sim | man -l -";
+
+/// Simulates a federation of nodes under faults, and tells what broke
+///
+/// A scenario file says who takes part, what goes wrong and what must have happened; a seed makes one story of it. The
+/// same scenario and seed give the same story on every machine, so whatever fails is one line to paste.
+#[derive(Parser)]
+#[command(name = "delian", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Runs scenarios over many seeds and writes reports
+    ///
+    /// Each run is judged by every invariant, at every step. A sample of the runs is then repeated in fresh processes and
+    /// must come out the same, event for event.
+    #[command(after_help = SIM_EXAMPLES)]
+    Sim(SimArguments),
+    /// Runs one seed of a scenario and tells all about it
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArguments),
+    /// Makes a failing run small and saves it as a scenario
+    ///
+    /// Faults, client operations and nodes are left out while the same invariant still breaks. What is left is written as
+    /// a scenario that is pinned to its seed, loaded again and run, to prove that it still breaks.
+    #[command(after_help = SHRINK_EXAMPLES)]
+    Shrink(ShrinkArguments),
+    /// Lists scenarios, one line each
+    ///
+    /// The columns are the name, the voters and learners, how long faults go on, and what must hold.
+    Scenarios(ScenariosArguments),
+    /// Lists the invariants that every run is judged by
+    Invariants,
+    /// Prints completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+    /// Prints the manual page of `delian` or of one subcommand
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArguments),
+    /// Runs seeds of the scenario on standard input, for another process to compare
+    #[command(hide = true)]
+    Rerun(RerunArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct SimArguments {
+    /// Scenario files, or folders with *.toml files [default: scenarios]
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How many seeds of each scenario to run, from 0 up; one that is pinned to a seed runs once
+    #[arg(long, value_name = "N", default_value_t = SEEDS, conflicts_with = "seed",
+          value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub(crate) seeds: u64,
+    /// Runs only this seed
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// How many runs go on at once [default: one for each core]
+    #[arg(long, value_name = "J", value_parser = RangedU64ValueParser::<usize>::new().range(1..=JOBS_MAX))]
+    pub(crate) jobs: Option<usize>,
+    /// Where to write report.md, report.html and report.json
+    #[arg(long, value_name = "DIR", default_value = "reports/latest", value_hint = ValueHint::DirPath)]
+    pub(crate) report: PathBuf,
+    /// Prints one JSON document and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Begins no new run once one has failed
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    /// Writes the trace, one line per event, to a file or to standard output
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
+    /// Only the last N lines of the trace; without --trace on standard output
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<NonZero<usize>>,
+    /// The trace as JSON lines; the verdict as one JSON document, unless the trace has standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ShrinkArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    /// Where to write the small scenario; its name in kebab case, with .toml, becomes the scenario's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+    /// Overwrites FILE if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// One run: a scenario and a seed.
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    /// A scenario file
+    #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) path: PathBuf,
+    /// The seed; may be left out if the scenario is pinned to one, and may not differ from that
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct ScenariosArguments {
+    /// Scenario files, or folders with *.toml files [default: scenarios]
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args)]
+pub(crate) struct ManArguments {
+    /// A subcommand, for its own page
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct RerunArguments {
+    /// What the scenario's file is called
+    pub(crate) path: String,
+    /// The seeds to run
+    #[arg(long = "seed", value_name = "S", required = true)]
+    pub(crate) seeds: Vec<u64>,
+    /// Prints traces instead of fingerprints
+    #[arg(long)]
+    pub(crate) trace: bool,
+}

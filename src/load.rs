@@ -1,0 +1,47 @@
+//! Scenarios and seeds as the command line names them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use delian_sim::scenario::Scenario;
+
+use crate::answer::Problem;
+use crate::cli::RunArguments;
+
+/// Where scenarios are when nobody names any.
+const SCENARIOS: &str = "scenarios";
+
+/// Reads scenarios; those of the folder `scenarios` if no path is given.
+///
+/// # Errors
+/// Everything that is wrong with all files, or a missing folder.
+pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Arc<Scenario>>, Problem> {
+    if paths.is_empty() && !Path::new(SCENARIOS).is_dir() {
+        return Err(Problem::new(format!(
+            "there is no folder `{SCENARIOS}` here: run this where it is, or name scenario files or folders"
+        )));
+    }
+    let read = Scenario::load_all(paths).map_err(Problem::Scenarios)?;
+    Ok(read.into_iter().map(Arc::new).collect())
+}
+
+/// Reads a scenario and settles its seed.
+///
+/// # Errors
+/// What is wrong with the file; a seed that is missing, or another than the one that the scenario is pinned to.
+pub(crate) fn run(arguments: &RunArguments) -> Result<(Arc<Scenario>, u64), Problem> {
+    let scenario = Scenario::load(&arguments.path)?;
+    let path = &scenario.path;
+    let seed = match (scenario.seed, arguments.seed) {
+        (None, None) => {
+            return Err(Problem::new(format!("{path} tells another story for every seed: say which, with --seed S")));
+        }
+        (Some(pinned), Some(seed)) if pinned != seed => {
+            return Err(Problem::new(format!(
+                "{path} is pinned to seed {pinned}, so seed {seed} is not its story: leave --seed out"
+            )));
+        }
+        (Some(seed), _) | (None, Some(seed)) => seed,
+    };
+    Ok((Arc::new(scenario), seed))
+}

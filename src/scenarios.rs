@@ -1,0 +1,66 @@
+//! `delian scenarios`: what there is to run.
+
+use delian_sim::report::human::span;
+use delian_sim::scenario::Scenario;
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Problem};
+use crate::cli::ScenariosArguments;
+use crate::load;
+use crate::screen::{self, Screen};
+
+pub(crate) fn run(arguments: &ScenariosArguments) -> Result<Answer, Problem> {
+    let scenarios = load::scenarios(&arguments.paths)?;
+    if arguments.json {
+        let list: Vec<Value> = scenarios.iter().map(|scenario| entry(scenario)).collect();
+        screen::say(&format!("{:#}\n", json!({ "scenarios": list })))?;
+        return Ok(Answer::Yes);
+    }
+    let rows: Vec<[String; 4]> = scenarios.iter().map(|scenario| cells(scenario)).collect();
+    let widths: Vec<usize> =
+        (0..3).map(|place| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or(0)).collect();
+    let columns = Screen::of_output().columns.unwrap_or(usize::MAX);
+    let line = |[name, cluster, chaos, about]: &[String; 4]| {
+        let line = format!("{name:0$}  {cluster:>1$}  {chaos:>2$}  {about}", widths[0], widths[1], widths[2]);
+        cut(&line, columns) + "\n"
+    };
+    screen::say(&rows.iter().map(line).collect::<String>())?;
+    Ok(Answer::Yes)
+}
+
+fn cells(scenario: &Scenario) -> [String; 4] {
+    let cluster = &scenario.cluster;
+    let who = format!("{}+{}", cluster.voters, cluster.learners);
+    [scenario.name.clone(), who, span(scenario.chaos).replace(' ', ""), scenario.about.clone()]
+}
+
+fn entry(scenario: &Scenario) -> Value {
+    json!({
+        "name": scenario.name,
+        "path": scenario.path,
+        "about": scenario.about,
+        "voters": scenario.cluster.voters,
+        "learners": scenario.cluster.learners,
+        "chaos_seconds": scenario.chaos.as_secs_f64(),
+        "seed": scenario.seed,
+    })
+}
+
+/// Keeps a line on one line of the terminal.
+fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_string();
+    }
+    line.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_line_that_is_cut_says_so() {
+        assert_eq!(cut("a node is seen", 14), "a node is seen");
+        assert_eq!(cut("a node is seen", 13), "a node is se…");
+    }
+}

@@ -1,0 +1,116 @@
+//! `delian shrink`: the smallest story that still breaks the same invariant, as a file that replays.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use delian_sim::outcome::Violation;
+use delian_sim::plan::Plan;
+use delian_sim::report::human::{grouped, plural};
+use delian_sim::report::{Report, Suite};
+use delian_sim::run::{digest_embedder, run as run_seed};
+use delian_sim::scenario::Scenario;
+use delian_sim::shrink::{Shrunk, shrink};
+
+use crate::answer::{Answer, Problem};
+use crate::cli::ShrinkArguments;
+use crate::load;
+use crate::progress::Bar;
+use crate::screen::{self, Screen};
+
+pub(crate) fn run(arguments: &ShrinkArguments) -> Result<Answer, Problem> {
+    let (scenario, seed) = load::run(&arguments.run)?;
+    let out = arguments.out.as_path();
+    let plan = Arc::new(Plan::draw(&scenario, seed));
+    check_out(out, &plan, arguments.force)?;
+
+    let bar = Bar::of_search();
+    let shrunk = shrink(&plan, &digest_embedder(), &|stage| bar.tell_search(stage));
+    drop(bar);
+    let Some(Shrunk { plan: small, violation, attempts }) = shrunk else {
+        return Err(Problem::new(format!(
+            "seed {seed} of {} breaks nothing, so there is nothing to shrink",
+            scenario.path
+        )));
+    };
+    let about = format!("{} (Shrunk from seed {seed} of {}.)", violation.sentence, scenario.name);
+    let text = small.to_scenario(&name_of(out), &about).to_toml();
+    fs::write(out, &text).map_err(|error| unwritable(out, &error.to_string()))?;
+    let proof = prove(out, &violation)?;
+
+    let screen = Screen::of_output();
+    let mut story = sizes(&plan, &small, attempts);
+    story.push_str(&proof.failures_to_terminal(screen.width(), screen.color));
+    let heading = screen.strong(&format!("The whole story, in {}", out.display()));
+    screen::say(&format!("{story}\n{heading}\n{}", indented(&text)))?;
+    Ok(Answer::Yes)
+}
+
+/// Finds out before the long search whether its result can be saved.
+fn check_out(out: &Path, plan: &Plan, force: bool) -> Result<(), Problem> {
+    if !force && out.exists() {
+        return Err(Problem::new(format!(
+            "{} exists: choose another file, or overwrite it with --force",
+            out.display()
+        )));
+    }
+    if out.extension().is_none_or(|extension| extension != "toml") {
+        return Err(Problem::new(format!("{} does not end in .toml, so no folder would list it", out.display())));
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(unwritable(out, "there is no such folder"));
+    }
+    let text = plan.to_scenario(&name_of(out), &plan.scenario.about).to_toml();
+    Scenario::from_toml(&text, &out.display().to_string())?;
+    Ok(())
+}
+
+/// Loads the file that was written and runs it.
+///
+/// # Errors
+/// If it does not break the invariant that it was shrunk for.
+fn prove(out: &Path, violation: &Violation) -> Result<Report, Problem> {
+    let scenario = Arc::new(Scenario::load(out)?);
+    let seed = scenario.seed.expect("a plan that becomes a scenario pins its seed");
+    let outcome = run_seed(&scenario, seed);
+    let broken = outcome.violation.as_ref().map(|violation| violation.invariant);
+    if broken != Some(violation.invariant) {
+        let broken = broken.unwrap_or("nothing");
+        let message = format!("{} should break {}, but breaks {broken}", out.display(), violation.invariant);
+        return Err(Problem::new(message));
+    }
+    let mut suite = Suite::new(&scenario);
+    suite.add(outcome);
+    Ok(Report::new(vec![suite]))
+}
+
+fn sizes(before: &Plan, after: &Plan, attempts: u64) -> String {
+    let row = |what: &str, before: usize, after: usize| {
+        format!("  {what:10}  {:>6}  {:>6}\n", grouped(before as u64), grouped(after as u64))
+    };
+    let processes = |plan: &Plan| usize::from(plan.scenario.cluster.processes());
+    [
+        format!(
+            "Shrunk in {}, loaded from its file and run again: it breaks the same invariant.\n\n",
+            plural(attempts, "run")
+        ),
+        format!("  {:10}  {:>6}  {:>6}\n", "", "before", "after"),
+        row("faults", before.steps.len(), after.steps.len()),
+        row("operations", before.operations.len(), after.operations.len()),
+        row("processes", processes(before), processes(after)),
+    ]
+    .concat()
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| if line.is_empty() { "\n".to_string() } else { format!("  {line}\n") }).collect()
+}
+
+fn name_of(out: &Path) -> String {
+    out.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn unwritable(out: &Path, why: &str) -> Problem {
+    Problem::new(format!("cannot write {}: {why}", out.display()))
+}

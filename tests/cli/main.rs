@@ -1,0 +1,7 @@
+//! The command as a user drives it: real processes, real files, real exit codes.
+
+mod desk;
+mod other;
+mod replay;
+mod shrink;
+mod sim;
