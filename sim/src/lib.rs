@@ -14,6 +14,7 @@ mod disk;
 pub mod embedder;
 pub mod trace;
 pub mod world;
+pub mod traffic;
 pub mod invariants;
 pub mod outcome;
 pub mod run;
