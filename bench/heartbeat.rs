@@ -10,6 +10,11 @@ pub(crate) fn rounds(work: Work) -> u32 {
     u32::try_from(rounds).expect("a run is shorter than a year")
 }
 
+/// Returns when a node sends its first round.
+pub(crate) fn first_at(work: Work, own: u8) -> Duration {
+    INTERVAL * u32::from(own) / u32::from(work.nodes)
+}
+
 /// Writes when a heartbeat is sent into its payload.
 pub(crate) fn stamp(sent_at: Duration) -> [u8; PAYLOAD_BYTES] {
     let mut payload = [0; PAYLOAD_BYTES];

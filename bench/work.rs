@@ -1,7 +1,7 @@
 //! The work that every simulator is given, and how each tells what came of it.
 //!
 //! Every node sends a heartbeat to every other at a fixed interval, over links of a given latency and loss; nobody
-//! answers. A program takes the work as `name=number` arguments and prints one line of `name=number` words.
+//! answers. The nodes are evenly out of step, as timers of separate machines are not in it. A program takes the work as `name=number` arguments and prints one line of `name=number` words.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Plain traffic without nodes: what the queue and the network model cost by themselves.
 //!
-//! Every process sends a heartbeat to every other at a fixed interval, through the very queue, links and slots that a
-//! world uses; nobody answers. So its speed is an upper bound for any world, and a measure that other simulators can be
-//! held to on the same work.
+//! Every process, each at its own moments, sends a heartbeat to every other at a fixed interval, through the very queue,
+//! links and slots that a world uses; nobody answers. So its speed is an upper bound for any world, and a measure that
+//! other simulators can be held to on the same work.
 
 use std::time::Duration;
 
@@ -48,10 +48,12 @@ impl Traffic {
     pub fn run(&self, seed: u64) -> Tally {
         let network = Network::new(self.processes.into(), self.quality, Seed::new(seed));
         let mut run = Run { queue: Queue::default(), network, tally: Tally::default() };
-        for process in 0..self.processes {
-            run.queue.schedule(Time::ZERO, Happening::Wake { process, run: 0 });
-        }
         let (interval, end) = (nanos(self.interval).max(1), Time::ZERO + self.lasts);
+        // Evenly out of step: timers of separate machines do not fire at one instant.
+        for process in 0..self.processes {
+            let begin = interval * u64::from(process) / u64::from(self.processes);
+            run.queue.schedule(Time::from_nanos(begin), Happening::Wake { process, run: 0 });
+        }
         while let Some((now, happening)) = run.queue.pop() {
             if let Happening::Arrival(slot) = happening {
                 run.arrive(now, slot);

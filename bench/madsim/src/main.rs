@@ -30,7 +30,7 @@ mod traffic {
     use madsim::runtime::Runtime;
     use madsim::time::{Instant, sleep, sleep_until};
 
-    use crate::heartbeat::{rounds, sent_at, stamp};
+    use crate::heartbeat::{first_at, rounds, sent_at, stamp};
     use crate::work::{INTERVAL, LATENCY, LOSS_PERMILLE, PAYLOAD_BYTES, Tally, Work};
 
     /// How long after the last sending everything has arrived, whatever the socket adds.
@@ -59,7 +59,7 @@ mod traffic {
         let socket = Arc::new(UdpSocket::bind(address(own)).await.expect("the address is free"));
         madsim::task::spawn(listen(Arc::clone(&socket), begin, Arc::clone(&tally)));
         for round in 0..rounds(work) {
-            sleep_until(begin + INTERVAL * round).await;
+            sleep_until(begin + first_at(work, own) + INTERVAL * round).await;
             for to in (0..work.nodes).filter(|to| *to != own) {
                 let payload = stamp(begin.elapsed());
                 socket.send_to(address(to), &payload).await.expect("UDP takes it");

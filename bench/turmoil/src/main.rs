@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use turmoil::net::UdpSocket;
 
-use crate::heartbeat::{rounds, sent_at, stamp};
+use crate::heartbeat::{first_at, rounds, sent_at, stamp};
 use crate::work::{INTERVAL, LATENCY, LOSS_PERMILLE, PAYLOAD_BYTES, Tally, Work};
 
 /// The port of every host.
@@ -55,6 +55,7 @@ async fn talk(work: Work, own: u8, tally: Arc<Mutex<Tally>>) -> turmoil::Result 
     let socket = Arc::new(UdpSocket::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT)).await?);
     tokio::spawn(listen(Arc::clone(&socket), Arc::clone(&tally)));
     let peers: Vec<IpAddr> = (0..work.nodes).filter(|to| *to != own).map(|to| turmoil::lookup(name(to))).collect();
+    tokio::time::sleep(first_at(work, own)).await;
     let mut ticks = tokio::time::interval(INTERVAL);
     for _ in 0..rounds(work) {
         ticks.tick().await;

@@ -73,7 +73,7 @@ impl Report {
             out.push('\n');
         }
         out.push_str(
-            "\n## Plain messages\n\nEvery node sends every other a heartbeat of 64 bytes each 100 ms. Asked of ",
+            "\n## Plain messages\n\nEvery node, out of step with the others, sends each of them a heartbeat of 64 bytes every 100 ms. Asked of ",
         );
         out.push_str(
             "every simulator: a latency of 1 ms to 10 ms, 5.5 ms in the mean, and a loss of 1 %. A ratio says ",
