@@ -15,6 +15,7 @@ pub mod embedder;
 pub mod trace;
 pub mod trace_diff;
 pub mod world;
+pub mod traffic;
 pub mod invariants;
 pub mod outcome;
 mod panics;

@@ -15,6 +15,8 @@ pub(crate) struct Network {
     size: usize,
     base: Link,
     links: Vec<Link>,
+    /// Apart from the rest, because every arrival looks at them and at nothing else.
+    states: Vec<LinkState>,
     random: Random,
     pub(crate) in_flight: InFlight,
 }
@@ -27,7 +29,6 @@ struct Link {
     duplicate: u16,
     reorder: u16,
     replay: u16,
-    state: LinkState,
 }
 
 /// Whether messages get through a link.
@@ -71,6 +72,7 @@ impl Network {
             size,
             base,
             links: vec![base; size * size],
+            states: vec![LinkState::Open; size * size],
             random: Random::new(seed, "network"),
             in_flight: InFlight::default(),
         }
@@ -78,10 +80,11 @@ impl Network {
 
     /// Draws what becomes of a message sent now.
     pub(crate) fn fate(&mut self, from: u8, to: u8) -> Fate {
-        let link = self.links[usize::from(from) * self.size + usize::from(to)];
-        if link.state == LinkState::Cut {
+        let place = self.place(from, to);
+        if self.states[place] == LinkState::Cut {
             return Fate { cut: true, ..Fate::default() };
         }
+        let link = self.links[place];
         let mut fate = Fate { arrives: Some(link.delay.draw(&mut self.random)), ..Fate::default() };
         if link.is_perfect() {
             return fate;
@@ -108,30 +111,35 @@ impl Network {
 
     /// Returns whether messages get through from one process to another now.
     pub(crate) fn state(&self, from: u8, to: u8) -> LinkState {
-        self.links[usize::from(from) * self.size + usize::from(to)].state
+        self.states[self.place(from, to)]
     }
 
     /// Makes all links pristine; the caller lays the faults in force over them.
     pub(crate) fn reset(&mut self) {
         self.links.fill(self.base);
+        self.states.fill(LinkState::Open);
     }
 
     pub(crate) fn set_quality(&mut self, from: u8, to: u8, quality: LinkQuality) {
-        let link = &mut self.links[usize::from(from) * self.size + usize::from(to)];
-        *link = Link { state: link.state, ..Link::new(quality) };
+        let place = self.place(from, to);
+        self.links[place] = Link::new(quality);
     }
 
     /// Makes a link at least so bad.
     pub(crate) fn worsen(&mut self, from: u8, to: u8, state: LinkState) {
-        let link = &mut self.links[usize::from(from) * self.size + usize::from(to)];
-        link.state = link.state.max(state);
+        let place = self.place(from, to);
+        self.states[place] = self.states[place].max(state);
+    }
+
+    fn place(&self, from: u8, to: u8) -> usize {
+        usize::from(from) * self.size + usize::from(to)
     }
 }
 
 impl Link {
     fn new(quality: LinkQuality) -> Self {
         let LinkQuality { latency, loss, duplicate, reorder, replay } = quality;
-        Self { delay: latency.into(), loss, duplicate, reorder, replay, state: LinkState::Open }
+        Self { delay: latency.into(), loss, duplicate, reorder, replay }
     }
 
     const fn is_perfect(&self) -> bool {

@@ -61,6 +61,8 @@ pub struct Outcome {
     pub virtual_time: Duration,
     /// How many events the world processed.
     pub events: u64,
+    /// How many inputs the nodes were given.
+    pub inputs: u64,
     /// The running fingerprint over every event.
     pub fingerprint: u64,
     /// From a client's command to its `Applied`, each.

@@ -95,6 +95,7 @@ pub fn run_traced(plan: &Arc<Plan>, embedders: &EmbedderFactory, tracer: Tracer)
         counts: census.counts(),
         virtual_time: world.now().since(delian_core::Time::ZERO),
         events: census.events,
+        inputs: census.inputs,
         fingerprint: world.fingerprint(),
         commit_latencies: census.commit_latencies.clone(),
         leaderless_spans: census.leaderless_spans().to_vec(),

@@ -117,6 +117,7 @@ pub(super) fn outcome(scenario: u64, seed: u64, health: Health) -> Outcome {
         counts,
         virtual_time: Duration::from_secs(90 + seed % 60),
         events: 41_000 + seed * 97 % 9_000,
+        inputs: 30_000 + seed * 89 % 7_000,
         fingerprint: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ scenario,
         commit_latencies,
         leaderless_spans,

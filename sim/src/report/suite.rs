@@ -109,6 +109,7 @@ impl Suite {
             counts,
             virtual_time,
             events,
+            inputs: _,
             fingerprint,
             commit_latencies,
             leaderless_spans,

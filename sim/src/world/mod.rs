@@ -23,7 +23,7 @@ pub(crate) use self::census::Census;
 use self::clients::Clients;
 use self::faults::FaultsInForce;
 use self::process::{Arrived, Down, Hearing, Process};
-use self::queue::{Happening, Queue};
+pub(crate) use self::queue::{Happening, Queue};
 use self::settle::Phase;
 use crate::disk::Disk;
 use crate::embedder::Embedder;

@@ -1,12 +1,12 @@
 //! What is going to happen, in order of time and, at one time, in the order it was scheduled.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use delian_core::{RequestId, Time, WriteId};
 
 /// Something that will happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
     /// The message in this slot arrives.
     Arrival(u32),
@@ -37,20 +37,49 @@ pub(crate) enum Happening {
 /// A priority queue that is stable: equal times come out in the order they went in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
-    heap: BinaryHeap<Reverse<(Time, u64, Happening)>>,
+    heap: BinaryHeap<Scheduled>,
     scheduled: u64,
+}
+
+/// A happening with its place in the order; the number is its own alone, so nothing else needs comparing.
+#[derive(Clone, Copy, Debug)]
+struct Scheduled {
+    at: Time,
+    number: u64,
+    happening: Happening,
 }
 
 impl Queue {
     pub(crate) fn schedule(&mut self, at: Time, happening: Happening) {
         self.scheduled += 1;
-        self.heap.push(Reverse((at, self.scheduled, happening)));
+        self.heap.push(Scheduled { at, number: self.scheduled, happening });
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, Happening)> {
-        self.heap.pop().map(|Reverse((at, _, happening))| (at, happening))
+        self.heap.pop().map(|Scheduled { at, happening, .. }| (at, happening))
     }
 }
+
+/// The greatest comes out of the heap first, so the earliest is the greatest.
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Scheduled {}
 
 #[cfg(test)]
 mod tests {

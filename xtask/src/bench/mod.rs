@@ -1,38 +1,31 @@
 //! `cargo xtask bench AREA`: speeds, as ratios measured side by side in one run.
 //!
-//! An area is a program that measures and prints; this command only builds it without debug assertions and runs it.
+//! Speeds are told in CPU time, so other work on the machine stretches nothing. Whoever is compared does the same work in
+//! the same run, turn by turn, and the median of several turns counts. Nothing here fails because a number is low.
 
-use clap::ValueEnum;
+mod programs;
+mod sim;
+mod table;
 
-use crate::{Answer, Problem, process};
+use clap::Subcommand;
+
+use crate::{Answer, Problem};
 
 /// What `cargo xtask bench` accepts.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// What to measure
+    #[command(subcommand)]
     area: Area,
-    /// Passed on to the measuring program
-    #[arg(last = true)]
-    rest: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Subcommand)]
 enum Area {
-    /// Simulated seconds and messages per CPU-second
-    Sim,
+    /// Simulated seconds and messages per CPU-second, beside other simulators at the same work
+    Sim(sim::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
-    let (package, example) = program(arguments.area);
-    let mut cargo = process::cargo(&process::root());
-    cargo.args(["run", "--quiet", "--release", "--package", package, "--example", example, "--"]);
-    let measured = process::succeeds(cargo.args(&arguments.rest))?;
-    Ok(if measured { Answer::Yes } else { Answer::No })
-}
-
-/// The package and the example that measure `area`.
-fn program(area: Area) -> (&'static str, &'static str) {
-    match area {
-        Area::Sim => ("delian-sim", "bench"),
+    match &arguments.area {
+        Area::Sim(arguments) => sim::run(arguments),
     }
 }
