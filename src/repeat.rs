@@ -29,6 +29,10 @@ const RUNS_MAX: u64 = 40;
 /// How many runs one fresh process repeats: enough to make its start cheap, few enough to keep all cores busy.
 const RUNS_PER_PROCESS: usize = 10;
 
+/// How many fresh processes trace a run that came apart until one differs again: what leaks into a run may be as little
+/// as one bit, and agree by chance.
+const TRACES_MAX: usize = 10;
+
 /// The runs of a campaign that are to be repeated, with their fingerprints.
 pub(crate) struct Sample {
     first_seed: u64,
@@ -170,10 +174,15 @@ fn findings(
 }
 
 fn compare(scenario: &Arc<Scenario>, seed: u64, rerun: Rerun<'_>) -> Result<Comparison, Problem> {
-    let fresh = rerun(Request { scenario, seeds: &[seed], wanted: Wanted::Trace })?;
     let plan = Arc::new(Plan::draw(scenario, seed));
     let (_, here) = run_traced(&plan, &digest_embedder(), Tracer::All(Vec::new()));
-    Ok(first_difference(&here, fresh.lines()).map_or(Comparison::Equal, Comparison::Differ))
+    for _ in 0..TRACES_MAX {
+        let fresh = rerun(Request { scenario, seeds: &[seed], wanted: Wanted::Trace })?;
+        if let Some(difference) = first_difference(&here, fresh.lines()) {
+            return Ok(Comparison::Differ(difference));
+        }
+    }
+    Ok(Comparison::Equal)
 }
 
 /// Runs again in a fresh process of this very command.

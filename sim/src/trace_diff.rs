@@ -72,7 +72,7 @@ pub fn came_apart(here: u64, fresh: u64, comparison: Comparison) -> Violation {
             (at, tail) = (difference.at, difference.shared);
         }
         Comparison::Equal => facts.push(
-            "run once more with a trace, both tell the same: what differs leaves no line, or did not happen again"
+            "run again with a trace they tell the same: what differs leaves no line, or did not happen again"
                 .to_string(),
         ),
         Comparison::Skipped => {}
