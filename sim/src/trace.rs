@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use delian_core::raft::{Appended, Ballot, Body};
+use delian_core::topology::Command;
 use delian_core::{Applied, Event, Input, Message, NodeId, Rejected, RequestId, Time};
 use serde::Serialize;
 
@@ -72,7 +73,8 @@ impl fmt::Display for Line {
         let nanos = self.at.as_nanos();
         let node = self.node.map_or_else(|| "-".to_string(), |node| node.to_string());
         let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-        write!(f, "{seconds:5}.{rest:09}  {node:<5} {:<8} {}", self.kind, self.facts)
+        write!(f, "{seconds:5}.{rest:09}  {node:<5} ")?;
+        if self.facts.is_empty() { f.write_str(self.kind) } else { write!(f, "{:<8} {}", self.kind, self.facts) }
     }
 }
 
@@ -95,7 +97,7 @@ impl Line {
         let (kind, facts) = match input {
             Input::Wake => ("wake", String::new()),
             Input::Receive(from, message) => ("receive", format!("{from} {}", describe(message))),
-            Input::Command(request, command) => ("command", format!("{request} {command:?}")),
+            Input::Command(request, command) => ("command", format!("{request} {}", describe_command(command))),
             Input::Persisted(write) => ("flushed", format!("up to {write}")),
             Input::PersistFailed(write) => ("failed", format!("{write}")),
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
@@ -121,6 +123,17 @@ impl Line {
 
     pub(crate) fn note(at: Time, node: NodeId, kind: &'static str, facts: &str) -> Self {
         Self { at, node: Some(node), kind, facts: facts.to_string() }
+    }
+}
+
+/// Says in a few words what a command asks for.
+fn describe_command(command: &Command) -> String {
+    match command {
+        Command::Register(registration) => format!("Register {} {}", registration.node, registration.name),
+        Command::Deregister(node) => format!("Deregister {node}"),
+        Command::Evict { node, epoch } => format!("Evict {node} {epoch}"),
+        Command::SetCondition { node, epoch, condition } => format!("SetCondition {node} {epoch} {condition}"),
+        Command::Custom(bytes) => format!("Custom {} bytes", bytes.len()),
     }
 }
 
