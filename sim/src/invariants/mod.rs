@@ -8,6 +8,7 @@ mod acknowledged;
 mod agreement;
 mod bounded;
 mod durable_majority;
+mod durable_votes;
 mod halts;
 mod leader_completeness;
 mod ledger;
@@ -20,7 +21,7 @@ mod own_term;
 mod promises;
 mod state_machine;
 
-use delian_core::raft::{Configuration, Record};
+use delian_core::raft::{Configuration, HardState, Record};
 use delian_core::topology::Command;
 use delian_core::{Applied, Event, Message, Node, NodeId, Position, Rejected, RequestId, Time};
 
@@ -34,6 +35,8 @@ pub trait View {
     fn disk_holds(&self, id: NodeId, position: Position) -> bool;
     /// Returns whether a node's disk holds this term and vote.
     fn disk_holds_vote(&self, id: NodeId, term: delian_core::Term, candidate: NodeId) -> bool;
+    /// Returns the term and the vote on a node's disk, or on it when the disk was destroyed.
+    fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState>;
     /// Returns how many voters, itself included, the network let a node reach and hear at any moment since then.
     fn voters_reached_since(&self, id: NodeId, since: Time) -> usize;
     /// Returns the voters and learners of the log.
@@ -107,6 +110,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
     }
     vec![
         row::<one_leader::OneLeaderPerTerm>(),
+        row::<durable_votes::DurableVotes>(),
         row::<log_matching::LogMatching>(),
         row::<leader_completeness::LeaderCompleteness>(),
         row::<state_machine::StateMachineSafety>(),
@@ -177,6 +181,7 @@ impl Invariants {
         match event {
             Event::BecameLeader { term } => {
                 self.one_leader.on_leader(id, *term)?;
+                durable_votes::on_leader(id, *term, view)?;
                 leader_completeness::on_leader(id, *term, &self.ledger, view)
             }
             Event::Committed { last } => {

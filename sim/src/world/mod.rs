@@ -16,7 +16,7 @@ mod settle;
 
 use std::sync::Arc;
 
-use delian_core::raft::Configuration;
+use delian_core::raft::{Configuration, HardState};
 use delian_core::{Input, Node, NodeId, Outbox, Position, Seed, Term, Time};
 
 pub use self::settle::HealsInTime;
@@ -335,6 +335,14 @@ impl View for Sight<'_> {
         let Some(process) = self.process(id) else { return false };
         let hard_state = process.disk.durable().hard_state;
         hard_state.term == term && hard_state.voted_for == Some(candidate)
+    }
+
+    fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState> {
+        let process = self.process(id)?;
+        if process.id == id {
+            return Some(process.disk.durable().hard_state);
+        }
+        process.graves.iter().find(|(buried, _)| *buried == id).map(|(_, held)| held.hard_state)
     }
 
     fn voters_reached_since(&self, id: NodeId, since: Time) -> usize {
