@@ -15,6 +15,7 @@ mod ledger;
 mod log_matching;
 mod minority;
 mod monotonic;
+mod once;
 mod one_leader;
 mod outcomes;
 mod own_term;
@@ -101,6 +102,7 @@ pub struct Invariants {
     state_machine: state_machine::StateMachineSafety,
     acknowledged: acknowledged::AcknowledgedSurvive,
     outcomes: outcomes::OneOutcome,
+    once: once::AtMostOnce,
 }
 
 /// The name and the sentence of every property that a run is judged by, for people and for bug descriptions.
@@ -119,6 +121,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<promises::PromisesAreDurable>(),
         row::<acknowledged::AcknowledgedSurvive>(),
         row::<outcomes::OneOutcome>(),
+        row::<once::AtMostOnce>(),
         row::<minority::MinorityCommitsNothing>(),
         row::<monotonic::NothingGoesBack>(),
         row::<bounded::Bounded>(),
@@ -152,10 +155,12 @@ impl Invariants {
             Observation::Asked(request, command) => {
                 self.acknowledged.on_ask(request, command);
                 self.outcomes.on_ask(request);
+                self.once.on_ask(request, command);
                 Ok(())
             }
             Observation::Replied(request, outcome) => {
                 self.outcomes.on_reply(id, request, outcome)?;
+                self.once.on_reply(request, outcome)?;
                 self.acknowledged.on_reply(id, request, outcome, &self.ledger)
             }
             Observation::Crashed => Ok(()),
@@ -191,6 +196,9 @@ impl Invariants {
                     durable_majority::on_commit(id, *last, view)?;
                     own_term::on_commit(id, *last, view)?;
                     minority::on_commit(id, *last, created, view)?;
+                    for (_, payload) in self.ledger.committed_after(before.index) {
+                        self.once.on_commit(payload)?;
+                    }
                 }
                 Ok(())
             }
