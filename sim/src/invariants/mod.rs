@@ -40,6 +40,8 @@ pub trait View {
     fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState>;
     /// Returns how many voters, itself included, the network let a node reach and hear at any moment since then.
     fn voters_reached_since(&self, id: NodeId, since: Time) -> usize;
+    /// Returns whether a node runs and is not frozen.
+    fn is_at_work(&self, id: NodeId) -> bool;
     /// Returns the voters and learners of the log.
     fn configuration(&self) -> &Configuration;
     /// Returns whether the node's disk was made to fail.
@@ -154,7 +156,7 @@ impl Invariants {
             Observation::Sent(to, message) => promises::on_send(id, to, message, view),
             Observation::Asked(request, command) => {
                 self.acknowledged.on_ask(request, command);
-                self.outcomes.on_ask(request);
+                self.outcomes.on_ask(id, request);
                 self.once.on_ask(request, command);
                 Ok(())
             }
@@ -163,8 +165,14 @@ impl Invariants {
                 self.once.on_reply(request, outcome)?;
                 self.acknowledged.on_reply(id, request, outcome, &self.ledger)
             }
-            Observation::Crashed => Ok(()),
-            Observation::Sampled => bounded::on_sample(id, view),
+            Observation::Crashed => {
+                self.outcomes.on_crash(id);
+                Ok(())
+            }
+            Observation::Sampled => {
+                bounded::on_sample(id, view)?;
+                self.outcomes.on_sample(id, view)
+            }
         }
     }
 

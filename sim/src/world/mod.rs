@@ -349,6 +349,10 @@ impl View for Sight<'_> {
         self.process(id).map_or(0, |process| process.voters_reached_since(since))
     }
 
+    fn is_at_work(&self, id: NodeId) -> bool {
+        self.process(id).is_some_and(|process| process.is_up() && process.hearing != Hearing::Frozen)
+    }
+
     fn configuration(&self) -> &Configuration {
         self.configuration
     }
