@@ -7,6 +7,7 @@
 mod acknowledged;
 mod agreement;
 mod bounded;
+mod complete_log;
 mod durable_majority;
 mod durable_votes;
 mod halts;
@@ -105,6 +106,7 @@ pub struct Invariants {
     acknowledged: acknowledged::AcknowledgedSurvive,
     outcomes: outcomes::OneOutcome,
     once: once::AtMostOnce,
+    complete_log: complete_log::CompleteLog,
 }
 
 /// The name and the sentence of every property that a run is judged by, for people and for bug descriptions.
@@ -115,6 +117,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
     vec![
         row::<one_leader::OneLeaderPerTerm>(),
         row::<durable_votes::DurableVotes>(),
+        row::<complete_log::CompleteLog>(),
         row::<log_matching::LogMatching>(),
         row::<leader_completeness::LeaderCompleteness>(),
         row::<state_machine::StateMachineSafety>(),
@@ -153,7 +156,10 @@ impl Invariants {
             Observation::Stepped => self.monotonic.on_step(id, view),
             Observation::Emitted(event) => self.on_event(id, event, view),
             Observation::Wrote(record) => self.ledger.on_write(now, id, record, view),
-            Observation::Sent(to, message) => promises::on_send(id, to, message, view),
+            Observation::Sent(to, message) => {
+                promises::on_send(id, to, message, view)?;
+                self.complete_log.on_send(id, to, message, view)
+            }
             Observation::Asked(request, command) => {
                 self.acknowledged.on_ask(request, command);
                 self.outcomes.on_ask(id, request);
