@@ -161,12 +161,13 @@ impl World {
             Happening::Wake { process, run } => self.wake(process, run),
             Happening::Flushed { process, run } => self.flushed(process, run),
             Happening::WriteFailed { process, run, write } => {
-                if self.is_run(process, run) {
+                if self.is_run(process, run) && !self.waits_frozen(process, happening) {
                     self.feed(process, Input::PersistFailed(write));
                 }
             }
             Happening::Captured { process, run } => {
                 if self.is_run(process, run)
+                    && !self.waits_frozen(process, happening)
                     && let Some((index, state)) = self.processes[usize::from(process)].captured.take()
                 {
                     self.feed(process, Input::Captured(index, state));
@@ -227,14 +228,10 @@ impl World {
     }
 
     fn flushed(&mut self, number: u8, run: u32) {
-        if !self.is_run(number, run) {
+        if !self.is_run(number, run) || self.waits_frozen(number, Happening::Flushed { process: number, run }) {
             return;
         }
         let process = &mut self.processes[usize::from(number)];
-        if process.hearing == Hearing::Frozen {
-            process.inbox.push_back(Arrived::Flushed);
-            return;
-        }
         if let Some(last) = process.disk.flushed() {
             if let Some(after) = process.disk.start_flush() {
                 self.queue.schedule(
@@ -244,6 +241,16 @@ impl World {
             }
             self.feed(number, Input::Persisted(last));
         }
+    }
+
+    /// Keeps back what a frozen process cannot take in until it thaws. Returns whether it did.
+    fn waits_frozen(&mut self, number: u8, happening: Happening) -> bool {
+        let process = &mut self.processes[usize::from(number)];
+        let frozen = process.hearing == Hearing::Frozen;
+        if frozen {
+            process.inbox.push_back(Arrived::Own(happening));
+        }
+        frozen
     }
 
     /// Gives a process one input, carries out what follows, and lets the invariants look.
