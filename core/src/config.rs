@@ -114,6 +114,11 @@ impl Settings {
         }
     }
 
+    /// Returns the longest a command waits before its outcome is called unknown.
+    pub const fn command_timeout(&self) -> Duration {
+        self.commands.timeout
+    }
+
     /// Returns the longest silence after which a follower stands for election.
     pub const fn election_timeout_max(&self) -> Duration {
         self.raft.election_timeout_max

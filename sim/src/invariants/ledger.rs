@@ -47,7 +47,13 @@ impl Ledger {
 
     /// Returns the committed entries in order.
     pub fn committed(&self) -> impl Iterator<Item = (Position, &Payload)> + '_ {
-        self.committed.iter().enumerate().filter_map(|(place, term)| {
+        self.committed_after(LogIndex::ZERO)
+    }
+
+    /// Returns the committed entries after an index, in order.
+    pub(super) fn committed_after(&self, index: LogIndex) -> impl Iterator<Item = (Position, &Payload)> + '_ {
+        let skipped = index.get() as usize;
+        self.committed.iter().enumerate().skip(skipped).filter_map(|(place, term)| {
             let position = Position::new(*term, LogIndex::new(place as u64 + 1));
             self.payload(position).map(|payload| (position, payload))
         })

@@ -7,7 +7,9 @@
 mod acknowledged;
 mod agreement;
 mod bounded;
+mod complete_log;
 mod durable_majority;
+mod durable_votes;
 mod equal_runs;
 mod expected;
 mod halts;
@@ -18,13 +20,14 @@ mod log_matching;
 mod minority;
 mod monotonic;
 mod no_panic;
+mod once;
 mod one_leader;
 mod outcomes;
 mod own_term;
 mod promises;
 mod state_machine;
 
-use delian_core::raft::{Configuration, Record};
+use delian_core::raft::{Configuration, HardState, Record};
 use delian_core::topology::Command;
 use delian_core::{Applied, Event, Message, Node, NodeId, Position, Rejected, RequestId, Time};
 
@@ -42,8 +45,12 @@ pub trait View {
     fn disk_holds(&self, id: NodeId, position: Position) -> bool;
     /// Returns whether a node's disk holds this term and vote.
     fn disk_holds_vote(&self, id: NodeId, term: delian_core::Term, candidate: NodeId) -> bool;
+    /// Returns the term and the vote on a node's disk, or on it when the disk was destroyed.
+    fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState>;
     /// Returns how many voters, itself included, the network let a node reach and hear at any moment since then.
     fn voters_reached_since(&self, id: NodeId, since: Time) -> usize;
+    /// Returns whether a node runs and is not frozen.
+    fn is_at_work(&self, id: NodeId) -> bool;
     /// Returns the voters and learners of the log.
     fn configuration(&self) -> &Configuration;
     /// Returns whether the node's disk was made to fail.
@@ -106,6 +113,8 @@ pub struct Invariants {
     state_machine: state_machine::StateMachineSafety,
     acknowledged: acknowledged::AcknowledgedSurvive,
     outcomes: outcomes::OneOutcome,
+    once: once::AtMostOnce,
+    complete_log: complete_log::CompleteLog,
 }
 
 /// The name and the sentence of every property that a run is judged by, for people and for bug descriptions.
@@ -115,6 +124,8 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
     }
     vec![
         row::<one_leader::OneLeaderPerTerm>(),
+        row::<durable_votes::DurableVotes>(),
+        row::<complete_log::CompleteLog>(),
         row::<log_matching::LogMatching>(),
         row::<leader_completeness::LeaderCompleteness>(),
         row::<state_machine::StateMachineSafety>(),
@@ -123,6 +134,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<promises::PromisesAreDurable>(),
         row::<acknowledged::AcknowledgedSurvive>(),
         row::<outcomes::OneOutcome>(),
+        row::<once::AtMostOnce>(),
         row::<minority::MinorityCommitsNothing>(),
         row::<monotonic::NothingGoesBack>(),
         row::<bounded::Bounded>(),
@@ -153,18 +165,29 @@ impl Invariants {
             Observation::Stepped => self.monotonic.on_step(id, view),
             Observation::Emitted(event) => self.on_event(id, event, view),
             Observation::Wrote(record) => self.ledger.on_write(now, id, record, view),
-            Observation::Sent(to, message) => promises::on_send(id, to, message, view),
+            Observation::Sent(to, message) => {
+                promises::on_send(id, to, message, view)?;
+                self.complete_log.on_send(id, to, message, view)
+            }
             Observation::Asked(request, command) => {
                 self.acknowledged.on_ask(request, command);
-                self.outcomes.on_ask(request);
+                self.outcomes.on_ask(id, request);
+                self.once.on_ask(request, command);
                 Ok(())
             }
             Observation::Replied(request, outcome) => {
                 self.outcomes.on_reply(id, request, outcome)?;
+                self.once.on_reply(request, outcome)?;
                 self.acknowledged.on_reply(id, request, outcome, &self.ledger)
             }
-            Observation::Crashed => Ok(()),
-            Observation::Sampled => bounded::on_sample(id, view),
+            Observation::Crashed => {
+                self.outcomes.on_crash(id);
+                Ok(())
+            }
+            Observation::Sampled => {
+                bounded::on_sample(id, view)?;
+                self.outcomes.on_sample(id, view)
+            }
         }
     }
 
@@ -186,6 +209,7 @@ impl Invariants {
         match event {
             Event::BecameLeader { term } => {
                 self.one_leader.on_leader(id, *term)?;
+                durable_votes::on_leader(id, *term, view)?;
                 leader_completeness::on_leader(id, *term, &self.ledger, view)
             }
             Event::Committed { last } => {
@@ -195,6 +219,9 @@ impl Invariants {
                     durable_majority::on_commit(id, *last, view)?;
                     own_term::on_commit(id, *last, view)?;
                     minority::on_commit(id, *last, created, view)?;
+                    for (_, payload) in self.ledger.committed_after(before.index) {
+                        self.once.on_commit(payload)?;
+                    }
                 }
                 Ok(())
             }

@@ -1,6 +1,6 @@
 //! What a node promises is on its disk before anyone hears it.
 
-use delian_core::raft::{Appended, Ballot, Body};
+use delian_core::raft::{Appended, Ballot, Body, Role};
 use delian_core::{Message, NodeId, Position};
 
 use super::{Breach, Invariant, View};
@@ -12,7 +12,7 @@ pub(super) struct PromisesAreDurable;
 impl Invariant for PromisesAreDurable {
     const NAME: &'static str = "promises-are-durable";
     const SENTENCE: &'static str =
-        "A vote or an append answer leaves a node only when its disk holds what it promises.";
+        "A vote, a request for votes or an append answer leaves a node only when its disk holds what it says.";
 }
 
 pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl View) -> Result<(), Breach> {
@@ -30,10 +30,10 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
                 format!("its disk does not hold {position}"),
             ]))
         }
+        Body::Vote { last } => on_request(id, message.term, last, view),
         // Everything else asks, tells or refuses, and a crash may forget that it was said.
         Body::PreVote { .. }
         | Body::PreVoteAnswer(_)
-        | Body::Vote { .. }
         | Body::VoteAnswer(Ballot::Refused)
         | Body::Append { .. }
         | Body::AppendAnswer(Appended::Conflict { .. })
@@ -52,5 +52,22 @@ fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -
     Err(PromisesAreDurable::breach(vec![
         format!("{id} gave {to} its vote of {term}"),
         "its disk does not hold that vote".to_string(),
+    ]))
+}
+
+/// A candidate that forgot its term or the end of its log could ask for the same votes again, for a shorter log.
+fn on_request(id: NodeId, term: delian_core::Term, last: Position, view: &impl View) -> Result<(), Breach> {
+    let Some(raft) = view.node(id).map(delian_core::Node::raft) else { return Ok(()) };
+    // A request that waited while another won the term is moot, and what it named may be replaced since.
+    if raft.term() != term || matches!(raft.role(), Role::Follower) || !raft.log().contains(last) {
+        return Ok(());
+    }
+    let (holds_vote, holds_log) = (view.disk_holds_vote(id, term, id), view.disk_holds(id, last));
+    if holds_vote && (holds_log || last == Position::ZERO) {
+        return Ok(());
+    }
+    Err(PromisesAreDurable::breach(vec![
+        format!("{id} asked for votes of {term} for a log that ends at {last}"),
+        format!("its disk holds its own vote: {holds_vote}; it holds {last}: {holds_log}"),
     ]))
 }

@@ -46,7 +46,11 @@ impl World {
             self.census.undelivered += 1;
             return;
         };
-        let fate = self.network.fate(from, receiver);
+        let mut fate = self.network.fate(from, receiver);
+        // A replay is a fault, and faults stop: what would come later could keep a dead leader alive while all must heal.
+        let chaos_ends = Time::ZERO + self.plan.scenario.chaos;
+        fate.replayed =
+            fate.replayed.filter(|delay| self.now.as_nanos().saturating_add(*delay) <= chaos_ends.as_nanos());
         self.fingerprint.mix(fate.arrives.unwrap_or(u64::MAX));
         self.census.cut += u64::from(fate.cut);
         self.census.lost += u64::from(fate.arrives.is_none() && !fate.cut);

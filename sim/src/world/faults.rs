@@ -250,7 +250,6 @@ impl World {
         if hearing != Hearing::Listens || before == Hearing::Listens || !process.is_up() {
             return;
         }
-        let run = process.run;
         let sender = process.id;
         for arrived in std::mem::take(&mut process.inbox) {
             match arrived {
@@ -258,7 +257,7 @@ impl World {
                     let packet = Packet { from: number, to: number, sender: from, receiver: sender, message };
                     self.deliver_after(0, packet);
                 }
-                Arrived::Flushed => self.queue.schedule(self.now, Happening::Flushed { process: number, run }),
+                Arrived::Own(happening) => self.queue.schedule(self.now, happening),
             }
         }
         let process = &mut self.processes[usize::from(number)];

@@ -16,7 +16,7 @@ mod settle;
 
 use std::sync::Arc;
 
-use delian_core::raft::Configuration;
+use delian_core::raft::{Configuration, HardState};
 use delian_core::{Input, Node, NodeId, Outbox, Position, Seed, Term, Time};
 
 pub(crate) use self::census::Census;
@@ -159,12 +159,13 @@ impl World {
             Happening::Wake { process, run } => self.wake(process, run),
             Happening::Flushed { process, run } => self.flushed(process, run),
             Happening::WriteFailed { process, run, write } => {
-                if self.is_run(process, run) {
+                if self.is_run(process, run) && !self.waits_frozen(process, happening) {
                     self.feed(process, Input::PersistFailed(write));
                 }
             }
             Happening::Captured { process, run } => {
                 if self.is_run(process, run)
+                    && !self.waits_frozen(process, happening)
                     && let Some((index, state)) = self.processes[usize::from(process)].captured.take()
                 {
                     self.feed(process, Input::Captured(index, state));
@@ -225,14 +226,10 @@ impl World {
     }
 
     fn flushed(&mut self, number: u8, run: u32) {
-        if !self.is_run(number, run) {
+        if !self.is_run(number, run) || self.waits_frozen(number, Happening::Flushed { process: number, run }) {
             return;
         }
         let process = &mut self.processes[usize::from(number)];
-        if process.hearing == Hearing::Frozen {
-            process.inbox.push_back(Arrived::Flushed);
-            return;
-        }
         if let Some(last) = process.disk.flushed() {
             if let Some(after) = process.disk.start_flush() {
                 self.queue.schedule(
@@ -242,6 +239,16 @@ impl World {
             }
             self.feed(number, Input::Persisted(last));
         }
+    }
+
+    /// Keeps back what a frozen process cannot take in until it thaws. Returns whether it did.
+    fn waits_frozen(&mut self, number: u8, happening: Happening) -> bool {
+        let process = &mut self.processes[usize::from(number)];
+        let frozen = process.hearing == Hearing::Frozen;
+        if frozen {
+            process.inbox.push_back(Arrived::Own(happening));
+        }
+        frozen
     }
 
     /// Gives a process one input, carries out what follows, and lets the invariants look.
@@ -335,8 +342,20 @@ impl View for Sight<'_> {
         hard_state.term == term && hard_state.voted_for == Some(candidate)
     }
 
+    fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState> {
+        let process = self.process(id)?;
+        if process.id == id {
+            return Some(process.disk.durable().hard_state);
+        }
+        process.graves.iter().find(|(buried, _)| *buried == id).map(|(_, held)| held.hard_state)
+    }
+
     fn voters_reached_since(&self, id: NodeId, since: Time) -> usize {
         self.process(id).map_or(0, |process| process.voters_reached_since(since))
+    }
+
+    fn is_at_work(&self, id: NodeId) -> bool {
+        self.process(id).is_some_and(|process| process.is_up() && process.hearing != Hearing::Frozen)
     }
 
     fn configuration(&self) -> &Configuration {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use delian_core::raft::Recovered;
 use delian_core::{Blob, LogIndex, Message, Node, NodeId, Seed, Settings, Time};
 
+use super::queue::Happening;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::embedder::Embedder;
@@ -52,8 +53,8 @@ pub(crate) struct Reach {
 pub(crate) enum Arrived {
     /// A message.
     Message(NodeId, Message),
-    /// The end of a flush.
-    Flushed,
+    /// What its own machine has to tell it: the end of a flush, a failed write, the embedder's state.
+    Own(Happening),
 }
 
 /// Why a process is down, while it is.
