@@ -21,6 +21,8 @@ pub(crate) struct Disk {
     /// A flush that is done but held back by a stall.
     stalled: Stall,
     health: Health,
+    /// The first write of this run that failed: none after it succeeds, or its acknowledgement would vouch for a gap.
+    first_failure: Option<WriteId>,
     flush: Delay,
     random: Random,
 }
@@ -59,9 +61,18 @@ impl Disk {
             flushing: 0,
             stalled: Stall::Answers,
             health: Health::Sound,
+            first_failure: None,
             flush,
             random: Random::new(seed, "disk"),
         }
+    }
+
+    /// Returns whether a write fails: the disk is full, or an earlier write of this run has failed.
+    pub(crate) fn fails(&mut self, id: WriteId) -> bool {
+        if self.health == Health::Full {
+            self.first_failure.get_or_insert(id);
+        }
+        self.first_failure.is_some()
     }
 
     /// Takes in a write. Returns after how many nanoseconds the flush that it starts is done, if it starts one.
@@ -103,6 +114,7 @@ impl Disk {
             self.durable.fold(record);
         }
         self.waiting.clear();
+        self.first_failure = None;
         self.flushing = 0;
         if self.stalled == Stall::HeldBack {
             self.stalled = Stall::HoldsBack;

@@ -166,6 +166,7 @@ impl Invariants {
             Observation::Emitted(event) => self.on_event(id, event, view),
             Observation::Wrote(record) => self.ledger.on_write(now, id, record, view),
             Observation::Sent(to, message) => {
+                self.monotonic.on_send(id, message);
                 promises::on_send(id, to, message, view)?;
                 self.complete_log.on_send(id, to, message, view)
             }

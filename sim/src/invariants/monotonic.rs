@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use delian_core::{Epoch, LogIndex, Node, NodeId, Term};
+use delian_core::raft::Body;
+use delian_core::{Epoch, LogIndex, Message, Node, NodeId, Term};
 
 use super::{Breach, Invariant, View};
 
@@ -10,6 +11,8 @@ use super::{Breach, Invariant, View};
 #[derive(Clone, Debug, Default)]
 pub(super) struct NothingGoesBack {
     seen: BTreeMap<NodeId, Seen>,
+    /// The greatest term that each node ever spoke for: this outlives a crash, because others may have acted on it.
+    spoken: BTreeMap<NodeId, Term>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +25,8 @@ struct Seen {
 
 impl Invariant for NothingGoesBack {
     const NAME: &'static str = "nothing-goes-back";
-    const SENTENCE: &'static str = "On a node that runs, the term, the commit index and the epoch never fall.";
+    const SENTENCE: &'static str =
+        "On a node that runs, term, commit and epoch never fall; below a term it spoke for it never restarts.";
 }
 
 impl NothingGoesBack {
@@ -32,10 +36,23 @@ impl NothingGoesBack {
         self.on_step(id, view)
     }
 
+    /// Notes the term of a message, unless it asks or answers for a term that the sender is not in yet.
+    pub(super) fn on_send(&mut self, id: NodeId, message: &Message) {
+        let Message::Raft(message) = message else { return };
+        if !matches!(message.body, Body::PreVote { .. } | Body::PreVoteAnswer(_)) {
+            let spoken = self.spoken.entry(id).or_default();
+            *spoken = message.term.max(*spoken);
+        }
+    }
+
     pub(super) fn on_step(&mut self, id: NodeId, view: &impl View) -> Result<(), Breach> {
         let Some(node) = view.node(id) else { return Ok(()) };
         let now = Seen::of(node);
         let before = self.seen.insert(id, now).unwrap_or_default();
+        let spoken = self.spoken.get(&id).copied().unwrap_or_default();
+        if now.term < spoken {
+            return Err(Self::breach(vec![format!("{id} spoke for {spoken}"), format!("it is in {}", now.term)]));
+        }
         if now.term >= before.term
             && now.commit >= before.commit
             && now.applied >= before.applied

@@ -1,6 +1,7 @@
 //! What a node promises is on its disk before anyone hears it.
 
 use delian_core::raft::{Appended, Ballot, Body, Role};
+use delian_core::wire::Ticket;
 use delian_core::{Message, NodeId, Position};
 
 use super::{Breach, Invariant, View};
@@ -11,12 +12,15 @@ pub(super) struct PromisesAreDurable;
 
 impl Invariant for PromisesAreDurable {
     const NAME: &'static str = "promises-are-durable";
-    const SENTENCE: &'static str =
-        "A vote, a request for votes or an append answer leaves a node only when its disk holds what it says.";
+    const SENTENCE: &'static str = "A vote, a request for votes, an append answer or a forward leaves a node only when its disk holds what it says.";
 }
 
 pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl View) -> Result<(), Breach> {
-    let Message::Raft(message) = message else { return Ok(()) };
+    let message = match message {
+        Message::Raft(message) => message,
+        Message::Forward(forward) => return on_forward(id, forward.ticket, view),
+        Message::Answer(_) => return Ok(()),
+    };
     match message.body {
         Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),
         Body::AppendAnswer(Appended::Matched(index)) => {
@@ -52,6 +56,18 @@ fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -
     Err(PromisesAreDurable::breach(vec![
         format!("{id} gave {to} its vote of {term}"),
         "its disk does not hold that vote".to_string(),
+    ]))
+}
+
+/// A forward is told from those of other runs by the sender's boot, so no crash may bring that boot about again.
+fn on_forward(id: NodeId, ticket: Ticket, view: &impl View) -> Result<(), Breach> {
+    let on_disk = view.hard_state_on_disk(id).map(|hard_state| hard_state.boot);
+    if on_disk == Some(ticket.boot) {
+        return Ok(());
+    }
+    Err(PromisesAreDurable::breach(vec![
+        format!("{id} forwarded a command under {}", ticket.boot),
+        format!("its disk holds {on_disk:?}"),
     ]))
 }
 

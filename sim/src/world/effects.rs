@@ -6,7 +6,6 @@ use delian_core::{Applied, Blob, Effect, Event, LogIndex, Message, NodeId, Rejec
 
 use super::World;
 use super::queue::Happening;
-use crate::disk::Health;
 use crate::invariants::Observation;
 use crate::network::Packet;
 use crate::trace::Line;
@@ -77,7 +76,7 @@ impl World {
         let now = self.now.as_nanos();
         let process = &mut self.processes[usize::from(number)];
         let run = process.run;
-        if process.disk.health() == Health::Full {
+        if process.disk.fails(write) {
             let at = Time::from_nanos(now + REFUSAL_TAKES);
             self.queue.schedule(at, Happening::WriteFailed { process: number, run, write });
         } else if let Some(after) = process.disk.write(write, record) {
