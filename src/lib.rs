@@ -4,7 +4,7 @@
 //! nearly every embedder names are here at the top.
 //!
 //! A state machine of your own, fed by `Custom` commands, is proven like the topology: implement
-//! [`Embedder`](delian_sim::embedder::Embedder), write a scenario, run it over seeds.
+//! [`Embedder`], write a scenario, run it over seeds.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -14,7 +14,7 @@ impl Invariant for DurableVotes {
         "When a node becomes leader, the disks of a majority of the voters hold their votes for it.";
 }
 
-/// A voter may have gone on to a newer term since it answered; what it voted before is then no longer on its disk.
+/// A voter may have gone on to a newer term since it answered; its disk then holds the newer vote alone.
 pub(super) fn on_leader(id: NodeId, term: Term, view: &impl View) -> Result<(), Breach> {
     let voters = &view.configuration().voters;
     let stands = |voter: &NodeId| {
