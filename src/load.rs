@@ -36,12 +36,20 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<(Arc<Scenario>, u64), Prob
         (None, None) => {
             return Err(Problem::new(format!("{path} tells another story for every seed: say which, with --seed S")));
         }
-        (Some(pinned), Some(seed)) if pinned != seed => {
-            return Err(Problem::new(format!(
-                "{path} is pinned to seed {pinned}, so seed {seed} is not its story: leave --seed out"
-            )));
-        }
         (Some(seed), _) | (None, Some(seed)) => seed,
     };
+    refuse_other_seed(&scenario, arguments.seed)?;
     Ok((Arc::new(scenario), seed))
+}
+
+/// # Errors
+/// When a seed is asked for that is not the one the scenario is pinned to.
+pub(crate) fn refuse_other_seed(scenario: &Scenario, asked: Option<u64>) -> Result<(), Problem> {
+    match (scenario.seed, asked) {
+        (Some(pinned), Some(seed)) if pinned != seed => Err(Problem::new(format!(
+            "{} is pinned to seed {pinned}, so seed {seed} is not its story: leave --seed out",
+            scenario.path
+        ))),
+        (Some(_) | None, _) => Ok(()),
+    }
 }

@@ -35,8 +35,8 @@ pub(crate) fn run(arguments: &ShrinkArguments) -> Result<Answer, Problem> {
     };
     let about = format!("{} (Shrunk from seed {seed} of {}.)", violation.sentence, scenario.name);
     let text = small.to_scenario(&name_of(out), &about).to_toml();
+    let proof = prove(&text, out, &violation)?;
     fs::write(out, &text).map_err(|error| unwritable(out, &error.to_string()))?;
-    let proof = prove(out, &violation)?;
 
     let screen = Screen::of_output();
     let mut story = sizes(&plan, &small, attempts);
@@ -66,12 +66,12 @@ fn check_out(out: &Path, plan: &Plan, force: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Loads the file that was written and runs it.
+/// Reads the text back as the file it will be, and runs it, before any file is touched.
 ///
 /// # Errors
 /// If it does not break the invariant that it was shrunk for.
-fn prove(out: &Path, violation: &Violation) -> Result<Report, Problem> {
-    let scenario = Arc::new(Scenario::load(out)?);
+fn prove(text: &str, out: &Path, violation: &Violation) -> Result<Report, Problem> {
+    let scenario = Arc::new(Scenario::from_toml(text, &out.display().to_string())?);
     let seed = scenario.seed.expect("a plan that becomes a scenario pins its seed");
     let outcome = run_seed(&scenario, seed);
     let broken = outcome.violation.as_ref().map(|violation| violation.invariant);

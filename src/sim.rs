@@ -21,6 +21,9 @@ use crate::stopwatch::{Stopwatch, cpu_seconds};
 pub(crate) fn run(arguments: &SimArguments) -> Result<Answer, Problem> {
     let stopwatch = Stopwatch::start();
     let scenarios = load::scenarios(&arguments.paths)?;
+    for scenario in &scenarios {
+        load::refuse_other_seed(scenario, arguments.seed)?;
+    }
     let directory = &arguments.report;
     // Before the runs, so that nobody waits a minute to learn of a mistyped directory.
     fs::create_dir_all(directory)

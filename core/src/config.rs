@@ -110,6 +110,11 @@ impl Settings {
             withheld: raft.withheld_max,
             pending_commands: self.commands.pending_max.saturating_mul(2),
             inflight_messages: raft.inflight_messages_max,
+            inflight_bytes: raft
+                .inflight_bytes_max
+                .saturating_add(raft.append_bytes_max)
+                .saturating_add(ENTRY_BYTES_MAX),
+            registrations: self.topology.registrations_max,
             log_bytes: raft.log_bytes_max.saturating_add(raft.uncommitted_bytes_max).saturating_mul(2),
         }
     }
@@ -134,6 +139,10 @@ pub struct Bounds {
     pub pending_commands: usize,
     /// Unanswered appends per peer.
     pub inflight_messages: usize,
+    /// Unanswered entry bytes per peer: the window closes behind the append that fills it, which may be one large entry.
+    pub inflight_bytes: u64,
+    /// Registered nodes.
+    pub registrations: usize,
     /// Bytes of log beyond the snapshot: twice what a leader lets grow, for entries of an older leader may still lie
     /// behind it and a snapshot may be under way.
     pub log_bytes: u64,
@@ -189,6 +198,12 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
+/// More than the largest entry costs: an embedder's command at its own default limit, several times over.
+const ENTRY_BYTES_MAX: u64 = 1 << 20;
+
+/// The greatest limit that still is one: a tebibyte, or as many things.
+const LIMIT_MAX: u64 = 1 << 40;
+
 impl Config {
     /// Checks every number against its neighbours and freezes them.
     ///
@@ -243,8 +258,8 @@ impl Config {
             ("command_timeout", self.command_timeout),
         ];
         for (field, span) in spans {
-            if span.is_zero() {
-                return wrong(field, "is 0, but must be positive".to_string());
+            if span < Duration::from_millis(1) {
+                return wrong(field, format!("is {span:?}, but must be at least 1 ms"));
             }
         }
         let (heartbeat, least, most) = (self.heartbeat_interval, self.election_timeout_min, self.election_timeout_max);
@@ -281,6 +296,12 @@ impl Config {
         for (field, limit) in limits {
             if limit == 0 {
                 return wrong(field, "is 0, but must be positive".to_string());
+            }
+            if limit > LIMIT_MAX {
+                return wrong(
+                    field,
+                    format!("is {limit}, but must be at most {LIMIT_MAX}: beyond it nothing is limited"),
+                );
             }
         }
         let (withheld, voters) = (self.withheld_max, self.voters.len());

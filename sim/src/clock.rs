@@ -12,26 +12,22 @@ pub(crate) struct Clock {
     world: Time,
     own: Time,
     drift_ppm: i32,
+    /// The nanoseconds that the wall clock has run at that change; a drifting crystal drives both clocks.
+    wall_run: u64,
     wall_offset_millis: i64,
 }
 
 const MILLION: u64 = 1_000_000;
 
 impl Clock {
-    /// Starts a clock that stands at `own` now.
-    pub(crate) const fn new(world: Time, own: Time) -> Self {
-        Self { world, own, drift_ppm: 0, wall_offset_millis: 0 }
+    /// Starts a clock that stands at `own` now, and whose wall clock is off by some milliseconds.
+    pub(crate) const fn new(world: Time, own: Time, wall_offset_millis: i64) -> Self {
+        Self { world, own, drift_ppm: 0, wall_run: 0, wall_offset_millis }
     }
 
     /// Returns the process's monotonic time.
     pub(crate) fn monotonic(&self, world: Time) -> Time {
-        let passed = world.as_nanos().saturating_sub(self.world.as_nanos());
-        let passed = if self.drift_ppm == 0 {
-            passed
-        } else {
-            (u128::from(passed) * u128::from(self.rate()) / u128::from(MILLION)) as u64
-        };
-        Time::from_nanos(self.own.as_nanos().saturating_add(passed))
+        Time::from_nanos(self.own.as_nanos().saturating_add(self.passed(world)))
     }
 
     /// Returns the first instant of the world at which the process's clock has reached `own`.
@@ -47,15 +43,14 @@ impl Clock {
 
     /// Lets the monotonic clock run at another rate from now on, without a leap.
     pub(crate) fn drift(&mut self, world: Time, ppm: i32) {
-        self.own = self.monotonic(world);
-        self.world = world;
+        self.rebase(world);
         self.drift_ppm = ppm;
     }
 
     /// Moves the monotonic clock forward.
     pub(crate) fn leap(&mut self, world: Time, by_nanos: u64) {
-        self.own = Time::from_nanos(self.monotonic(world).as_nanos().saturating_add(by_nanos));
-        self.world = world;
+        self.rebase(world);
+        self.own = Time::from_nanos(self.own.as_nanos().saturating_add(by_nanos));
     }
 
     /// Moves the wall clock.
@@ -65,8 +60,24 @@ impl Clock {
 
     /// Returns the wall time that the process reads.
     pub(crate) fn wall(&self, world: Time) -> WallTime {
-        let millis = WORLD_BEGINS_AT + world.as_nanos() / 1_000_000;
+        let millis = WORLD_BEGINS_AT + self.wall_run.saturating_add(self.passed(world)) / 1_000_000;
         WallTime::from_unix_millis(millis.saturating_add_signed(self.wall_offset_millis))
+    }
+
+    /// Returns the nanoseconds that the clock has run since the last change.
+    fn passed(&self, world: Time) -> u64 {
+        let passed = world.as_nanos().saturating_sub(self.world.as_nanos());
+        if self.drift_ppm == 0 {
+            return passed;
+        }
+        (u128::from(passed) * u128::from(self.rate()) / u128::from(MILLION)) as u64
+    }
+
+    fn rebase(&mut self, world: Time) {
+        let passed = self.passed(world);
+        self.own = Time::from_nanos(self.own.as_nanos().saturating_add(passed));
+        self.wall_run = self.wall_run.saturating_add(passed);
+        self.world = world;
     }
 
     /// Returns how far the clock gets while the world passes a million of anything; a scenario's drift never stops it.
@@ -82,7 +93,7 @@ mod tests {
     #[test]
     fn a_deadline_is_reached_exactly_when_the_clock_says_so() {
         for ppm in [0, 50_000, -50_000, 1, -1, 333] {
-            let mut clock = Clock::new(Time::from_millis(3), Time::from_millis(700));
+            let mut clock = Clock::new(Time::from_millis(3), Time::from_millis(700), 0);
             clock.drift(Time::from_millis(10), ppm);
             for own in [708, 720, 1_500, 99_999].map(Time::from_millis) {
                 let world = clock.world_at(own);
@@ -95,11 +106,21 @@ mod tests {
 
     #[test]
     fn a_change_of_rate_is_no_leap_and_a_leap_is_one() {
-        let mut clock = Clock::new(Time::ZERO, Time::ZERO);
+        let mut clock = Clock::new(Time::ZERO, Time::ZERO, 0);
         clock.drift(Time::from_millis(1_000), 100_000);
         assert_eq!(clock.monotonic(Time::from_millis(1_000)), Time::from_millis(1_000));
         assert_eq!(clock.monotonic(Time::from_millis(2_000)), Time::from_millis(2_100));
         clock.leap(Time::from_millis(2_000), 5_000_000);
         assert_eq!(clock.monotonic(Time::from_millis(2_000)), Time::from_millis(2_105));
+    }
+
+    #[test]
+    fn the_wall_clock_drifts_and_jumps_but_does_not_leap() {
+        let mut clock = Clock::new(Time::ZERO, Time::ZERO, 250);
+        clock.drift(Time::ZERO, 100_000);
+        clock.leap(Time::from_millis(1_000), 5_000_000);
+        clock.jump_wall(-50);
+        let expected = WORLD_BEGINS_AT + 2_200 + 250 - 50;
+        assert_eq!(clock.wall(Time::from_millis(2_000)), WallTime::from_unix_millis(expected));
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use delian_core::raft::{Record, Recovered};
+use delian_core::raft::{Entries, Record, Recovered};
 use delian_core::{Position, Seed, WriteId};
 
 use crate::random::{Delay, Random};
@@ -109,17 +109,43 @@ impl Disk {
     pub(crate) fn crash(&mut self) -> CrashLoss {
         let waiting = self.waiting.len() as u64;
         let kept = self.random.below(waiting + 1);
-        let torn = u64::from(kept < waiting && self.random.below(2) == 0);
-        for (_, record) in self.waiting.drain(..).take(kept as usize) {
-            self.durable.fold(record);
+        let tears = self.random.below(2) == 0;
+        let mut torn = 0;
+        for (place, (_, record)) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            let mut bytes = record.to_bytes();
+            if place as u64 == kept && tears {
+                bytes.truncate(self.random.below(bytes.len() as u64) as usize);
+                torn = 1;
+            } else if place as u64 >= kept {
+                break;
+            }
+            // What the restart reads back: a record that is not whole ends the log.
+            let Ok(read) = Record::from_bytes(&bytes) else { break };
+            self.durable.fold(read);
         }
-        self.waiting.clear();
         self.first_failure = None;
         self.flushing = 0;
         if self.stalled == Stall::HeldBack {
             self.stalled = Stall::HoldsBack;
         }
         CrashLoss { lost: waiting - kept, torn }
+    }
+
+    /// Flips a bit of a flushed record. The checksum finds it at the next start, which then refuses; should it ever pass,
+    /// the disk goes on with what it reads, for the invariants to judge.
+    pub(crate) fn corrupt(&mut self) {
+        let last = self.durable.entries.len().checked_sub(1);
+        let record = last.map_or(Record::HardState(self.durable.hard_state), |last| Record::Append {
+            after: self.durable.dropped.index.advanced_by(last),
+            entries: Entries::from([self.durable.entries[last].clone()]),
+        });
+        let mut bytes = record.to_bytes();
+        let bit = self.random.below(bytes.len() as u64 * 8) as usize;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        match Record::from_bytes(&bytes) {
+            Ok(read) => self.durable.fold(read),
+            Err(_) => self.health = Health::Corrupt,
+        }
     }
 
     /// Makes flushes take this long from now on.

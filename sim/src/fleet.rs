@@ -62,17 +62,16 @@ pub struct Ran {
 impl Campaign {
     /// Runs all scenarios, telling `watch` after each run.
     pub fn run(self, scenarios: &[Arc<Scenario>], watch: &(dyn Fn(Progress) + Sync)) -> Report {
-        let work: Vec<(usize, u64)> = self.work(scenarios);
         let next = AtomicU64::new(0);
         let stopped = AtomicBool::new(false);
         let suites: Vec<Mutex<Suite>> = scenarios.iter().map(|scenario| Mutex::new(Suite::new(scenario))).collect();
-        let progress = Mutex::new(Progress { total: work.len() as u64, ..Progress::default() });
+        let progress = Mutex::new(Progress { total: self.total(scenarios), ..Progress::default() });
         thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
                     while !stopped.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
-                        let Some((number, seed)) = work.get(place as usize).copied() else { return };
+                        let Some((number, seed)) = self.work(scenarios, place) else { return };
                         let outcome = run(&scenarios[number], seed);
                         let failed = outcome.violation.is_some();
                         let virtual_time = crate::random::nanos(outcome.virtual_time);
@@ -96,22 +95,63 @@ impl Campaign {
         )
     }
 
-    /// Lists the runs seed by seed across all scenarios, so that early seeds of all of them come first.
-    fn work(self, scenarios: &[Arc<Scenario>]) -> Vec<(usize, u64)> {
-        let mut work = Vec::new();
-        for offset in 0..self.seeds {
-            for (number, scenario) in scenarios.iter().enumerate() {
-                match scenario.seed {
-                    None => work.push((number, self.first_seed + offset)),
-                    Some(pinned) if offset == 0 => work.push((number, pinned)),
-                    Some(_) => {}
-                }
-            }
+    /// Returns how many runs there are.
+    fn total(self, scenarios: &[Arc<Scenario>]) -> u64 {
+        let free = scenarios.iter().filter(|scenario| scenario.seed.is_none()).count() as u64;
+        let pinned = scenarios.len() as u64 - free;
+        if self.seeds == 0 { 0 } else { free.saturating_mul(self.seeds).saturating_add(pinned) }
+    }
+
+    /// Returns the run at a place in the order seed by seed across all scenarios, so that early seeds of all of them
+    /// come first. Scenarios that are pinned to a seed have their one run in the first round.
+    fn work(self, scenarios: &[Arc<Scenario>], place: u64) -> Option<(usize, u64)> {
+        let all = scenarios.len() as u64;
+        if place < all && self.seeds > 0 {
+            let scenario = &scenarios[place as usize];
+            return Some((place as usize, scenario.seed.unwrap_or(self.first_seed)));
         }
-        work
+        let free = scenarios.iter().enumerate().filter(|(_, scenario)| scenario.seed.is_none());
+        let count = free.clone().count() as u64;
+        let later = place.checked_sub(all)?;
+        let (round, column) = (later.checked_div(count)?.checked_add(1)?, later.checked_rem(count)?);
+        if round >= self.seeds {
+            return None;
+        }
+        let (number, _) = free.clone().nth(column as usize)?;
+        Some((number, self.first_seed.saturating_add(round)))
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::secs;
+
+    fn scenario(name: &str, seed: Option<u64>) -> Arc<Scenario> {
+        let builder = Scenario::build(name).about("Nothing goes wrong.").voters(1).chaos(secs(1));
+        let builder = seed.map_or(builder.clone(), |seed| builder.seed(seed));
+        Arc::new(builder.finish().expect("the scenario is well-formed"))
+    }
+
+    #[test]
+    fn runs_go_seed_by_seed_and_a_pinned_scenario_runs_once() {
+        let scenarios = [scenario("a", None), scenario("b", Some(7)), scenario("c", None)];
+        let campaign = Campaign { first_seed: 3, seeds: 3, jobs: 1, stop: Stop::AtEnd };
+        let order: Vec<_> = (0..).map_while(|place| campaign.work(&scenarios, place)).collect();
+        assert_eq!(order, [(0, 3), (1, 7), (2, 3), (0, 4), (2, 4), (0, 5), (2, 5)]);
+        assert_eq!(campaign.total(&scenarios), 7);
+    }
+
+    #[test]
+    fn as_many_seeds_as_there_are_need_no_list() {
+        let endless = Campaign { first_seed: 0, seeds: u64::MAX, jobs: 1, stop: Stop::AtEnd };
+        assert_eq!(endless.work(&[scenario("a", None)], 1 << 40), Some((0, 1 << 40)));
+        let nothing = Campaign { seeds: 0, ..endless };
+        assert_eq!((nothing.work(&[scenario("a", None)], 0), nothing.total(&[])), (None, 0));
+        assert_eq!(endless.work(&[scenario("b", Some(7))], 1), None);
+    }
 }

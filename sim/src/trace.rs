@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use delian_core::raft::{Appended, Ballot, Body};
+use delian_core::raft::{Appended, Ballot, Body, HardState, Record};
 use delian_core::topology::Command;
-use delian_core::{Applied, Event, Input, Message, NodeId, Rejected, RequestId, Time};
+use delian_core::{Applied, Event, Input, Message, NodeId, Rejected, RequestId, Time, WriteId};
 use serde::Serialize;
 
 /// One event of a run.
@@ -103,6 +103,23 @@ impl Line {
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
         };
         Self { at, node: Some(node), kind, facts }
+    }
+
+    pub(crate) fn message(at: Time, node: NodeId, kind: &'static str, to: NodeId, message: &Message) -> Self {
+        Self { at, node: Some(node), kind, facts: format!("to {to} {}", describe(message)) }
+    }
+
+    pub(crate) fn write(at: Time, node: NodeId, write: WriteId, record: &Record) -> Self {
+        let facts = match record {
+            Record::HardState(HardState { term, voted_for, boot }) => {
+                let vote = voted_for.map_or("nobody".to_string(), |candidate| candidate.to_string());
+                format!("{write} HardState {term} vote {vote} {boot}")
+            }
+            Record::Append { after, entries } => format!("{write} Append after {after} {} entries", entries.len()),
+            Record::Compact { snapshot, dropped } => format!("{write} Compact {} dropped {dropped}", snapshot.last),
+            Record::Install(snapshot) => format!("{write} Install {}", snapshot.last),
+        };
+        Self { at, node: Some(node), kind: "write", facts }
     }
 
     pub(crate) fn reply(at: Time, node: NodeId, request: RequestId, outcome: &Result<Applied, Rejected>) -> Self {

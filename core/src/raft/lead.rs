@@ -26,6 +26,11 @@ impl Leadership {
         &self.progress
     }
 
+    /// Returns the cost in bytes of the entries that are not committed yet.
+    pub const fn uncommitted_bytes(&self) -> u64 {
+        self.uncommitted_bytes
+    }
+
     pub(super) fn next_wake(&self) -> Wake {
         let heartbeat = Wake { at: self.heartbeat_at, why: WakeReason::Heartbeat };
         heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck })

@@ -27,7 +27,7 @@ pub use lead::Leadership;
 pub use log::Log;
 pub use message::{Appended, Ballot, Body, Entries, Entry, Message, Payload};
 pub use progress::{Pace, Probe, Progress, Window};
-pub use record::{HardState, Record, Recovered, Snapshot};
+pub use record::{HardState, RECORD_VERSION, Record, RecordError, Recovered, Snapshot};
 
 use self::writes::Writes;
 use crate::config::Settings;

@@ -83,6 +83,11 @@ impl Window {
         self.sent.len()
     }
 
+    /// Returns the cost in bytes of the appends that are out.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Returns whether no append is out.
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty()

@@ -11,7 +11,8 @@ pub(super) struct Bounded;
 
 impl Invariant for Bounded {
     const NAME: &'static str = "queues-are-bounded";
-    const SENTENCE: &'static str = "The log, the windows and every queue of a node stay within their limits.";
+    const SENTENCE: &'static str =
+        "The log, the windows, the registrations and the queues of a node stay within their limits.";
 }
 
 pub(super) fn on_sample(id: NodeId, view: &impl View) -> Result<(), Breach> {
@@ -26,10 +27,12 @@ pub(super) fn on_sample(id: NodeId, view: &impl View) -> Result<(), Breach> {
     check("messages withheld", node.raft().withheld_count() as u64, limits.withheld as u64);
     check("commands waiting", node.pending_commands() as u64, limits.pending_commands as u64);
     check("log bytes", log_bytes(node), limits.log_bytes);
+    check("registrations", node.topology().len() as u64, limits.registrations as u64);
     if let Role::Leader(leadership) = node.raft().role() {
         for progress in leadership.progress().values() {
             if let Pace::Replicate(window) = &progress.pace {
                 check("unanswered appends", window.len() as u64, limits.inflight_messages as u64);
+                check("unanswered bytes", window.bytes(), limits.inflight_bytes);
             }
         }
     }

@@ -178,7 +178,7 @@ fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
 
 fn configs() -> impl Strategy<Value = Config> {
     let times = (positive(2), spans(2), positive(2), positive(60));
-    let sizes = (1..1_u64 << 40, 1..1_usize << 40, any::<u64>(), 1..100_000_usize);
+    let sizes = (1..1_u64 << 30, 1..1_usize << 40, any::<u64>(), 1..100_000_usize);
     prop_oneof![
         Just(Config::default()),
         (times, sizes).prop_map(|((heartbeat, least, more, resend), (bytes, size, entries, count))| Config {

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use delian_core::raft::Record;
 use delian_core::{Applied, Blob, Effect, Event, LogIndex, Message, NodeId, Rejected, RequestId, Time, WriteId};
 
 use super::World;
 use super::queue::Happening;
 use crate::invariants::Observation;
-use crate::network::Packet;
+use crate::network::{Fate, Packet};
 use crate::trace::Line;
+
+/// One message in so many is encoded and decoded on its way.
+const WIRE_SAMPLE: u64 = 8;
 
 /// How long an embedder takes to hand over its state, in nanoseconds: 3 ms, so that other things happen in between.
 const CAPTURE_TAKES: u64 = 3_000_000;
@@ -39,6 +43,7 @@ impl World {
 
     fn send(&mut self, from: u8, to: NodeId, message: Message) {
         self.census.messages += 1;
+        let message = self.over_the_wire(message);
         self.observe(from, Observation::Sent(to, &message));
         // An identity whose disk was destroyed has no address any more.
         let Some(receiver) = self.process_of(to) else {
@@ -57,6 +62,7 @@ impl World {
         self.census.duplicated += u64::from(fate.again.is_some());
         self.census.replayed += u64::from(fate.replayed.is_some());
         let sender = self.processes[usize::from(from)].id;
+        self.trace_fate(sender, to, fate, &message);
         let packet = Packet { from, to: receiver, sender, receiver: to, message };
         for delay in [fate.again, fate.replayed].into_iter().flatten() {
             self.deliver_after(delay, packet.clone());
@@ -66,13 +72,41 @@ impl World {
         }
     }
 
+    /// Takes a sample of the messages through their bytes, so that a form that loses something is found here too.
+    fn over_the_wire(&self, message: Message) -> Message {
+        if !self.census.messages.is_multiple_of(WIRE_SAMPLE) {
+            return message;
+        }
+        let read = Message::decode(&message.encode());
+        read.unwrap_or_else(|error| panic!("{message:?} does not survive the wire: {error}"))
+    }
+
+    fn trace_fate(&mut self, sender: NodeId, to: NodeId, fate: Fate, message: &Message) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        let kinds = [
+            ("cut", fate.cut),
+            ("lost", fate.arrives.is_none() && !fate.cut),
+            ("doubled", fate.again.is_some()),
+            ("replayed", fate.replayed.is_some()),
+        ];
+        for (kind, _) in kinds.into_iter().filter(|(_, happens)| *happens) {
+            self.tracer.write(Line::message(self.now, sender, kind, to, message));
+        }
+    }
+
     pub(super) fn deliver_after(&mut self, delay: u64, packet: Packet) {
         let slot = self.network.in_flight.put(packet);
         self.queue.schedule(Time::from_nanos(self.now.as_nanos() + delay), Happening::Arrival(slot));
     }
 
-    fn persist(&mut self, number: u8, write: WriteId, record: delian_core::raft::Record) {
+    fn persist(&mut self, number: u8, write: WriteId, record: Record) {
         self.census.writes += 1;
+        if self.tracer.is_on() {
+            let id = self.processes[usize::from(number)].id;
+            self.tracer.write(Line::write(self.now, id, write, &record));
+        }
         let now = self.now.as_nanos();
         let process = &mut self.processes[usize::from(number)];
         let run = process.run;

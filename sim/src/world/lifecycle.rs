@@ -33,13 +33,15 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
             let own_seed = seed.derive("process", u64::from(number));
             // Clocks start at different times of up to an hour, so that nobody can rely on equal ones.
             let offset = own_seed.derive("clock", 0).get() % 3_600_000;
+            // Wall clocks disagree by up to two seconds either way, as they do where nobody keeps them.
+            let wall_offset = (own_seed.derive("wall", 0).get() % 4_001).cast_signed() - 2_000;
             Process {
                 id: NodeId::new(u64::from(number) + 1),
                 node: None,
                 down: if absent { Down::Absent } else { Down::Crashed },
                 settings: Arc::clone(&settings),
                 seed: own_seed,
-                clock: Clock::new(Time::ZERO, Time::from_millis(offset)),
+                clock: Clock::new(Time::ZERO, Time::from_millis(offset), wall_offset),
                 disk: Disk::new(plan.scenario.flush.into(), own_seed),
                 embedder: embedders(),
                 run: 0,
@@ -150,7 +152,7 @@ impl World {
     pub(super) fn corrupt(&mut self, number: u8) {
         self.crash(number);
         let process = &mut self.processes[usize::from(number)];
-        process.disk.set_health(Health::Corrupt);
-        process.down = Down::Lost;
+        process.disk.corrupt();
+        process.down = if process.disk.health() == Health::Corrupt { Down::Lost } else { Down::Crashed };
     }
 }

@@ -29,7 +29,7 @@ use crate::disk::Disk;
 use crate::embedder::Embedder;
 use crate::fingerprint::Fingerprint;
 use crate::invariants::{Breach, Invariants, Observation, View};
-use crate::network::{LinkState, Network};
+use crate::network::{LinkState, Network, Packet};
 use crate::plan::Plan;
 use crate::random::nanos;
 use crate::trace::{Line, Tracer};
@@ -184,9 +184,13 @@ impl World {
     fn arrive(&mut self, slot: u32) {
         let packet = self.network.in_flight.take(slot);
         match self.network.state(packet.from, packet.to) {
-            LinkState::Cut => self.census.cut += 1,
+            LinkState::Cut => {
+                self.census.cut += 1;
+                self.trace_arrival("cut", &packet);
+            }
             LinkState::Clogged => {
                 self.census.held += 1;
+                self.trace_arrival("held", &packet);
                 self.faults.held.push(packet);
             }
             LinkState::Open => {
@@ -200,6 +204,12 @@ impl World {
                     process.inbox.push_back(Arrived::Message(packet.sender, packet.message));
                 }
             }
+        }
+    }
+
+    fn trace_arrival(&mut self, kind: &'static str, packet: &Packet) {
+        if self.tracer.is_on() {
+            self.tracer.write(Line::message(self.now, packet.sender, kind, packet.receiver, &packet.message));
         }
     }
 
