@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 /// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about 40 seconds on two cores.
-pub(crate) const SEEDS: u64 = 400;
+pub(crate) const SEEDS: u64 = 300;
 
 /// More threads than any machine has cores; far above it, starting them is all that would happen.
 const JOBS_MAX: u64 = 1024;
