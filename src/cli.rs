@@ -114,7 +114,7 @@ pub(crate) struct SimArguments {
     /// Scenario files, or folders with *.toml files [default: scenarios]
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
-    /// How many seeds of each scenario to run, from 0 up; one that is pinned to a seed runs once
+    /// How many seeds of each scenario to run, numbered from 0; one that is pinned to a seed runs once
     #[arg(long, value_name = "N", default_value_t = SEEDS, conflicts_with = "seed",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     pub(crate) seeds: u64,

@@ -20,8 +20,8 @@ pub(crate) fn run(arguments: &ScenariosArguments) -> Result<Answer, Problem> {
     let widths: Vec<usize> =
         (0..3).map(|place| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or(0)).collect();
     let columns = Screen::of_output().columns.unwrap_or(usize::MAX);
-    let line = |[name, cluster, chaos, about]: &[String; 4]| {
-        let line = format!("{name:0$}  {cluster:>1$}  {chaos:>2$}  {about}", widths[0], widths[1], widths[2]);
+    let line = |[path, cluster, chaos, about]: &[String; 4]| {
+        let line = format!("{path:0$}  {cluster:>1$}  {chaos:>2$}  {about}", widths[0], widths[1], widths[2]);
         cut(&line, columns) + "\n"
     };
     screen::say(&rows.iter().map(line).collect::<String>())?;
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &ScenariosArguments) -> Result<Answer, Problem> {
 fn cells(scenario: &Scenario) -> [String; 4] {
     let cluster = &scenario.cluster;
     let who = format!("{}+{}", cluster.voters, cluster.learners);
-    [scenario.name.clone(), who, span(scenario.chaos).replace(' ', ""), scenario.about.clone()]
+    [scenario.path.clone(), who, span(scenario.chaos).replace(' ', ""), scenario.about.clone()]
 }
 
 fn entry(scenario: &Scenario) -> Value {

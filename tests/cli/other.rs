@@ -10,8 +10,8 @@ fn scenarios_are_listed_one_line_each() {
     let desk = Desk::new("scenarios");
     let ended = desk.delian("scenarios scenarios red.toml").with(0);
     let lines: Vec<&str> = ended.output.lines().collect();
-    assert_eq!(lines[0], "green  3+0  20.0s  When the leader crashes, another takes over.");
-    assert_eq!(lines[1], "red    3+0  5.00s  A thousand elections are too many to ask for.");
+    assert_eq!(lines[0], "scenarios/green.toml  3+0  20.0s  When the leader crashes, another takes over.");
+    assert_eq!(lines[1], "red.toml              3+0  5.00s  A thousand elections are too many to ask for.");
     assert_eq!(lines.len(), 2);
     insta::assert_json_snapshot!(desk.delian("scenarios --json").with(0).shape());
     desk.delian("scenarios nowhere").with(2).complains("nowhere");

@@ -24,7 +24,7 @@ use verdict::{Document, Verdict};
 pub(crate) struct Arguments {
     /// Which bugs to plant [default: all]
     names: Vec<String>,
-    /// Judges by exhaustive exploration instead of simulation
+    /// Judges by exhaustive exploration instead of simulation; refused as long as there is no explorer
     #[arg(long, action = ArgAction::SetTrue)]
     explore: bool,
     /// Prints one JSON document instead of the table
