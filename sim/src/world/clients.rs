@@ -94,7 +94,7 @@ impl World {
             }
         };
         exchange.answer = Some((self.now, answer));
-        self.note_proof(request, outcome.is_ok());
+        self.note_proof(outcome.is_ok());
     }
 
     /// Returns what every client asked and was told so far.

@@ -78,7 +78,7 @@ impl World {
         self.queue.schedule(self.after(PROOF_PATIENCE), Happening::Proof(asked));
     }
 
-    pub(super) fn note_proof(&mut self, _request: RequestId, applied: bool) {
+    pub(super) fn note_proof(&mut self, applied: bool) {
         if let Phase::Settling { proof, .. } = &mut self.phase
             && applied
         {
