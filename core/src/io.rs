@@ -5,13 +5,14 @@
 //! the embedder in the order given. Nothing else crosses.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::{Drain, Vec};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Epoch, LogIndex, NodeId, Position, RequestId, Term, WriteId};
-use crate::raft::Record;
+use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
 use crate::time::Time;
 use crate::topology::{Changed, Command, Refusal};
 use crate::wire::Message;
@@ -25,6 +26,10 @@ pub enum Input {
     Receive(NodeId, Message),
     /// A local client asks for a change.
     Command(RequestId, Command),
+    /// Local clients ask for changes, which share what it costs to reach the peers and the disk.
+    Commands(Vec<(RequestId, Command)>),
+    /// A local operator asks for a change of who decides.
+    Quorum(RequestId, QuorumChange),
     /// This write and all before it are on disk.
     Persisted(WriteId),
     /// The disk refused this write; the node stops, for it can promise nothing any more.
@@ -71,6 +76,8 @@ pub enum Rejected {
     Busy,
     /// The topology refuses the command.
     Refused(Refusal),
+    /// The change of the quorum makes no sense, or not at this moment.
+    QuorumRefused(QuorumRefusal),
     /// Another leader's entry took its place in the log: it has no effect and never will.
     Superseded,
     /// Its fate is not known: it may take effect, or may have, or may not.
@@ -86,6 +93,7 @@ impl fmt::Display for Rejected {
             Self::NotLeader(None) => write!(f, "no leader is known: try again later"),
             Self::Busy => write!(f, "too many commands wait: try again later"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::QuorumRefused(refusal) => write!(f, "refused: {refusal}"),
             Self::Superseded => write!(f, "another leader's entry took its place: try again"),
             Self::Unknown => write!(f, "the outcome is unknown: read before trying again"),
             Self::Halted => write!(f, "this node has stopped: ask another"),
@@ -144,6 +152,20 @@ pub enum Event {
     Truncated {
         /// The last index kept.
         after: LogIndex,
+    },
+    /// A committed entry said who decides.
+    QuorumChanged {
+        /// The entry.
+        position: Position,
+        /// Who decides.
+        configuration: Arc<Configuration>,
+    },
+    /// A member says that it does not have the memory that was admitted: its disk was lost.
+    MemoryLost {
+        /// The member.
+        node: NodeId,
+        /// The memory it has instead.
+        incarnation: Incarnation,
     },
     /// The topology changed.
     Changed {
@@ -205,6 +227,8 @@ pub enum StepDown {
     NewerTerm(Term),
     /// For an election timeout it did not hear from a quorum of the logged voters (section 6.2).
     QuorumLost,
+    /// It has no voice in the committed configuration.
+    Removed,
 }
 
 /// What a peer said that cannot be.

@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Boot, Config, Input, NodeId, Term, WakeReason, WriteId};
+use delian_core::{Config, Input, NodeId, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::words::{self, Line};
@@ -112,9 +112,9 @@ fn disk_content(text: &str) -> Result<Recovered, String> {
     let term = Term::new(words::prefixed(term, 't')?);
     let entries = words::terms(log)?.into_iter();
     Ok(Recovered {
-        hard_state: HardState { term, voted_for: None, boot: Boot::ZERO },
+        hard_state: HardState { term, ..Recovered::founding().hard_state },
         entries: entries.map(|term| delian_core::raft::Entry { term, payload: Payload::Noop }).collect(),
-        ..Recovered::default()
+        ..Recovered::founding()
     })
 }
 
@@ -321,7 +321,7 @@ fn show(world: &mut World, line: Line) -> Result<(), String> {
             }
             "progress" => match node.raft().role() {
                 Role::Leader(lead) => {
-                    lead.progress().iter().map(|(peer, found)| words::progress(*peer, found)).collect()
+                    lead.progress().iter().map(|(peer, found)| words::progress(peer, found)).collect()
                 }
                 Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => vec![format!("{id} does not lead")],
             },

@@ -244,7 +244,12 @@ impl World {
         let mut held = machine.disk.kept.clone();
         machine.disk.waiting.iter().for_each(|(_, record)| held.fold(record.clone()));
         let log = raft.log();
-        let hard_state = HardState { term: raft.term(), voted_for: raft.voted_for(), boot: raft.boot() };
+        let hard_state = HardState {
+            term: raft.term(),
+            voted_for: raft.voted_for(),
+            boot: raft.boot(),
+            incarnation: Some(raft.incarnation()),
+        };
         assert_eq!(held.hard_state, hard_state, "{} keeps another hard state than it has", raft.id());
         assert_eq!(held.snapshot.as_ref(), log.snapshot(), "{} keeps another snapshot than it has", raft.id());
         assert_eq!(held.dropped, log.dropped(), "{} keeps another part of its log than it has", raft.id());
@@ -312,7 +317,7 @@ impl World {
 
 impl Machine {
     fn new() -> Self {
-        let disk = Disk { kept: Recovered::default(), waiting: VecDeque::new(), held: false };
+        let disk = Disk { kept: Recovered::founding(), waiting: VecDeque::new(), held: false };
         Self { node: None, clock: Time::ZERO, disk, embedder: Embedder::default() }
     }
 
