@@ -1,7 +1,7 @@
 //! What each command of a story does.
 //!
 //! ```text
-//! cluster voters=3 [learners=] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
+//! cluster voters=3 [learners=] [spares=1: blank nodes that nobody knows] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
 //! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
 //! deliver · drop · duplicate · hold · release · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
 //! settle                                     everything is delivered and written until nothing moves; no clock does
@@ -9,6 +9,7 @@
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
+//! change n1 add|promote|demote|remove|readmit n4 · change n1 replace n3,n4,n5 · configuration n1
 //! slow-embedder n1 · capture n1              the embedder answers late
 //! log · status · progress n1 · state [n1..n3]
 //! forge append from=n2 to=n1 term=3 …        what no correct peer would say
@@ -20,6 +21,7 @@ use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
 use delian_core::{Config, Input, NodeId, Term, WakeReason, WriteId};
 
 use crate::forge;
+use crate::quorum;
 use crate::words::{self, Line};
 use crate::world::{Machine, Packet, World};
 
@@ -87,7 +89,8 @@ fn cluster(line: &mut Line) -> Result<World, String> {
             *time = words::span(&text)?;
         }
     }
-    World::new(config)
+    let spares = line.number("spares", 0)?;
+    World::new(config, spares)
 }
 
 /// Starts the nodes with what the story says their disks hold, such as `n2=t3:1x3,2`.
@@ -135,6 +138,8 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
+        "change" => quorum::change(world, &line)?,
+        "configuration" => quorum::show(world, &line)?,
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();
@@ -260,6 +265,7 @@ fn disk(world: &mut World, mut line: Line) -> Result<(), String> {
             "wipe" => {
                 world.crash(id, 0)?;
                 world.machine(id)?.disk.kept = Recovered::default();
+                world.machine(id)?.lives += 1;
             }
             "tamper" => tamper(&mut world.machine(id)?.disk.kept, &mut line)?,
             "writes" => {

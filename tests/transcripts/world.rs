@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use delian_core::raft::{Entry, HardState, Record, Recovered};
+use delian_core::raft::{Entry, HardState, QuorumChange, Record, Recovered};
 use delian_core::{Blob, Config, Effect, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time};
 use delian_core::{RequestId, WakeReason, WriteId};
 
@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) node: Option<Node>,
     clock: Time,
     pub(crate) disk: Disk,
+    /// How often its disk was lost.
+    pub(crate) lives: u64,
     embedder: Embedder,
 }
 
@@ -66,12 +68,17 @@ struct Embedder {
 }
 
 impl World {
-    pub(crate) fn new(config: Config) -> Result<Self, String> {
-        let ids: Vec<_> = config.voters.iter().chain(&config.learners).copied().collect();
+    pub(crate) fn new(config: Config, spares: u64) -> Result<Self, String> {
+        let founders =
+            config.voters.iter().chain(&config.learners).map(|id| (*id, Machine::new(Recovered::founding())));
+        let mut machines: BTreeMap<NodeId, Machine> = founders.collect();
+        let first = machines.len() as u64 + 1;
+        let blank = |id| (NodeId::new(id), Machine::new(Recovered::default()));
+        machines.extend((first..first + spares).map(blank));
         let settings = Arc::new(config.check().map_err(|error| error.to_string())?);
         Ok(Self {
             settings,
-            machines: ids.into_iter().map(|id| (id, Machine::new())).collect(),
+            machines,
             network: Vec::new(),
             cut: BTreeSet::new(),
             said: Vec::new(),
@@ -107,7 +114,8 @@ impl World {
         }
         machine.embedder = Embedder::default();
         let recovered = machine.disk.kept.clone();
-        let seed = Seed::new(1).derive("node", id.get());
+        // A disk that was lost takes its seed with it.
+        let seed = Seed::new(1 + machine.lives).derive("node", id.get());
         machine.node = Some(Node::start(machine.clock, id, settings, seed, recovered, &mut out));
         self.carry_out(id, &mut out);
         self.acknowledge_automatically(id);
@@ -148,6 +156,12 @@ impl World {
     pub(crate) fn command(&mut self, id: NodeId, command: delian_core::topology::Command) -> Result<(), String> {
         self.requests += 1;
         self.step(id, Input::Command(RequestId::new(self.requests), command))
+    }
+
+    /// Asks a node for a change of the quorum.
+    pub(crate) fn change(&mut self, id: NodeId, change: QuorumChange) -> Result<(), String> {
+        self.requests += 1;
+        self.step(id, Input::Quorum(RequestId::new(self.requests), change))
     }
 
     /// Wakes a node at the instants it asks for, until it was woken for `why`.
@@ -316,9 +330,9 @@ impl World {
 }
 
 impl Machine {
-    fn new() -> Self {
-        let disk = Disk { kept: Recovered::founding(), waiting: VecDeque::new(), held: false };
-        Self { node: None, clock: Time::ZERO, disk, embedder: Embedder::default() }
+    fn new(kept: Recovered) -> Self {
+        let disk = Disk { kept, waiting: VecDeque::new(), held: false };
+        Self { node: None, clock: Time::ZERO, disk, lives: 0, embedder: Embedder::default() }
     }
 
     pub(crate) fn embedder_texts(&self) -> String {

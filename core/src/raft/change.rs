@@ -91,7 +91,7 @@ impl fmt::Display for QuorumRefusal {
             Self::AlreadyMember(node) => write!(f, "{node} is a member already"),
             Self::AlreadyVoter(node) => write!(f, "{node} is a voter already"),
             Self::NotVoter(node) => write!(f, "{node} is no voter"),
-            Self::NotMember(node) => write!(f, "{node} is no member: add it as a learner first"),
+            Self::NotMember(node) => write!(f, "{node} is no member of this log: add it as a learner first"),
             Self::NoVoters => write!(f, "no voter would remain"),
             Self::TooManyVoters { voters, max } => write!(f, "{voters} voters are above the limit of {max}"),
             Self::Behind { node, entries } => {

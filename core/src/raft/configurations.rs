@@ -76,6 +76,12 @@ impl Configurations {
         &self.logged.last().unwrap_or(&self.first).configuration
     }
 
+    /// Returns the one that was in force before the latest, if the log still tells.
+    pub(super) fn previous(&self) -> Option<&Configuration> {
+        let before = self.logged.len().checked_sub(1)?;
+        Some(&self.logged[..before].last().unwrap_or(&self.first).configuration)
+    }
+
     /// Returns the entry that brought the one in force; zero if no entry and no snapshot did.
     pub(super) fn changed_at(&self) -> LogIndex {
         self.logged.last().unwrap_or(&self.first).index

@@ -29,7 +29,7 @@ impl Votes {
 impl Raft {
     /// Answers a silence: asks for pre-votes, or campaigns at once if there is nobody to ask.
     pub(super) fn stand(&mut self, now: Time, out: &mut Outbox) {
-        if !self.is_voter() {
+        if !self.may_stand() {
             self.election_at = Time::NEVER;
             return;
         }

@@ -269,7 +269,7 @@ impl Raft {
         match &self.role {
             Role::Leader(leadership) => Some(leadership.next_wake()),
             Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.is_voter().then_some(Wake { at: self.election_at, why: WakeReason::Election })
+                self.may_stand().then_some(Wake { at: self.election_at, why: WakeReason::Election })
             }
         }
     }
@@ -387,6 +387,15 @@ impl Raft {
 
     fn is_voter(&self) -> bool {
         self.configuration().is_voter(self.id)
+    }
+
+    /// Whether the node stands for election when it misses a leader.
+    ///
+    /// One that the latest configuration takes the voice from may be the only one with that entry, without which nobody
+    /// else can win: until it knows the entry committed it stands, without counting itself (section 4.2.2).
+    fn may_stand(&self) -> bool {
+        let had_a_voice = || self.configurations.previous().is_some_and(|previous| previous.is_voter(self.id));
+        self.is_voter() || (self.configurations.changed_at() > self.commit && had_a_voice())
     }
 
     fn is_sole_voter(&self) -> bool {
