@@ -271,17 +271,14 @@ fn entry_payload(carried: &Payload) -> String {
 /// Returns the voters, and what else there is to a configuration: `n1 n2 n3 leaving n1 n2; learners n4`.
 pub(crate) fn configuration(configuration: &Configuration) -> String {
     let ids = |nodes: &BTreeSet<NodeId>| nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(" ");
-    let mut words = format!("voters {}", ids(&configuration.voters));
-    for (name, nodes) in [
+    let sets = [
+        ("voters", &configuration.voters),
         ("leaving", &configuration.outgoing),
         ("learners", &configuration.learners),
         ("learners next", &configuration.learners_next),
-    ] {
-        if !nodes.is_empty() {
-            words += &format!(", {name} {}", ids(nodes));
-        }
-    }
-    words
+    ];
+    let sets = sets.into_iter().filter(|(_, nodes)| !nodes.is_empty());
+    sets.map(|(name, nodes)| format!("{name} {}", ids(nodes))).collect::<Vec<_>>().join(", ")
 }
 
 fn quorum_change(change: &QuorumChange) -> String {
