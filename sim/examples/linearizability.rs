@@ -35,7 +35,7 @@ fn main() {
     println!("kind=by-index clients=5 operations=10000 cpu_us={}", spent[spent.len() / 2] / 1_000);
 }
 
-fn measure(kind: &str, load: Load, change: impl Fn(&mut Vec<Operation>)) {
+fn measure(kind: &str, load: Load, change: impl Fn(&mut [Operation])) {
     let (mut spent, mut violations, mut undecided) = (Vec::new(), 0, 0);
     for seed in 0..SEEDS {
         let mut operations: Vec<Operation> =
@@ -60,7 +60,7 @@ fn measure(kind: &str, load: Load, change: impl Fn(&mut Vec<Operation>)) {
 type Operation = delian_sim::linearizability::history::Operation<Input, Output>;
 
 /// Lets the first read after the middle see a value that nobody ever wrote: a violation, wherever it is searched for.
-fn go_stale(operations: &mut Vec<Operation>) {
+fn go_stale(operations: &mut [Operation]) {
     let middle = operations.len() / 2;
     let mut outputs = operations[middle..].iter_mut().filter_map(|it| it.answer.as_mut()).map(|(_, output)| output);
     let answer = outputs.find(|output| matches!(output, Output::Holds(_)));

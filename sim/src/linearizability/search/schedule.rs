@@ -22,7 +22,7 @@ pub(super) struct Schedule {
     links: Vec<Links>,
     /// The operation of each entry.
     entries: Vec<Entry>,
-    answered: Vec<Answered>,
+    answered: Vec<Operation>,
     classes: Vec<Class>,
     effective: SetDigest,
 }
@@ -42,7 +42,7 @@ enum Entry {
 
 /// An operation with an answer.
 #[derive(Debug)]
-struct Answered {
+struct Operation {
     id: OperationId,
     /// The entries of its call and its answer.
     call: u32,
@@ -72,7 +72,7 @@ impl Schedule {
     /// Lays out the events of the operations with an answer, in order of time, and the classes of those without.
     pub(super) fn new(events: &[(Time, Event)], classes: Vec<Vec<(OperationId, Time)>>) -> Self {
         let mut numbers = std::collections::BTreeMap::new();
-        let mut answered: Vec<Answered> = Vec::with_capacity(events.len() / 2);
+        let mut answered: Vec<Operation> = Vec::with_capacity(events.len() / 2);
         let mut entries = vec![Entry::End];
         for (at, event) in events {
             let entry = entries.len() as u32;
@@ -81,7 +81,7 @@ impl Schedule {
                     let number = answered.len() as u32;
                     numbers.insert(id, number);
                     let digest = SetDigest::of(id.get());
-                    answered.push(Answered { id, call: entry, answer: END, answered_at: Time::NEVER, digest });
+                    answered.push(Operation { id, call: entry, answer: END, answered_at: Time::NEVER, digest });
                     entries.push(Entry::Call(number));
                 }
                 Event::Answered(id) => {
@@ -147,7 +147,7 @@ impl Schedule {
 
     /// Lets an operation take effect.
     pub(super) fn lift(&mut self, number: u32) {
-        let Answered { call, answer, digest, .. } = self.answered[number as usize];
+        let Operation { call, answer, digest, .. } = self.answered[number as usize];
         self.effective.toggle(digest);
         for entry in [call, answer] {
             let Links { previous, next } = self.links[entry as usize];
@@ -158,7 +158,7 @@ impl Schedule {
 
     /// Takes the effect of the operation lifted last back; entries return in the opposite order.
     pub(super) fn put_back(&mut self, number: u32) {
-        let Answered { call, answer, digest, .. } = self.answered[number as usize];
+        let Operation { call, answer, digest, .. } = self.answered[number as usize];
         self.effective.toggle(digest);
         for entry in [answer, call] {
             let Links { previous, next } = self.links[entry as usize];

@@ -77,7 +77,9 @@ impl Hasher for Digest {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0.iter_mut().for_each(|lane| lane.mix(number));
+        for lane in &mut self.0 {
+            lane.mix(number);
+        }
     }
 
     fn write_usize(&mut self, number: usize) {
@@ -152,7 +154,9 @@ mod tests {
     fn the_digest_of_a_set_forgets_the_order_and_nothing_else() {
         let set = |numbers: &[usize]| {
             let mut set = SetDigest::default();
-            numbers.iter().for_each(|number| set.toggle(SetDigest::of(*number)));
+            for number in numbers {
+                set.toggle(SetDigest::of(*number));
+            }
             set
         };
         assert_eq!(set(&[1, 2, 3]), set(&[3, 1, 2]));
