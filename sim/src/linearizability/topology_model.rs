@@ -96,7 +96,13 @@ pub fn heard(outcome: &Result<Applied, Rejected>) -> Heard {
     match outcome {
         Ok(applied) => Heard::Answer(Output::Applied(applied.epoch)),
         Err(Rejected::Unknown) => Heard::Unknown,
-        Err(Rejected::NotLeader(_) | Rejected::Busy | Rejected::Superseded | Rejected::Halted) => Heard::NoEffect,
+        Err(
+            Rejected::NotLeader(_)
+            | Rejected::Busy
+            | Rejected::Superseded
+            | Rejected::Halted
+            | Rejected::QuorumRefused(_),
+        ) => Heard::NoEffect,
         Err(Rejected::Refused(refusal)) => refused(refusal).map_or(Heard::NoEffect, Heard::Answer),
     }
 }
