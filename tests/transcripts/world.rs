@@ -150,6 +150,12 @@ impl World {
         self.step(id, Input::Command(RequestId::new(self.requests), command))
     }
 
+    /// Steps a node with an input that carries the number of a new request.
+    pub(crate) fn request(&mut self, id: NodeId, input: impl FnOnce(RequestId) -> Input) -> Result<(), String> {
+        self.requests += 1;
+        self.step(id, input(RequestId::new(self.requests)))
+    }
+
     /// Wakes a node at the instants it asks for, until it was woken for `why`.
     pub(crate) fn fire(&mut self, id: NodeId, why: WakeReason) -> Result<(), String> {
         for _ in 0..WAKES_MAX {
@@ -270,6 +276,12 @@ impl World {
                 Effect::Reply(request, outcome) => {
                     self.say(format!("{id} answers {request}: {}", words::outcome(&outcome)));
                 }
+                Effect::Read(request, outcome) => {
+                    self.say(format!("{id} answers {request}: {}", words::read_outcome(&outcome)));
+                }
+                Effect::Transferred(request, outcome) => {
+                    self.say(format!("{id} answers {request}: {}", words::transferred(&outcome)));
+                }
                 Effect::Emit(event) => self.say(format!("{id} {}", words::event(&event))),
                 Effect::Persist(write, record) => {
                     if let Some(machine) = self.machines.get_mut(&id) {
@@ -297,7 +309,12 @@ impl World {
                 embedder.texts = text.split_whitespace().map(str::to_string).collect();
                 format!("{id} restores [{text}]")
             }
-            Effect::Send(..) | Effect::Persist(..) | Effect::Reply(..) | Effect::Emit(_) => return,
+            Effect::Send(..)
+            | Effect::Persist(..)
+            | Effect::Reply(..)
+            | Effect::Read(..)
+            | Effect::Transferred(..)
+            | Effect::Emit(_) => return,
         };
         self.say(line);
     }
