@@ -30,6 +30,12 @@ pub enum Input {
     Commands(Vec<(RequestId, Command)>),
     /// A local operator asks for a change of who decides.
     Quorum(RequestId, QuorumChange),
+    /// A local client asks from where on the node's state is recent enough to be read; answered by [`Effect::Read`].
+    Read(RequestId, Consistency),
+    /// A local operator asks this leader to hand over to another voter; answered by [`Effect::Transferred`].
+    Transfer(RequestId, NodeId),
+    /// A local operator knows that the leader is gone: the node lets others stand for election at once.
+    ForgetLeader,
     /// This write and all before it are on disk.
     Persisted(WriteId),
     /// The disk refused this write; the node stops, for it can promise nothing any more.
@@ -47,6 +53,10 @@ pub enum Effect {
     Persist(WriteId, Record),
     /// Tell a local client what became of its command.
     Reply(RequestId, Result<Applied, Rejected>),
+    /// Tell a local client that the node's state may be read, in the same step and before the next; or why not.
+    Read(RequestId, Result<ReadAt, Rejected>),
+    /// Tell a local operator in which term another node took over, as far as it is known here; or why none did.
+    Transferred(RequestId, Result<Term, Rejected>),
     /// Hand a committed `Custom` command to the embedder.
     Apply(Applied, Blob),
     /// Ask the embedder for its state as of the last `Apply`; answer with `Captured` and this index. Until then the log
@@ -67,7 +77,31 @@ pub struct Applied {
     pub epoch: Epoch,
 }
 
-/// A command that took no effect, or none that is known.
+/// How recent what a client reads must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Consistency {
+    /// Whatever the node has applied, which may be old; answered at once, by any node.
+    Local,
+    /// Every command committed before the question, if no clock drifts more than `clock_drift_max_ppm` says: the leader
+    /// answers without a round of messages while a quorum promised it not to vote (Ongaro 2014, section 6.4.1).
+    Lease,
+    /// Every command committed before the question: a quorum confirms the leader first (Ongaro 2014, section 6.4).
+    Quorum,
+}
+
+/// From where a client may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReadAt {
+    /// Every command that was committed when the question came in has this index or a lower one; with
+    /// [`Consistency::Local`] it is merely what the node had applied.
+    pub index: LogIndex,
+    /// What the node's state reflects, `index` or more.
+    pub applied: LogIndex,
+    /// The epoch of the topology there.
+    pub epoch: Epoch,
+}
+
+/// A command that took no effect, or none that is known; or a question that got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rejected {
     /// The node that was asked is not the leader; it may know who is.
@@ -84,6 +118,14 @@ pub enum Rejected {
     Unknown,
     /// The node has stopped for good.
     Halted,
+    /// The question was not settled in time; nothing depends on it, so it may be asked again.
+    TimedOut,
+    /// The leader is handing over to this node and takes no commands meanwhile; none of this one's effects took place.
+    Transferring(NodeId),
+    /// Reads under a lease need a bound on clock drift, which this node's configuration does not give.
+    LeaseDisabled,
+    /// The node cannot hand over to this one, which is the leader itself or no voter.
+    TransferRefused(NodeId),
 }
 
 impl fmt::Display for Rejected {
@@ -97,6 +139,12 @@ impl fmt::Display for Rejected {
             Self::Superseded => write!(f, "another leader's entry took its place: try again"),
             Self::Unknown => write!(f, "the outcome is unknown: read before trying again"),
             Self::Halted => write!(f, "this node has stopped: ask another"),
+            Self::TimedOut => write!(f, "not settled in time: try again"),
+            Self::Transferring(target) => write!(f, "the leader is handing over to {target}: try again later"),
+            Self::LeaseDisabled => {
+                write!(f, "no lease without clock_drift_max_ppm: set it on every node or ask for a quorum")
+            }
+            Self::TransferRefused(target) => write!(f, "{target} is not another voter: name one"),
         }
     }
 }
@@ -308,6 +356,10 @@ pub enum WakeReason {
     QuorumCheck,
     /// A command's outcome becomes unknown.
     CommandTimeout,
+    /// A read that was not confirmed ends.
+    ReadTimeout,
+    /// A leader that could not hand over in time takes commands again.
+    TransferTimeout,
 }
 
 /// The ordered list into which a node puts its effects; the caller owns and drains it.

@@ -9,7 +9,7 @@ use std::fmt;
 use delian_core::raft::{Append, Appended, Ballot, Body, HardState, Record};
 use delian_core::topology::Command;
 use delian_core::wire::Request;
-use delian_core::{Applied, Event, Input, Message, NodeId, Rejected, RequestId, Time, WriteId};
+use delian_core::{Applied, Event, Input, Message, NodeId, ReadAt, Rejected, RequestId, Term, Time, WriteId};
 use serde::Serialize;
 
 /// One event of a run.
@@ -101,6 +101,9 @@ impl Line {
             Input::Command(request, command) => ("command", format!("{request} {}", describe_command(command))),
             Input::Commands(commands) => ("commands", format!("{} of them", commands.len())),
             Input::Quorum(request, change) => ("quorum", format!("{request} {change:?}")),
+            Input::Read(request, consistency) => ("read", format!("{request} {consistency:?}")),
+            Input::Transfer(request, target) => ("transfer", format!("{request} to {target}")),
+            Input::ForgetLeader => ("forget", String::new()),
             Input::Persisted(write) => ("flushed", format!("up to {write}")),
             Input::PersistFailed(write) => ("failed", format!("{write}")),
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
@@ -128,6 +131,22 @@ impl Line {
     pub(crate) fn reply(at: Time, node: NodeId, request: RequestId, outcome: &Result<Applied, Rejected>) -> Self {
         let facts = match outcome {
             Ok(applied) => format!("{request} applied at {}, {}", applied.position, applied.epoch),
+            Err(rejected) => format!("{request} {rejected}"),
+        };
+        Self { at, node: Some(node), kind: "reply", facts }
+    }
+
+    pub(crate) fn read(at: Time, node: NodeId, request: RequestId, outcome: &Result<ReadAt, Rejected>) -> Self {
+        let facts = match outcome {
+            Ok(ReadAt { index, applied, epoch }) => format!("{request} from {index}, applied {applied}, {epoch}"),
+            Err(rejected) => format!("{request} {rejected}"),
+        };
+        Self { at, node: Some(node), kind: "reply", facts }
+    }
+
+    pub(crate) fn transferred(at: Time, node: NodeId, request: RequestId, outcome: &Result<Term, Rejected>) -> Self {
+        let facts = match outcome {
+            Ok(term) => format!("{request} handed over, {term}"),
             Err(rejected) => format!("{request} {rejected}"),
         };
         Self { at, node: Some(node), kind: "reply", facts }

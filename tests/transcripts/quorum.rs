@@ -1,5 +1,6 @@
 //! What stories do to the quorum: changes of who decides, and what a node takes for the configuration.
 
+use delian_core::Input;
 use delian_core::raft::QuorumChange;
 
 use crate::words::{self, Line};
@@ -20,7 +21,7 @@ pub(crate) fn change(world: &mut World, line: &Line) -> Result<(), String> {
         "replace" => QuorumChange::Replace { voters: words::nodes(subject)?.into_iter().collect() },
         other => return Err(format!("{other} is no change of the quorum")),
     };
-    world.change(asked, change)
+    world.request(asked, |request| Input::Quorum(request, change))
 }
 
 /// Tells which configuration is in force at some nodes.

@@ -7,6 +7,7 @@
 //! settle                                     everything is delivered and written until nothing moves; no clock does
 //! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
+//! read n1 [local|lease|quorum] · transfer n1 n2 · forget-leader n1
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
 //! change n1 add|promote|demote|remove|readmit n4 · change n1 replace n3,n4,n5 · configuration n1
@@ -18,7 +19,7 @@
 use std::time::Duration;
 
 use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Config, Input, NodeId, Term, WakeReason, WriteId};
+use delian_core::{Config, Consistency, Input, NodeId, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::quorum;
@@ -130,6 +131,8 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
                 "election" => WakeReason::Election,
                 "heartbeat" => WakeReason::Heartbeat,
                 "command-timeout" => WakeReason::CommandTimeout,
+                "read-timeout" => WakeReason::ReadTimeout,
+                "transfer-timeout" => WakeReason::TransferTimeout,
                 other => return Err(format!("nobody wakes for {other}")),
             };
             world.fire(words::node(line.word(1)?)?, why)?;
@@ -138,8 +141,26 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
+<<<<<<< HEAD
         "change" => quorum::change(world, &line)?,
         "configuration" => quorum::show(world, &line)?,
+=======
+        "read" => {
+            let id = words::node(line.word(1)?)?;
+            let consistency = match line.words.get(2).map_or("quorum", String::as_str) {
+                "local" => Consistency::Local,
+                "lease" => Consistency::Lease,
+                "quorum" | "quiet" => Consistency::Quorum,
+                other => return Err(format!("nobody reads {other}")),
+            };
+            world.request(id, |request| Input::Read(request, consistency))?;
+        }
+        "transfer" => {
+            let (id, target) = (words::node(line.word(1)?)?, words::node(line.word(2)?)?);
+            world.request(id, |request| Input::Transfer(request, target))?;
+        }
+        "forget-leader" => world.step(words::node(line.word(1)?)?, Input::ForgetLeader)?,
+>>>>>>> a26ed5d
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();

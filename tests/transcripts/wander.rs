@@ -57,7 +57,10 @@ fn cluster(rng: &mut Stream) -> World {
 fn wander(world: &mut World, rng: &mut Stream) -> Result<(), String> {
     let id = NodeId::new(1 + rng.below(world.machines.len() as u64));
     match rng.below(61) {
-        60 => world.change(id, quorum_change(world, rng)?),
+        60 => {
+            let change = quorum_change(world, rng)?;
+            world.request(id, |request| Input::Quorum(request, change))
+        }
         0 => world.crash(id, rng.below(4) as usize),
         1..=3 => world.start(id),
         4 => {

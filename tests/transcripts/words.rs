@@ -9,7 +9,8 @@ use delian_core::raft::{
 };
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
 use delian_core::wire::Request;
-use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Position, Rejected, Status, Term, WallTime};
+use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Position, ReadAt};
+use delian_core::{Rejected, Status, Term, WallTime};
 
 /// A command line of a story, taken apart.
 pub(crate) struct Line {
@@ -180,6 +181,20 @@ fn contradiction(claim: &Contradiction) -> String {
 pub(crate) fn outcome(outcome: &Result<Applied, Rejected>) -> String {
     match outcome {
         Ok(applied) => format!("applied at {} as {}", applied.position, applied.epoch),
+        Err(rejected) => rejected.to_string(),
+    }
+}
+
+pub(crate) fn read_outcome(outcome: &Result<ReadAt, Rejected>) -> String {
+    match outcome {
+        Ok(ReadAt { index, applied, epoch }) => format!("read from {index} on, at {applied} with {epoch}"),
+        Err(rejected) => rejected.to_string(),
+    }
+}
+
+pub(crate) fn transferred(outcome: &Result<Term, Rejected>) -> String {
+    match outcome {
+        Ok(term) => format!("handed over in {term}"),
         Err(rejected) => rejected.to_string(),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use delian_core::raft::{Entry, HardState, QuorumChange, Record, Recovered};
+use delian_core::raft::{Entry, HardState, Record, Recovered};
 use delian_core::{Blob, Config, Effect, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time};
 use delian_core::{RequestId, WakeReason, WriteId};
 
@@ -158,10 +158,10 @@ impl World {
         self.step(id, Input::Command(RequestId::new(self.requests), command))
     }
 
-    /// Asks a node for a change of the quorum.
-    pub(crate) fn change(&mut self, id: NodeId, change: QuorumChange) -> Result<(), String> {
+    /// Steps a node with an input that carries the number of a new request.
+    pub(crate) fn request(&mut self, id: NodeId, input: impl FnOnce(RequestId) -> Input) -> Result<(), String> {
         self.requests += 1;
-        self.step(id, Input::Quorum(RequestId::new(self.requests), change))
+        self.step(id, input(RequestId::new(self.requests)))
     }
 
     /// Wakes a node at the instants it asks for, until it was woken for `why`.
@@ -284,6 +284,12 @@ impl World {
                 Effect::Reply(request, outcome) => {
                     self.say(format!("{id} answers {request}: {}", words::outcome(&outcome)));
                 }
+                Effect::Read(request, outcome) => {
+                    self.say(format!("{id} answers {request}: {}", words::read_outcome(&outcome)));
+                }
+                Effect::Transferred(request, outcome) => {
+                    self.say(format!("{id} answers {request}: {}", words::transferred(&outcome)));
+                }
                 Effect::Emit(event) => self.say(format!("{id} {}", words::event(&event))),
                 Effect::Persist(write, record) => {
                     if let Some(machine) = self.machines.get_mut(&id) {
@@ -311,7 +317,12 @@ impl World {
                 embedder.texts = text.split_whitespace().map(str::to_string).collect();
                 format!("{id} restores [{text}]")
             }
-            Effect::Send(..) | Effect::Persist(..) | Effect::Reply(..) | Effect::Emit(_) => return,
+            Effect::Send(..)
+            | Effect::Persist(..)
+            | Effect::Reply(..)
+            | Effect::Read(..)
+            | Effect::Transferred(..)
+            | Effect::Emit(_) => return,
         };
         self.say(line);
     }

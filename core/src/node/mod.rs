@@ -5,6 +5,7 @@
 //! `Clone + Eq + Hash`, so a simulator can fork it and a model checker can tell whether it has been here before.
 
 mod commands;
+mod reads;
 mod status;
 
 use alloc::sync::Arc;
@@ -106,6 +107,9 @@ impl Node {
             Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
+            Input::Read(request, consistency) => self.on_read(request, consistency, out),
+            Input::Transfer(request, target) => self.on_transfer(request, target, out),
+            Input::ForgetLeader => {}
             Input::Persisted(write) => self.raft.persisted(now, write, out),
             Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
             Input::Captured(index, state) => self.on_captured(index, state, out),
@@ -267,7 +271,14 @@ fn refuse_halted(input: &Input, out: &mut Outbox) {
     match input {
         Input::Command(request, _) | Input::Quorum(request, _) => refuse(request),
         Input::Commands(commands) => commands.iter().for_each(|(request, _)| refuse(request)),
-        Input::Wake | Input::Receive(..) | Input::Persisted(_) | Input::PersistFailed(_) | Input::Captured(..) => {}
+        Input::Read(request, _) => out.push(Effect::Read(*request, Err(Rejected::Halted))),
+        Input::Transfer(request, _) => out.push(Effect::Transferred(*request, Err(Rejected::Halted))),
+        Input::Wake
+        | Input::Receive(..)
+        | Input::ForgetLeader
+        | Input::Persisted(_)
+        | Input::PersistFailed(_)
+        | Input::Captured(..) => {}
     }
 }
 

@@ -13,7 +13,8 @@ use delian_core::raft::{
 use delian_core::topology::Command;
 use delian_core::wire::{Answer, Forward, Request, Ticket};
 use delian_core::{
-    Applied, Blob, Boot, Config, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox, Position,
+    Applied, Blob, Boot, Config, Consistency, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox,
+    Position,
 };
 use delian_core::{Rejected, RequestId, Seed, Settings, Term, Time, Topology, WriteId};
 
@@ -194,6 +195,7 @@ impl Bench {
                 self.open.insert(request);
                 Input::Quorum(request, bytes.quorum_change())
             }
+            7 if bytes.one_in(2) => self.question(bytes),
             7 => Input::Captured(if bytes.one_in(2) { self.capture } else { bytes.index() }, bytes.blob()),
             8 => Input::Receive(bytes.node(), self.gossip(bytes)),
             _ => {
@@ -204,6 +206,23 @@ impl Bench {
                 let to = (!bytes.one_in(4)).then(|| Incarnation::new(u64::from(bytes.one_in(16))));
                 Input::Receive(bytes.node(), Message::Raft(raft::Message { term, to, body }))
             }
+        }
+    }
+
+    /// What clients and operators ask beside commands.
+    fn question(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let what = bytes.take() % 8;
+        if what == 0 {
+            return Input::ForgetLeader;
+        }
+        self.asked += 1;
+        let request = RequestId::new(self.asked);
+        self.open.insert(request);
+        match what {
+            1 => Input::Transfer(request, bytes.node()),
+            2 => Input::Read(request, Consistency::Local),
+            3 => Input::Read(request, Consistency::Lease),
+            _ => Input::Read(request, Consistency::Quorum),
         }
     }
 
@@ -352,6 +371,9 @@ impl Bench {
                 Effect::Reply(request, outcome) => {
                     assert!(self.open.remove(&request), "{request} is answered twice");
                     self.seen.commands_applied += usize::from(outcome.is_ok());
+                }
+                Effect::Read(request, _) | Effect::Transferred(request, _) => {
+                    assert!(self.open.remove(&request), "{request} is answered twice");
                 }
                 Effect::Emit(event) => self.seen.note(&event),
                 Effect::Send(_, message) => assert_eq!(Message::decode(&message.encode()), Ok(message)),

@@ -134,6 +134,10 @@ fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
         Just(Err(Rejected::Superseded)),
         Just(Err(Rejected::Unknown)),
         Just(Err(Rejected::Halted)),
+        Just(Err(Rejected::TimedOut)),
+        Just(Err(Rejected::LeaseDisabled)),
+        node().prop_map(|node| Err(Rejected::Transferring(node))),
+        node().prop_map(|node| Err(Rejected::TransferRefused(node))),
         (".{0,20}", number()).prop_map(|(name, holder)| {
             Err(Rejected::Refused(Refusal::DuplicateName { name, holder: NodeId::new(holder) }))
         }),

@@ -95,13 +95,16 @@ pub fn asked(command: &Command) -> Option<Input> {
 pub fn heard(outcome: &Result<Applied, Rejected>) -> Heard {
     match outcome {
         Ok(applied) => Heard::Answer(Output::Applied(applied.epoch)),
-        Err(Rejected::Unknown) => Heard::Unknown,
+        Err(Rejected::Unknown | Rejected::TimedOut) => Heard::Unknown,
         Err(
             Rejected::NotLeader(_)
             | Rejected::Busy
             | Rejected::Superseded
             | Rejected::Halted
-            | Rejected::QuorumRefused(_),
+            | Rejected::QuorumRefused(_)
+            | Rejected::Transferring(_)
+            | Rejected::TransferRefused(_)
+            | Rejected::LeaseDisabled,
         ) => Heard::NoEffect,
         Err(Rejected::Refused(refusal)) => refused(refusal).map_or(Heard::NoEffect, Heard::Answer),
     }
