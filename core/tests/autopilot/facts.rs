@@ -137,6 +137,22 @@ fn a_leaving_voter_hands_over_at_once_even_if_it_leads() {
 }
 
 #[test]
+fn the_only_substitute_takes_the_seat_that_is_missed_least() {
+    let mut cluster = Cluster::new(3, with(three_regions(), [at(4, Learner, [3, 0, 0])]));
+    cluster.leader = 3;
+    cluster.at(1).condition = Condition::Leaving;
+    cluster.at(3).condition = Condition::Leaving;
+    assert_eq!(cluster.wait(3), [replace(&[2, 3, 4])], "the leader may lead until it leaves");
+    let mut cluster = Cluster::new(3, with(three_regions(), [at(4, Learner, [3, 0, 0])]));
+    cluster.at(2).answers = false;
+    cluster.at(4).answers = false;
+    cluster.wait(11);
+    cluster.at(4).answers = true;
+    cluster.at(3).condition = Condition::Leaving;
+    assert_eq!(cluster.wait(3), [replace(&[1, 3, 4])], "who leaves may acknowledge until it leaves");
+}
+
+#[test]
 fn two_leaving_voters_of_three_are_replaced_although_no_fit_majority_is_left() {
     let others = [at(4, Outside, [1, 0, 1]), at(5, Outside, [2, 0, 1])];
     let mut cluster = Cluster::new(3, with(three_regions(), others));
@@ -145,6 +161,17 @@ fn two_leaving_voters_of_three_are_replaced_although_no_fit_majority_is_left() {
     cluster.follow();
     assert_eq!(cluster.all(Voter), [1, 4, 5]);
     assert_eq!(cluster.all(Outside), [2, 3]);
+}
+
+#[test]
+fn leaving_voters_are_replaced_although_there_are_too_many_of_them() {
+    let others = [at(4, Voter, [3, 0, 0]), at(5, Outside, [4, 0, 0]), at(6, Outside, [5, 0, 0])];
+    let mut cluster = Cluster::new(3, with(three_regions(), others));
+    for leaver in 2..=4 {
+        cluster.at(leaver).condition = Condition::Leaving;
+    }
+    cluster.follow();
+    assert_eq!(cluster.all(Voter), [1, 5, 6]);
 }
 
 #[test]

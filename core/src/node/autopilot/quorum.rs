@@ -123,9 +123,6 @@ impl<'a> Quorum<'a> {
     /// This asks for no fit majority afterwards: a learner changes no majority, and if voters are on their way out, a
     /// learner is how they can ever be replaced.
     pub(super) fn admission(&self, candidates: impl Iterator<Item = Candidate<'a>>) -> Option<Advice> {
-        if self.voters.len() > self.target {
-            return None;
-        }
         let best = self.best_of_members();
         let is_short = best.len() < self.target;
         if !is_short && Spread::of(&best).is_perfect() {
