@@ -278,6 +278,14 @@ fn a_crowded_domain_gives_a_seat_away_at_every_depth() {
 }
 
 #[test]
+fn a_better_spread_does_not_cost_the_leader_its_seat() {
+    let machines = vec![at(1, Voter, [0, 0, 0]), at(2, Voter, [0, 1, 0]), at(3, Voter, [0, 2, 0])];
+    let mut cluster = Cluster::new(3, with(machines, [at(4, Learner, [1, 0, 0])]));
+    cluster.leader = 3;
+    assert_eq!(cluster.follow(), ["n4 replaces n2: region a holds all voters"]);
+}
+
+#[test]
 fn an_equally_good_place_moves_nobody() {
     let machines = vec![at(1, Voter, [0, 0, 0]), at(2, Voter, [0, 1, 0]), at(3, Voter, [1, 0, 0])];
     let others = [at(4, Learner, [1, 1, 0]), at(5, Outside, [0, 2, 0])];
