@@ -4,6 +4,7 @@
 //! construction: bad bytes die at the edge, bad numbers before the start, and a refused command is an answer. It is
 //! `Clone + Eq + Hash`, so a simulator can fork it and a model checker can tell whether it has been here before.
 
+pub mod autopilot;
 mod commands;
 mod reads;
 mod status;
