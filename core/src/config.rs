@@ -50,6 +50,18 @@ pub struct Config {
     /// The most messages that wait for the disk. Default 1,024: beyond it they count as lost, as on a network.
     pub withheld_max: usize,
 
+    /// How many voters the autopilot keeps: 3, 5 or 7. Default none: then an operator decides alone who votes.
+    pub autopilot_voters: Option<u32>,
+    /// How long a learner must be fit without a break before the autopilot promotes it. Default 10 s: five of the longest
+    /// election timeouts, so that a node which comes and goes is not counted on.
+    pub autopilot_settle: Duration,
+    /// How long a voter must be unfit without a break before the autopilot replaces it, and a learner gone before it is
+    /// removed. Default 60 s: most machines are back from a restart by then, and a copy of the log is spared.
+    pub autopilot_dead_after: Duration,
+    /// The most entries that a fit member may be behind the leader's commit. Default 1,000: what a healthy follower makes
+    /// up within a few round trips, so a promotion does not slow commits down.
+    pub autopilot_lag_max: u64,
+
     /// The longest a command waits before its outcome is called unknown. Default 10 s.
     pub command_timeout: Duration,
     /// The most commands of local clients that wait for an outcome. Default 4,096.
@@ -87,6 +99,10 @@ impl Default for Config {
             trailing_entries: 64,
             snapshot_resend_interval: Duration::from_secs(5),
             withheld_max: 1024,
+            autopilot_voters: None,
+            autopilot_settle: Duration::from_secs(10),
+            autopilot_dead_after: Duration::from_mins(1),
+            autopilot_lag_max: 1_000,
             command_timeout: Duration::from_secs(10),
             pending_commands_max: 4096,
             pending_reads_max: 4096,
@@ -107,6 +123,7 @@ pub struct Settings {
     pub(crate) raft: RaftSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) topology: TopologySettings,
+    pub(crate) autopilot: Option<AutopilotSettings>,
 }
 
 impl Settings {
@@ -196,6 +213,19 @@ pub struct TopologySettings {
     pub(crate) removals_kept: usize,
 }
 
+/// The numbers of the autopilot; see [`Config`] for units and reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AutopilotSettings {
+    /// How many voters there should be.
+    pub voters_target: usize,
+    /// How long a learner must be fit before it is promoted.
+    pub settle: Duration,
+    /// How long a voter must be unfit before it is replaced.
+    pub dead_after: Duration,
+    /// The most entries that a fit member may be behind.
+    pub lag_max: u64,
+}
+
 /// Why a configuration makes no sense: the field, its value and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -229,6 +259,7 @@ impl Config {
         self.check_members()?;
         self.check_times()?;
         self.check_limits()?;
+        self.check_autopilot()?;
         Ok(Settings {
             voters: self.voters,
             learners: self.learners,
@@ -259,6 +290,12 @@ impl Config {
                 custom_bytes_max: self.custom_bytes_max,
                 removals_kept: self.removals_kept,
             },
+            autopilot: self.autopilot_voters.map(|voters| AutopilotSettings {
+                voters_target: voters as usize,
+                settle: self.autopilot_settle,
+                dead_after: self.autopilot_dead_after,
+                lag_max: self.autopilot_lag_max,
+            }),
         })
     }
 
@@ -277,6 +314,8 @@ impl Config {
             ("heartbeat_interval", self.heartbeat_interval),
             ("snapshot_resend_interval", self.snapshot_resend_interval),
             ("command_timeout", self.command_timeout),
+            ("autopilot_settle", self.autopilot_settle),
+            ("autopilot_dead_after", self.autopilot_dead_after),
         ];
         for (field, span) in spans {
             if span < Duration::from_millis(1) {
@@ -297,6 +336,19 @@ impl Config {
             if span > year {
                 return wrong(field, format!("is {span:?}, but must be at most a year"));
             }
+        }
+        Ok(())
+    }
+
+    fn check_autopilot(&self) -> Result<(), ConfigError> {
+        if let Some(voters) = self.autopilot_voters.filter(|voters| ![3, 5, 7].contains(voters)) {
+            let problem = format!("is {voters}, but must be 3, 5 or 7: an even number survives no more than one less");
+            return wrong("autopilot_voters", problem);
+        }
+        let (settle, dead) = (self.autopilot_settle, self.autopilot_dead_after);
+        if dead < settle {
+            let problem = format!("is {dead:?}, but must be at least autopilot_settle, {settle:?}");
+            return wrong("autopilot_dead_after", problem);
         }
         Ok(())
     }
@@ -367,6 +419,14 @@ mod tests {
             config.withheld_max = 4;
         });
         assert_eq!(few, "withheld_max is 4, but must hold a request to each of 5 voters");
+    }
+
+    #[test]
+    fn an_autopilot_keeps_an_odd_number_of_voters_and_is_slow_to_bury() {
+        let even = refusal(|config| config.autopilot_voters = Some(4));
+        assert_eq!(even, "autopilot_voters is 4, but must be 3, 5 or 7: an even number survives no more than one less");
+        let hasty = refusal(|config| config.autopilot_dead_after = Duration::from_secs(9));
+        assert_eq!(hasty, "autopilot_dead_after is 9s, but must be at least autopilot_settle, 10s");
     }
 
     #[test]

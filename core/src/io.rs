@@ -12,6 +12,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+use crate::node::autopilot::Advice;
 use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
 use crate::time::Time;
 use crate::topology::{Changed, Command, Refusal};
@@ -28,6 +29,8 @@ pub enum Input {
     Command(RequestId, Command),
     /// Local clients ask for changes, which share what it costs to reach the peers and the disk.
     Commands(Vec<(RequestId, Command)>),
+    /// A local operator wants this node, which is in no configuration, to join the log of that one.
+    Join(NodeId),
     /// A local operator asks for a change of who decides.
     Quorum(RequestId, QuorumChange),
     /// A local client asks from where on the node's state is recent enough to be read; answered by [`Effect::Read`].
@@ -214,6 +217,11 @@ pub enum Event {
         node: NodeId,
         /// The memory it has instead.
         incarnation: Incarnation,
+    },
+    /// The autopilot of the leader proposed a change of who decides.
+    AutopilotProposed {
+        /// The change and the reason.
+        advice: Box<Advice>,
     },
     /// The topology changed.
     Changed {

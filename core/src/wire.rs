@@ -9,7 +9,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Term};
+use crate::ids::{Blob, Boot, Incarnation, NodeId, Term};
 use crate::io::{Applied, Rejected};
 use crate::raft;
 
@@ -28,6 +28,13 @@ pub enum Message {
     Forward(Forward),
     /// Tells the forwarding node what became of its command.
     Answer(Answer),
+    /// Says that the sender, or the node that the sender hands on, is in no configuration and asks to join.
+    Visitor {
+        /// The node.
+        node: NodeId,
+        /// Its memory.
+        incarnation: Incarnation,
+    },
 }
 
 /// A command on its way to the leader.

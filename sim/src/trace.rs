@@ -100,6 +100,7 @@ impl Line {
             Input::Receive(from, message) => ("receive", format!("{from} {}", describe(message))),
             Input::Command(request, command) => ("command", format!("{request} {}", describe_command(command))),
             Input::Commands(commands) => ("commands", format!("{} of them", commands.len())),
+            Input::Join(contact) => ("join", format!("by {contact}")),
             Input::Quorum(request, change) => ("quorum", format!("{request} {change:?}")),
             Input::Read(request, consistency) => ("read", format!("{request} {consistency:?}")),
             Input::Transfer(request, target) => ("transfer", format!("{request} to {target}")),
@@ -187,6 +188,7 @@ fn describe(message: &Message) -> String {
             };
             return format!("Forward {} {:?} {asked}", forward.term, forward.ticket);
         }
+        Message::Visitor { node, incarnation } => return format!("Visitor {node} {incarnation}"),
         Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
     };
     let term = raft.term;

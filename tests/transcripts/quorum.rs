@@ -33,3 +33,9 @@ pub(crate) fn show(world: &mut World, line: &Line) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Lets a blank node ask another to be let in.
+pub(crate) fn join(world: &mut World, line: &Line) -> Result<(), String> {
+    let (visitor, contact) = (words::node(line.word(1)?)?, words::node(line.word(2)?)?);
+    world.step(visitor, Input::Join(contact))
+}

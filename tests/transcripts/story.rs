@@ -10,6 +10,8 @@
 //! read n1 [local|lease|quorum] · transfer n1 n2 · forget-leader n1
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
+//! join n4 n1                                  a blank node asks to be let in
+//! run 12s                                     everything is delivered and whoever is due is woken, for so long
 //! change n1 add|promote|demote|remove|readmit n4 · change n1 replace n3,n4,n5 · configuration n1
 //! slow-embedder n1 · capture n1              the embedder answers late
 //! log · status · progress n1 · state [n1..n3]
@@ -79,6 +81,11 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         uncommitted_bytes_max: line.number("uncommitted-bytes", default.uncommitted_bytes_max)?,
         log_bytes_max: line.number("log-bytes", default.log_bytes_max)?,
         trailing_entries: line.number("trailing", default.trailing_entries)?,
+        autopilot_voters: line
+            .option("autopilot")
+            .map(|text| words::number(&text))
+            .transpose()?
+            .map(|voters| voters as u32),
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
         ..default
@@ -141,10 +148,10 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
-<<<<<<< HEAD
         "change" => quorum::change(world, &line)?,
+        "join" => quorum::join(world, &line)?,
+        "run" => world.run(words::span(line.word(1)?)?)?,
         "configuration" => quorum::show(world, &line)?,
-=======
         "read" => {
             let id = words::node(line.word(1)?)?;
             let consistency = match line.words.get(2).map_or("quorum", String::as_str) {
@@ -160,7 +167,6 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
             world.request(id, |request| Input::Transfer(request, target))?;
         }
         "forget-leader" => world.step(words::node(line.word(1)?)?, Input::ForgetLeader)?,
->>>>>>> a26ed5d
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();

@@ -145,6 +145,9 @@ pub(crate) fn event(event: &Event) -> String {
         Event::QuorumChanged { position, configuration: found } => {
             format!("knows {position} committed: {}", configuration(found))
         }
+        Event::AutopilotProposed { advice } => {
+            format!("is advised to {}: {}", quorum_change(&advice.change), advice.reason)
+        }
         Event::MemoryLost { node, incarnation: _ } => format!("hears that {node} lost its memory"),
         Event::Changed { position, epoch, what } => format!("applies {position} as {epoch}: {}", changed(*what)),
         Event::Refused { position, refusal } => format!("applies {position} without effect: {refusal}"),
@@ -205,6 +208,7 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Message::Raft(message) => message,
         Message::Forward(_) => return "forward",
         Message::Answer(_) => return "answer",
+        Message::Visitor { .. } => return "visitor",
     };
     match message.body {
         Body::PreVote { .. } => "pre-vote",
@@ -234,6 +238,7 @@ pub(crate) fn message(message: &Message) -> String {
             };
             return format!("{name} {} {}#{} {asked}", forward.term, ticket.boot, ticket.number);
         }
+        Message::Visitor { node, incarnation: _ } => return format!("{name} {node}"),
         Message::Answer(answer) => {
             let ticket = answer.ticket;
             return format!("{name} {}#{} {}", ticket.boot, ticket.number, outcome(&answer.outcome));

@@ -201,6 +201,27 @@ impl World {
         Err(format!("after {STEPS_MAX} messages there are still more"))
     }
 
+    /// Lets time pass as it does where nothing is slow.
+    pub(crate) fn run(&mut self, span: Duration) -> Result<(), String> {
+        let tick = Duration::from_millis(100);
+        let ids: Vec<_> = self.machines.keys().copied().collect();
+        let mut left = span;
+        while left > Duration::ZERO {
+            self.advance(tick);
+            left = left.saturating_sub(tick);
+            for id in &ids {
+                if self
+                    .node(*id)
+                    .is_ok_and(|node| node.next_wake().is_some_and(|wake| wake.at <= self.machines[id].clock))
+                {
+                    self.step(*id, Input::Wake)?;
+                }
+            }
+            self.settle()?;
+        }
+        Ok(())
+    }
+
     /// Hands the oldest waiting capture of an embedder over, or none if it was not asked.
     pub(crate) fn hand_over_capture(&mut self, id: NodeId) -> Result<(), String> {
         let (index, state) = self

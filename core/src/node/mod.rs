@@ -6,6 +6,7 @@
 
 pub mod autopilot;
 mod commands;
+mod quorum;
 mod reads;
 mod status;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::status::{RoleName, Status};
 
+use self::autopilot::Autopilot;
 use self::commands::Commands;
 use crate::config::Settings;
 use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
@@ -33,6 +35,7 @@ pub struct Node {
     topology: Topology,
     commands: Commands,
     embedder: Embedder,
+    autopilot: Autopilot,
 }
 
 /// What the node knows of the embedder's part of the state.
@@ -76,6 +79,7 @@ impl Node {
             commands: Commands::new(raft.boot(), raft.term()),
             raft,
             embedder: Embedder::default(),
+            autopilot: Autopilot::default(),
             settings,
         };
         match state {
@@ -100,6 +104,7 @@ impl Node {
         match input {
             Input::Wake => {
                 self.raft.wake(now, out);
+                self.steer(now, out);
                 self.commands.expire(now, out);
             }
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
@@ -111,6 +116,10 @@ impl Node {
             Input::Read(request, consistency) => self.on_read(request, consistency, out),
             Input::Transfer(request, target) => self.on_transfer(request, target, out),
             Input::ForgetLeader => {}
+            Input::Receive(from, Message::Visitor { node, incarnation }) => {
+                self.on_visitor(from, node, incarnation, out);
+            }
+            Input::Join(contact) => self.visit(contact, out),
             Input::Persisted(write) => self.raft.persisted(now, write, out),
             Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
             Input::Captured(index, state) => self.on_captured(index, state, out),
@@ -277,6 +286,7 @@ fn refuse_halted(input: &Input, out: &mut Outbox) {
         Input::Wake
         | Input::Receive(..)
         | Input::ForgetLeader
+        | Input::Join(_)
         | Input::Persisted(_)
         | Input::PersistFailed(_)
         | Input::Captured(..) => {}

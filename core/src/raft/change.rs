@@ -243,8 +243,14 @@ impl Raft {
         }
     }
 
-    /// Takes in that a member is not the one the configuration admitted.
-    pub(super) fn on_stranger(&mut self, from: NodeId, incarnation: Incarnation, out: &mut Outbox) {
+    /// Takes in that a node has a memory that no configuration admitted: a member that lost its own, or a visitor.
+    pub(crate) fn on_stranger(&mut self, from: NodeId, incarnation: Incarnation, out: &mut Outbox) {
+        if !self.configuration().is_member(from) {
+            if let Role::Leader(leadership) = &mut self.role {
+                leadership.welcome(from, incarnation);
+            }
+            return;
+        }
         if self.configuration().incarnation(from) == incarnation {
             return;
         }

@@ -1,5 +1,6 @@
 //! Leading: replication, commit, heartbeats and the check that a quorum still answers (sections 3.5, 3.6.2, 6.2).
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -8,9 +9,12 @@ use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
 use super::progress::{Pace, Peers, Probe, Progress};
 use super::record::Record;
 use super::{ProposeError, Raft, Role};
-use crate::ids::{LogIndex, NodeId, Position, ReplicationSession, Round};
+use crate::ids::{Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
 use crate::time::Time;
+
+/// The most visitors that a leader remembers; who is turned away asks again.
+const VISITORS_MAX: usize = 64;
 
 /// What a leader keeps for its term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,12 +26,26 @@ pub struct Leadership {
     quorum_check_at: Time,
     /// The cost of the entries that are not committed yet.
     uncommitted_bytes: u64,
+    /// Nodes of no configuration that asked to join, with their memory.
+    visitors: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Leadership {
     /// Returns what the leader knows of each other member.
     pub const fn progress(&self) -> &Peers {
         &self.progress
+    }
+
+    /// Returns the nodes of no configuration that asked to join, with their memory.
+    pub const fn visitors(&self) -> &BTreeMap<NodeId, Incarnation> {
+        &self.visitors
+    }
+
+    /// Notes that a node of no configuration asks to join.
+    pub(super) fn welcome(&mut self, node: NodeId, incarnation: Incarnation) {
+        if self.visitors.len() < VISITORS_MAX || self.visitors.contains_key(&node) {
+            self.visitors.insert(node, incarnation);
+        }
     }
 
     /// Returns the cost in bytes of the entries that are not committed yet.
@@ -39,6 +57,7 @@ impl Leadership {
     pub(super) fn take_up(&mut self, own: NodeId, configuration: &Configuration, next: LogIndex) {
         let others = configuration.members().filter(|member| *member != own);
         self.progress.follow(others.map(|member| (member, configuration.incarnation(member))), next);
+        self.visitors.retain(|visitor, _| !configuration.is_member(*visitor));
     }
 
     pub(super) fn next_wake(&self) -> Wake {
@@ -74,6 +93,7 @@ impl Raft {
             heartbeat_at: now + self.settings.raft.heartbeat_interval,
             quorum_check_at: now + self.settings.raft.election_timeout_min,
             uncommitted_bytes: inherited.map(Entry::cost).sum(),
+            visitors: BTreeMap::new(),
         });
         self.leader = Some(self.id);
         self.take_up_configuration();
@@ -142,7 +162,10 @@ impl Raft {
                 let term = self.term();
                 return self.become_follower(now, term, None, out);
             }
-            leadership.progress.iter_mut().for_each(|(_, progress)| progress.heard = false);
+            leadership
+                .progress
+                .iter_mut()
+                .for_each(|(_, progress)| progress.answered = core::mem::take(&mut progress.heard));
         }
         let Role::Leader(leadership) = &mut self.role else { return };
         if now >= leadership.heartbeat_at {

@@ -28,6 +28,8 @@ pub struct Progress {
     pub pace: Pace,
     /// Whether the peer was heard from since the last quorum check.
     pub heard: bool,
+    /// Whether it was heard from in the span that the last quorum check looked back on.
+    pub answered: bool,
 }
 
 /// How a leader sends to one peer.
@@ -114,6 +116,7 @@ impl Progress {
             next,
             pace: Pace::Probe(Probe::Ready),
             heard: false,
+            answered: false,
         }
     }
 

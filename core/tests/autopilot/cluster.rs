@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use delian_core::node::autopilot::{
-    Advice, Autopilot, AutopilotSettings, Incarnation, Prospect, QuorumChange, Standing,
-};
+use delian_core::config::AutopilotSettings;
+use delian_core::node::autopilot::{Advice, Autopilot, Prospect, Standing};
+use delian_core::raft::QuorumChange;
 use delian_core::topology::{Command, Condition, Coordinates, Registration};
-use delian_core::{Bytes, Config, NodeId, Time, Topology, WallTime};
+use delian_core::{Bytes, Config, Incarnation, NodeId, Time, Topology, WallTime};
 
 /// A tick that is a fraction of all spans, and more ticks than fill the longest one.
 pub(crate) const TICK: Duration = Duration::from_secs(5);
@@ -80,7 +80,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(voters_target: usize, machines: Vec<Machine>) -> Self {
         let leader = machines.iter().find(|machine| machine.standing == Standing::Voter).map_or(0, |voter| voter.node);
-        let settings = AutopilotSettings { voters_target, ..AutopilotSettings::default() };
+        let settings = AutopilotSettings {
+            voters_target,
+            settle: Duration::from_secs(10),
+            dead_after: Duration::from_mins(1),
+            lag_max: 1_000,
+        };
         Self { now: Time::ZERO, machines, leader, settings, autopilot: Autopilot::default(), steady: BTreeMap::new() }
     }
 
@@ -114,7 +119,7 @@ impl Cluster {
         let prospect = |machine: &Machine| Prospect {
             node: NodeId::new(machine.node),
             standing: machine.standing,
-            incarnation: machine.says_hello.then_some(Incarnation(machine.node)),
+            incarnation: machine.says_hello.then_some(Incarnation::new(machine.node)),
             answers: machine.answers,
             lag: machine.lag,
             forgot: machine.forgot,
@@ -178,12 +183,13 @@ impl Cluster {
         };
         match change {
             QuorumChange::AddLearner { node, incarnation } => {
-                assert_eq!(incarnation.0, node.get(), "the incarnation is that of the hello");
+                assert_eq!(incarnation.get(), node.get(), "the incarnation is that of the hello");
                 turn(node, Standing::Outside, Standing::Learner);
             }
             QuorumChange::Promote(node) => turn(node, Standing::Learner, Standing::Voter),
             QuorumChange::Demote(node) => turn(node, Standing::Voter, Standing::Learner),
             QuorumChange::Remove(node) => turn(node, Standing::Learner, Standing::Outside),
+            QuorumChange::Readmit { node, .. } => panic!("the leader readmits {node}, without advice"),
             QuorumChange::Replace { voters } => {
                 let present: BTreeSet<NodeId> = self.all(Standing::Voter).into_iter().map(NodeId::new).collect();
                 assert!(present.symmetric_difference(voters).count() > 1, "{change:?} is a simple change");

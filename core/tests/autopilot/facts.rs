@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use delian_core::node::autopilot::Autopilot;
 use delian_core::node::autopilot::Standing::{self, Learner, Outside, Voter};
-use delian_core::node::autopilot::{Autopilot, QuorumChange};
+use delian_core::raft::QuorumChange;
 use delian_core::topology::Condition;
 use delian_core::{NodeId, Time};
 

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use delian_core::node::autopilot::{Advice, QuorumChange, Standing};
+use delian_core::node::autopilot::{Advice, Standing};
+use delian_core::raft::QuorumChange;
 use delian_core::topology::Condition;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
@@ -200,6 +201,7 @@ fn kind(advice: &Advice) -> (&'static str, String) {
         QuorumChange::Demote(_) => "demote",
         QuorumChange::Remove(_) => "remove",
         QuorumChange::Replace { .. } => "replace",
+        QuorumChange::Readmit { .. } => "readmit",
     };
     let reason = format!("{:?}", advice.reason);
     (change, reason.split([' ', '(']).next().unwrap_or_default().to_owned())

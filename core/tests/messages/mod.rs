@@ -152,6 +152,8 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         1 => (number(), ticket(), request()).prop_map(|(term, ticket, request)| {
             Message::Forward(Forward { term: Term::new(term), ticket, request })
         }),
+        1 => (node(), incarnation())
+            .prop_map(|(node, incarnation)| Message::Visitor { node, incarnation }),
         1 => (ticket(), outcome()).prop_map(|(ticket, outcome)| Message::Answer(Answer { ticket, outcome })),
     ]
 }
@@ -188,6 +190,7 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         ("outdated", raft(Body::Outdated)),
         ("stranger", raft(Body::Stranger { incarnation: Incarnation::new(77) })),
         ("forward", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Command(command) })),
+        ("visitor", Message::Visitor { node: NodeId::new(4), incarnation: Incarnation::new(77) }),
         ("answer-applied", Message::Answer(Answer { ticket, outcome: Ok(applied) })),
         (
             "answer-rejected",

@@ -19,7 +19,7 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
     let message = match message {
         Message::Raft(message) => message,
         Message::Forward(forward) => return on_forward(id, forward.ticket, view),
-        Message::Answer(_) => return Ok(()),
+        Message::Answer(_) | Message::Visitor { .. } => return Ok(()),
     };
     match message.body {
         Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),

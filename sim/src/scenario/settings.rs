@@ -19,13 +19,19 @@ pub(super) enum Setting {
     Count(fn(&mut Config) -> &mut usize),
     /// A number of entries.
     Entries(fn(&mut Config) -> &mut u64),
+    /// A small number.
+    Rank(fn(&mut Config) -> &mut u32),
+    /// A small number that may be missing.
+    Maybe(fn(&mut Config) -> &mut Option<u32>),
 }
 
 /// Every field, in the order of [`Config`].
-pub(super) const SETTINGS: [(&str, Setting); 18] = [
+pub(super) const SETTINGS: [(&str, Setting); 25] = [
     ("heartbeat_interval", Setting::Span(|config| &mut config.heartbeat_interval)),
     ("election_timeout_min", Setting::Span(|config| &mut config.election_timeout_min)),
     ("election_timeout_max", Setting::Span(|config| &mut config.election_timeout_max)),
+    ("election_priority", Setting::Rank(|config| &mut config.election_priority)),
+    ("clock_drift_max_ppm", Setting::Maybe(|config| &mut config.clock_drift_max_ppm)),
     ("append_bytes_max", Setting::Bytes(|config| &mut config.append_bytes_max)),
     ("inflight_messages_max", Setting::Count(|config| &mut config.inflight_messages_max)),
     ("inflight_bytes_max", Setting::Bytes(|config| &mut config.inflight_bytes_max)),
@@ -34,8 +40,13 @@ pub(super) const SETTINGS: [(&str, Setting); 18] = [
     ("trailing_entries", Setting::Entries(|config| &mut config.trailing_entries)),
     ("snapshot_resend_interval", Setting::Span(|config| &mut config.snapshot_resend_interval)),
     ("withheld_max", Setting::Count(|config| &mut config.withheld_max)),
+    ("autopilot_voters", Setting::Maybe(|config| &mut config.autopilot_voters)),
+    ("autopilot_settle", Setting::Span(|config| &mut config.autopilot_settle)),
+    ("autopilot_dead_after", Setting::Span(|config| &mut config.autopilot_dead_after)),
+    ("autopilot_lag_max", Setting::Entries(|config| &mut config.autopilot_lag_max)),
     ("command_timeout", Setting::Span(|config| &mut config.command_timeout)),
     ("pending_commands_max", Setting::Count(|config| &mut config.pending_commands_max)),
+    ("pending_reads_max", Setting::Count(|config| &mut config.pending_reads_max)),
     ("registrations_max", Setting::Count(|config| &mut config.registrations_max)),
     ("text_bytes_max", Setting::Size(|config| &mut config.text_bytes_max)),
     ("tags_max", Setting::Count(|config| &mut config.tags_max)),
@@ -56,6 +67,8 @@ mod tests {
                 Setting::Span(field) => *field(&mut config) = Duration::from_nanos(77_777),
                 Setting::Bytes(field) | Setting::Entries(field) => *field(&mut config) = 77_777,
                 Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
+                Setting::Rank(field) => *field(&mut config) = 77_777,
+                Setting::Maybe(field) => *field(&mut config) = Some(77_777),
             }
         }
         let shown = format!("{config:?}");

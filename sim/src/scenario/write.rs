@@ -143,6 +143,12 @@ fn write_config(text: &mut Text, config: &Config) {
                 text.unless(field(&mut usual), key, field(&mut config), |bytes| quoted(&write_bytes(*bytes as u64)));
             }
             Setting::Count(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Rank(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Maybe(field) => {
+                text.unless(field(&mut usual), key, field(&mut config), |number| {
+                    number.unwrap_or_default().to_string()
+                });
+            }
             Setting::Entries(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
         }
     }

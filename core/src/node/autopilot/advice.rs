@@ -1,38 +1,12 @@
 //! What the autopilot advises, and why, as a person reads it.
 
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::Incarnation;
 use crate::ids::NodeId;
-
-/// How the quorum is to change.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum QuorumChange {
-    /// An outsider becomes a learner, in one of its lives.
-    AddLearner {
-        /// The outsider.
-        node: NodeId,
-        /// Its life.
-        incarnation: Incarnation,
-    },
-    /// A learner becomes a voter.
-    Promote(NodeId),
-    /// A voter becomes a learner.
-    Demote(NodeId),
-    /// A member leaves the configuration.
-    Remove(NodeId),
-    /// Several learners become voters or voters learners at once, by joint consensus (Raft, section 4.3).
-    Replace {
-        /// All voters afterwards.
-        voters: BTreeSet<NodeId>,
-    },
-}
+use crate::raft::QuorumChange;
 
 /// A change that the leader should propose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -12,11 +12,10 @@
 //!    or region then costs fewer voters.
 //! 4. *Provide.* Outsiders become learners, only as many as rules 2 and 3 will need; learners that are gone are removed.
 //!
-//! Changes of more than one voter are one [`QuorumChange::Replace`], so the voters never pass through an even or worse
+//! Changes of more than one voter are one [`crate::raft::QuorumChange::Replace`], so the voters never pass through an even or worse
 //! spread state between two halves of a swap. The module refuses to know how a change is agreed on, and keeps nothing
-//! but since when each member has been fit or not. In reading order: `settings` and `advice`, `watch`, `spread`, `quorum`.
+//! but since when each member has been fit or not. In reading order: `advice`, `watch`, `spread`, `quorum`.
 
-mod settings;
 mod advice;
 mod watch;
 mod spread;
@@ -24,20 +23,15 @@ mod quorum;
 
 use alloc::collections::BTreeMap;
 
-pub use self::advice::{Absence, Advice, Crowd, Domain, Fault, QuorumChange, Reason};
-pub use self::settings::AutopilotSettings;
+pub use self::advice::{Absence, Advice, Crowd, Domain, Fault, Reason};
 
 use self::quorum::{Candidate, Member, Quorum};
 use self::spread::{Place, Seat};
 use self::watch::Watch;
-use crate::ids::NodeId;
+use crate::config::AutopilotSettings;
+use crate::ids::{Incarnation, NodeId};
 use crate::time::Time;
 use crate::topology::Topology;
-
-/// The number of one life of a node: it rises when the node starts over with an empty disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Incarnation(pub u64);
 
 /// Which part a node has in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,11 +4,13 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::advice::{Absence, Advice, Fault, QuorumChange, Reason};
+use super::advice::{Absence, Advice, Fault, Reason};
 use super::spread::{self, Place, Seat, Spread};
 use super::watch::Watch;
-use super::{AutopilotSettings, Incarnation, Prospect, Standing};
-use crate::ids::NodeId;
+use super::{Prospect, Standing};
+use crate::config::AutopilotSettings;
+use crate::ids::{Incarnation, NodeId};
+use crate::raft::QuorumChange;
 use crate::time::Time;
 
 /// What the autopilot makes of a member.
