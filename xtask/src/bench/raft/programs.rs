@@ -110,6 +110,7 @@ fn program(root: &Path, name: &str) -> PathBuf {
     folder(root).join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
+/// Where all of it is built: an absolute path, because a build script looks for `protoc` from elsewhere.
 fn folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from).join("peers")
+    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("peers")
 }
