@@ -1,7 +1,7 @@
 //! Delian's nodes, driven through the border that every driver has.
 //!
-//! Limits are the defaults, but for the log, which is never compacted: no peer's is. A disk acknowledges once a node has
-//! read all that waits for it, as a driver does that syncs once for several writes.
+//! Limits are the defaults, but for the log, which is never compacted: no peer's is. A disk acknowledges once a node
+//! has read all that waits for it, as a driver does that syncs once for several writes.
 
 use std::sync::Arc;
 

@@ -145,6 +145,7 @@ impl Peer {
     }
 
     /// Counts a request and its answer.
+    #[expect(clippy::result_large_err, reason = "the peer's trait asks for this error")]
     fn answered<T, E: std::error::Error>(&self, outcome: Result<T, RaftError<u64, E>>) -> Result<T, Failed<E>> {
         self.network.messages.fetch_add(2, Ordering::Relaxed);
         outcome.map_err(|error| RPCError::RemoteError(RemoteError::new(self.id, error)))

@@ -1,7 +1,7 @@
 //! sailing-proto with stores in memory, whose writes are done at once.
 //!
-//! Its batches are made by handing over all commands before appends are flushed, as its own driver does. A follower that
-//! answered before a majority had hears of the commit only with the next append.
+//! Its batches are made by handing over all commands before appends are flushed, as its own driver does. A follower
+//! that answered before a majority had hears of the commit only with the next append.
 
 use std::time::Duration;
 

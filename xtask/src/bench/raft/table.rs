@@ -12,17 +12,17 @@ use crate::bench::table::grouped;
 const PAYLOAD_BYTES: f64 = 64.0;
 
 const INTRODUCTION: &str = "Clusters in one process and one thread; messages are handed over as values and disks are \
-    memory. A client hands commands of 64 bytes to the leader and the next ones when the cluster is at rest: no message \
-    is left and followers have applied too. A ratio says how often faster Delian is: the median of the ratios of one \
-    turn each, with the least and the greatest.";
+    memory. A client hands commands of 64 bytes to the leader and the next ones when the cluster is at rest: no \
+    message is left and followers have applied too. A ratio says how often faster Delian is: the median of the ratios of \
+    one turn each, with the least and the greatest.";
 
-const LENIENT: &str = "Those marked with * do less: they count as at rest when the leader has applied, before followers \
-    hear of the commit. Of sailing-proto, a follower that answered after the majority hears of it; one that answered \
-    before does so with the next command.";
+const LENIENT: &str = "Those marked with * do less: they count as at rest when the leader has applied, before \
+    followers hear of the commit. Of sailing-proto, a follower that answered after the majority hears of it; one that \
+    answered before does so with the next command.";
 
 const MEMORY: &str = "Bytes as asked of the allocator. *Idle* is a node of three after its election, with its store. \
-    *Entry* is what a leader holds for each of a million commands beside their 64 bytes. What a command allocates is of \
-    all three nodes, one command at a time, without its payload; so is what a round of heartbeats allocates.";
+    *Entry* is what a leader holds for each of a million commands beside their 64 bytes. What a command allocates is \
+    of all three nodes, one command at a time, without its payload; so is what a round of heartbeats allocates.";
 
 /// All that was measured.
 #[derive(Clone, Debug)]
@@ -125,8 +125,8 @@ impl Report {
         let mut out = String::from("# How fast the Raft node is\n\n");
         let _ = writeln!(
             out,
-            "Remade by `cargo xtask bench raft --write`. Speeds are per second of CPU time of one thread, the median of {} \
-             turns in which every row was measured once. {INTRODUCTION}\n",
+            "Remade by `cargo xtask bench raft --write`. Speeds are per second of CPU time of one thread, the median \
+             of {} turns in which every row was measured once. {INTRODUCTION}\n",
             self.turns
         );
         self.write_summary(&mut out);
