@@ -13,8 +13,8 @@ const PAYLOAD_BYTES: f64 = 64.0;
 
 const INTRODUCTION: &str = "Clusters in one process and one thread; messages are handed over as values and disks are \
     memory. A client hands commands of 64 bytes to the leader and the next ones when the cluster is at rest: no \
-    message is left and followers have applied too. A ratio says how often faster Delian is: the median of the ratios of \
-    one turn each, with the least and the greatest.";
+    message is left and followers have applied too. A ratio says how often faster Delian is: the median of the ratios \
+    of one turn each, with the least and the greatest.";
 
 const LENIENT: &str = "Those marked with * do less: they count as at rest when the leader has applied, before \
     followers hear of the commit. Of sailing-proto, a follower that answered after the majority hears of it; one that \
