@@ -25,6 +25,13 @@ pub struct Config {
     pub election_timeout_min: Duration,
     /// The longest such silence. Default 2 s: twice the shortest keeps split votes rare (Raft, section 9.3).
     pub election_timeout_max: Duration,
+    /// How many spans between the shortest and the longest silence this node lets pass before it stands for election.
+    /// Default 0: a preferred node. A higher rank loses the race to every live voter of a lower one, and still stands
+    /// when those are gone.
+    pub election_priority: u32,
+    /// The most by which any node's clock runs faster or slower than real time, in parts per million. Default none: then
+    /// there are no reads under a lease. With a bound every voter keeps a leader's lease: it must be set on all or none.
+    pub clock_drift_max_ppm: Option<u32>,
 
     /// The most entry bytes in one append message. Default 64 KiB: several fit a socket buffer.
     pub append_bytes_max: u64,
@@ -47,6 +54,8 @@ pub struct Config {
     pub command_timeout: Duration,
     /// The most commands of local clients that wait for an outcome. Default 4,096.
     pub pending_commands_max: usize,
+    /// The most reads that wait for an answer, of local clients and of other nodes alike. Default 4,096.
+    pub pending_reads_max: usize,
 
     /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
     pub registrations_max: usize,
@@ -68,6 +77,8 @@ impl Default for Config {
             heartbeat_interval: Duration::from_millis(200),
             election_timeout_min: Duration::from_secs(1),
             election_timeout_max: Duration::from_secs(2),
+            election_priority: 0,
+            clock_drift_max_ppm: None,
             append_bytes_max: 64 * 1024,
             inflight_messages_max: 32,
             inflight_bytes_max: 1024 * 1024,
@@ -78,6 +89,7 @@ impl Default for Config {
             withheld_max: 1024,
             command_timeout: Duration::from_secs(10),
             pending_commands_max: 4096,
+            pending_reads_max: 4096,
             registrations_max: 16_384,
             text_bytes_max: 255,
             tags_max: 32,
@@ -154,6 +166,8 @@ pub struct RaftSettings {
     pub(crate) heartbeat_interval: Duration,
     pub(crate) election_timeout_min: Duration,
     pub(crate) election_timeout_max: Duration,
+    pub(crate) election_priority: u32,
+    pub(crate) clock_drift_max_ppm: Option<u32>,
     pub(crate) append_bytes_max: u64,
     pub(crate) inflight_messages_max: usize,
     pub(crate) inflight_bytes_max: u64,
@@ -169,6 +183,7 @@ pub struct RaftSettings {
 pub struct CommandSettings {
     pub(crate) timeout: Duration,
     pub(crate) pending_max: usize,
+    pub(crate) reads_max: usize,
 }
 
 /// The limits of the topology; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
@@ -221,6 +236,8 @@ impl Config {
                 heartbeat_interval: self.heartbeat_interval,
                 election_timeout_min: self.election_timeout_min,
                 election_timeout_max: self.election_timeout_max,
+                election_priority: self.election_priority,
+                clock_drift_max_ppm: self.clock_drift_max_ppm,
                 append_bytes_max: self.append_bytes_max,
                 inflight_messages_max: self.inflight_messages_max,
                 inflight_bytes_max: self.inflight_bytes_max,
@@ -230,7 +247,11 @@ impl Config {
                 snapshot_resend_interval: self.snapshot_resend_interval,
                 withheld_max: self.withheld_max,
             },
-            commands: CommandSettings { timeout: self.command_timeout, pending_max: self.pending_commands_max },
+            commands: CommandSettings {
+                timeout: self.command_timeout,
+                pending_max: self.pending_commands_max,
+                reads_max: self.pending_reads_max,
+            },
             topology: TopologySettings {
                 registrations_max: self.registrations_max,
                 text_bytes_max: self.text_bytes_max,
@@ -289,6 +310,7 @@ impl Config {
             ("log_bytes_max", self.log_bytes_max),
             ("withheld_max", self.withheld_max as u64),
             ("pending_commands_max", self.pending_commands_max as u64),
+            ("pending_reads_max", self.pending_reads_max as u64),
             ("registrations_max", self.registrations_max as u64),
             ("text_bytes_max", self.text_bytes_max as u64),
             ("custom_bytes_max", self.custom_bytes_max as u64),

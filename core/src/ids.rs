@@ -82,6 +82,26 @@ number!(
     Boot, "b"
 );
 
+number!(
+    /// Which memory of a node this is: drawn when a node starts with an empty disk, kept on that disk, and so lost with
+    /// it. A configuration names the incarnation it admitted, so a node that lost its memory counts for nothing.
+    Incarnation, "x"
+);
+number!(
+    /// One stretch of replication from a leader to one peer: the leader's next index when it began, so within a term none
+    /// is used twice, and an answer from before a peer was removed and added again counts for nothing.
+    ReplicationSession, "p"
+);
+number!(
+    /// One round of heartbeats of one term: they rise, so an answer names what it confirms and no later one.
+    Round, "h"
+);
+
+impl Incarnation {
+    /// The incarnation of every node that a federation was founded with.
+    pub const FOUNDING: Self = Self(0);
+}
+
 impl LogIndex {
     /// Returns the index before this one; the index before the first is zero.
     #[must_use]

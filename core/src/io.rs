@@ -5,13 +5,14 @@
 //! the embedder in the order given. Nothing else crosses.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::{Drain, Vec};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Epoch, LogIndex, NodeId, Position, RequestId, Term, WriteId};
-use crate::raft::Record;
+use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
 use crate::time::Time;
 use crate::topology::{Changed, Command, Refusal};
 use crate::wire::Message;
@@ -25,6 +26,16 @@ pub enum Input {
     Receive(NodeId, Message),
     /// A local client asks for a change.
     Command(RequestId, Command),
+    /// Local clients ask for changes, which share what it costs to reach the peers and the disk.
+    Commands(Vec<(RequestId, Command)>),
+    /// A local operator asks for a change of who decides.
+    Quorum(RequestId, QuorumChange),
+    /// A local client asks from where on the node's state is recent enough to be read; answered by [`Effect::Read`].
+    Read(RequestId, Consistency),
+    /// A local operator asks this leader to hand over to another voter; answered by [`Effect::Transferred`].
+    Transfer(RequestId, NodeId),
+    /// A local operator knows that the leader is gone: the node lets others stand for election at once.
+    ForgetLeader,
     /// This write and all before it are on disk.
     Persisted(WriteId),
     /// The disk refused this write; the node stops, for it can promise nothing any more.
@@ -42,6 +53,10 @@ pub enum Effect {
     Persist(WriteId, Record),
     /// Tell a local client what became of its command.
     Reply(RequestId, Result<Applied, Rejected>),
+    /// Tell a local client that the node's state may be read, in the same step and before the next; or why not.
+    Read(RequestId, Result<ReadAt, Rejected>),
+    /// Tell a local operator in which term another node took over, as far as it is known here; or why none did.
+    Transferred(RequestId, Result<Term, Rejected>),
     /// Hand a committed `Custom` command to the embedder.
     Apply(Applied, Blob),
     /// Ask the embedder for its state as of the last `Apply`; answer with `Captured` and this index. Until then the log
@@ -62,7 +77,31 @@ pub struct Applied {
     pub epoch: Epoch,
 }
 
-/// A command that took no effect, or none that is known.
+/// How recent what a client reads must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Consistency {
+    /// Whatever the node has applied, which may be old; answered at once, by any node.
+    Local,
+    /// Every command committed before the question, if no clock drifts more than `clock_drift_max_ppm` says: the leader
+    /// answers without a round of messages while a quorum promised it not to vote (Ongaro 2014, section 6.4.1).
+    Lease,
+    /// Every command committed before the question: a quorum confirms the leader first (Ongaro 2014, section 6.4).
+    Quorum,
+}
+
+/// From where a client may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReadAt {
+    /// Every command that was committed when the question came in has this index or a lower one; with
+    /// [`Consistency::Local`] it is merely what the node had applied.
+    pub index: LogIndex,
+    /// What the node's state reflects, `index` or more.
+    pub applied: LogIndex,
+    /// The epoch of the topology there.
+    pub epoch: Epoch,
+}
+
+/// A command that took no effect, or none that is known; or a question that got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rejected {
     /// The node that was asked is not the leader; it may know who is.
@@ -71,12 +110,22 @@ pub enum Rejected {
     Busy,
     /// The topology refuses the command.
     Refused(Refusal),
+    /// The change of the quorum makes no sense, or not at this moment.
+    QuorumRefused(QuorumRefusal),
     /// Another leader's entry took its place in the log: it has no effect and never will.
     Superseded,
     /// Its fate is not known: it may take effect, or may have, or may not.
     Unknown,
     /// The node has stopped for good.
     Halted,
+    /// The question was not settled in time; nothing depends on it, so it may be asked again.
+    TimedOut,
+    /// The leader is handing over to this node and takes no commands meanwhile; none of this one's effects took place.
+    Transferring(NodeId),
+    /// Reads under a lease need a bound on clock drift, which this node's configuration does not give.
+    LeaseDisabled,
+    /// The node cannot hand over to this one, which is the leader itself or no voter.
+    TransferRefused(NodeId),
 }
 
 impl fmt::Display for Rejected {
@@ -86,9 +135,16 @@ impl fmt::Display for Rejected {
             Self::NotLeader(None) => write!(f, "no leader is known: try again later"),
             Self::Busy => write!(f, "too many commands wait: try again later"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::QuorumRefused(refusal) => write!(f, "refused: {refusal}"),
             Self::Superseded => write!(f, "another leader's entry took its place: try again"),
             Self::Unknown => write!(f, "the outcome is unknown: read before trying again"),
             Self::Halted => write!(f, "this node has stopped: ask another"),
+            Self::TimedOut => write!(f, "not settled in time: try again"),
+            Self::Transferring(target) => write!(f, "the leader is handing over to {target}: try again later"),
+            Self::LeaseDisabled => {
+                write!(f, "no lease without clock_drift_max_ppm: set it on every node or ask for a quorum")
+            }
+            Self::TransferRefused(target) => write!(f, "{target} is not another voter: name one"),
         }
     }
 }
@@ -144,6 +200,20 @@ pub enum Event {
     Truncated {
         /// The last index kept.
         after: LogIndex,
+    },
+    /// A committed entry said who decides.
+    QuorumChanged {
+        /// The entry.
+        position: Position,
+        /// Who decides.
+        configuration: Arc<Configuration>,
+    },
+    /// A member says that it does not have the memory that was admitted: its disk was lost.
+    MemoryLost {
+        /// The member.
+        node: NodeId,
+        /// The memory it has instead.
+        incarnation: Incarnation,
     },
     /// The topology changed.
     Changed {
@@ -205,6 +275,8 @@ pub enum StepDown {
     NewerTerm(Term),
     /// For an election timeout it did not hear from a quorum of the logged voters (section 6.2).
     QuorumLost,
+    /// It has no voice in the committed configuration.
+    Removed,
 }
 
 /// What a peer said that cannot be.
@@ -284,6 +356,10 @@ pub enum WakeReason {
     QuorumCheck,
     /// A command's outcome becomes unknown.
     CommandTimeout,
+    /// A read that was not confirmed ends.
+    ReadTimeout,
+    /// A leader that could not hand over in time takes commands again.
+    TransferTimeout,
 }
 
 /// The ordered list into which a node puts its effects; the caller owns and drains it.

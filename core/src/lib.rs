@@ -30,8 +30,8 @@ pub mod topology;
 pub mod node;
 
 pub use config::{Config, ConfigError, Settings};
-pub use ids::{Blob, Boot, Bytes, Epoch, LogIndex, NodeId, Position, RequestId, Term, WriteId};
-pub use io::{Applied, Effect, Event, Halt, Input, Outbox, Rejected, Wake, WakeReason};
+pub use ids::{Blob, Boot, Bytes, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+pub use io::{Applied, Consistency, Effect, Event, Halt, Input, Outbox, ReadAt, Rejected, Wake, WakeReason};
 pub use node::{Node, RoleName, Status};
 pub use rng::{Seed, Stream};
 pub use time::{Time, WallTime};

@@ -40,8 +40,17 @@ pub struct Forward {
     pub term: Term,
     /// Which forward it is.
     pub ticket: Ticket,
-    /// The encoded command.
-    pub command: Blob,
+    /// What is asked for.
+    pub request: Request,
+}
+
+/// What a client asks the leader for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Request {
+    /// An encoded command.
+    Command(Blob),
+    /// A change of who decides.
+    Quorum(raft::QuorumChange),
 }
 
 /// Names one forward of one run of one node.

@@ -74,7 +74,7 @@ fn decoding_allocates_no_more_than_its_input_backs() {
         check(&[&empty[..place], &[0x80, 0x10], &[1; 2_048]].concat());
     }
     // An append of nothing but the shortest entries is the densest honest input.
-    let mut dense = vec![WIRE_VERSION, 0, 1, 4, 0, 0, 0x80, 0x08];
+    let mut dense = vec![WIRE_VERSION, 0, 1, 0, 4, 0, 0, 0, 0x80, 0x08];
     dense.extend([0; 2_048]);
     dense.push(0);
     assert!(Message::decode(&dense).is_ok(), "the densest append decodes: {:?}", Message::decode(&dense));

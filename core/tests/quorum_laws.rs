@@ -7,7 +7,7 @@ use delian_core::{LogIndex, NodeId};
 use proptest::prelude::*;
 
 fn configuration(reached: &BTreeMap<NodeId, LogIndex>, learners: &BTreeSet<NodeId>) -> Configuration {
-    Configuration { voters: reached.keys().copied().collect(), learners: learners.clone() }
+    Configuration::founding(reached.keys().copied().collect(), learners.clone())
 }
 
 /// The index that a majority has reached is, among `n` sorted indices, the one before which fewer than half lie.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use delian_core::raft::{Configuration, Entries, Entry, HardState, Payload, Record, Recovered, Snapshot};
-use delian_core::{Blob, Boot, LogIndex, NodeId, Position, Term};
+use delian_core::{Blob, Boot, Incarnation, LogIndex, NodeId, Position, Term};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -62,6 +62,7 @@ impl Shelf {
                 term: Term::new(self.hard_state.term.get() + ahead),
                 voted_for: node.map(NodeId::new),
                 boot: Boot::new(1),
+                incarnation: Some(Incarnation::FOUNDING),
             }),
             Wish::Append { place, count } => {
                 let after = between(covered.index.max(self.dropped.index), self.last().index, place);

@@ -54,6 +54,12 @@ pub(crate) struct CrashLoss {
 }
 
 impl Disk {
+    /// Makes the disk of a member that the federation is founded with.
+    pub(crate) fn founding(flush: Delay, seed: Seed) -> Self {
+        Self { durable: Recovered::founding(), ..Self::new(flush, seed) }
+    }
+
+    /// Makes a disk that was never written.
     pub(crate) fn new(flush: Delay, seed: Seed) -> Self {
         Self {
             durable: Recovered::default(),

@@ -17,6 +17,7 @@ pub mod trace_diff;
 pub mod world;
 pub mod traffic;
 pub mod invariants;
+pub mod linearizability;
 pub mod outcome;
 mod panics;
 pub mod run;

@@ -6,9 +6,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use delian_core::raft::{Appended, Ballot, Body, HardState, Record};
+use delian_core::raft::{Append, Appended, Ballot, Body, HardState, Record};
 use delian_core::topology::Command;
-use delian_core::{Applied, Event, Input, Message, NodeId, Rejected, RequestId, Time, WriteId};
+use delian_core::wire::Request;
+use delian_core::{Applied, Event, Input, Message, NodeId, ReadAt, Rejected, RequestId, Term, Time, WriteId};
 use serde::Serialize;
 
 /// One event of a run.
@@ -98,6 +99,11 @@ impl Line {
             Input::Wake => ("wake", String::new()),
             Input::Receive(from, message) => ("receive", format!("{from} {}", describe(message))),
             Input::Command(request, command) => ("command", format!("{request} {}", describe_command(command))),
+            Input::Commands(commands) => ("commands", format!("{} of them", commands.len())),
+            Input::Quorum(request, change) => ("quorum", format!("{request} {change:?}")),
+            Input::Read(request, consistency) => ("read", format!("{request} {consistency:?}")),
+            Input::Transfer(request, target) => ("transfer", format!("{request} to {target}")),
+            Input::ForgetLeader => ("forget", String::new()),
             Input::Persisted(write) => ("flushed", format!("up to {write}")),
             Input::PersistFailed(write) => ("failed", format!("{write}")),
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
@@ -111,7 +117,7 @@ impl Line {
 
     pub(crate) fn write(at: Time, node: NodeId, write: WriteId, record: &Record) -> Self {
         let facts = match record {
-            Record::HardState(HardState { term, voted_for, boot }) => {
+            Record::HardState(HardState { term, voted_for, boot, incarnation: _ }) => {
                 let vote = voted_for.map_or("nobody".to_string(), |candidate| candidate.to_string());
                 format!("{write} HardState {term} vote {vote} {boot}")
             }
@@ -125,6 +131,22 @@ impl Line {
     pub(crate) fn reply(at: Time, node: NodeId, request: RequestId, outcome: &Result<Applied, Rejected>) -> Self {
         let facts = match outcome {
             Ok(applied) => format!("{request} applied at {}, {}", applied.position, applied.epoch),
+            Err(rejected) => format!("{request} {rejected}"),
+        };
+        Self { at, node: Some(node), kind: "reply", facts }
+    }
+
+    pub(crate) fn read(at: Time, node: NodeId, request: RequestId, outcome: &Result<ReadAt, Rejected>) -> Self {
+        let facts = match outcome {
+            Ok(ReadAt { index, applied, epoch }) => format!("{request} from {index}, applied {applied}, {epoch}"),
+            Err(rejected) => format!("{request} {rejected}"),
+        };
+        Self { at, node: Some(node), kind: "reply", facts }
+    }
+
+    pub(crate) fn transferred(at: Time, node: NodeId, request: RequestId, outcome: &Result<Term, Rejected>) -> Self {
+        let facts = match outcome {
+            Ok(term) => format!("{request} handed over, {term}"),
             Err(rejected) => format!("{request} {rejected}"),
         };
         Self { at, node: Some(node), kind: "reply", facts }
@@ -159,7 +181,11 @@ fn describe(message: &Message) -> String {
     let raft = match message {
         Message::Raft(raft) => raft,
         Message::Forward(forward) => {
-            return format!("Forward {} {:?} {} bytes", forward.term, forward.ticket, forward.command.len());
+            let asked = match &forward.request {
+                Request::Command(bytes) => format!("{} bytes", bytes.len()),
+                Request::Quorum(change) => format!("{change:?}"),
+            };
+            return format!("Forward {} {:?} {asked}", forward.term, forward.ticket);
         }
         Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
     };
@@ -173,17 +199,22 @@ fn describe(message: &Message) -> String {
         Body::PreVoteAnswer(answer) => format!("PreVoteAnswer {term} {}", ballot(answer)),
         Body::Vote { last } => format!("Vote {term} last {last}"),
         Body::VoteAnswer(answer) => format!("VoteAnswer {term} {}", ballot(answer)),
-        Body::Append { prev, entries, commit } => {
+        Body::Append(Append { session: _, prev, entries, commit }) => {
             format!("Append {term} prev {prev} {} entries commit {commit}", entries.len())
         }
-        Body::AppendAnswer(Appended::Matched(matched)) => format!("AppendAnswer {term} matched {matched}"),
-        Body::AppendAnswer(Appended::Conflict { refused, hint }) => {
+        Body::AppendAnswer { session: _, appended: Appended::Matched(matched) } => {
+            format!("AppendAnswer {term} matched {matched}")
+        }
+        Body::AppendAnswer { session: _, appended: Appended::Conflict { refused, hint } } => {
             format!("AppendAnswer {term} refused {refused} hint {hint}")
         }
-        Body::Heartbeat { commit } => format!("Heartbeat {term} commit {commit}"),
-        Body::HeartbeatAnswer => format!("HeartbeatAnswer {term}"),
+        Body::Heartbeat { commit, round } => format!("Heartbeat {term} {round} commit {commit}"),
+        Body::HeartbeatAnswer { round } => format!("HeartbeatAnswer {term} {round}"),
         Body::Commit { commit } => format!("Commit {term} {commit}"),
-        Body::Snapshot(snapshot) => format!("Snapshot {term} of {} {} bytes", snapshot.last, snapshot.state.len()),
+        Body::Snapshot { session: _, snapshot } => {
+            format!("Snapshot {term} of {} {} bytes", snapshot.last, snapshot.state.len())
+        }
         Body::Outdated => format!("Outdated {term}"),
+        Body::Stranger { incarnation } => format!("Stranger {term} {incarnation}"),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use delian_core::wire::{Forward, Ticket};
+use delian_core::wire::{Forward, Request, Ticket};
 use delian_core::{Blob, Boot, Message, NodeId, Seed, Term, Time};
 
 use crate::network::{LinkState, Network, Packet};
@@ -111,7 +111,7 @@ impl Run {
         if self.network.state(packet.from, packet.to) != LinkState::Open {
             return;
         }
-        let Message::Forward(Forward { command, .. }) = &packet.message else { return };
+        let Message::Forward(Forward { request: Request::Command(command), .. }) = &packet.message else { return };
         let Some((sent_at, _)) = command.split_first_chunk() else { return };
         self.tally.delivered += 1;
         self.tally.travelled += now.since(Time::from_nanos(u64::from_le_bytes(*sent_at)));
@@ -123,7 +123,7 @@ fn heartbeat(now: Time) -> Message {
     let mut payload = [0; PAYLOAD_BYTES];
     payload[..8].copy_from_slice(&now.as_nanos().to_le_bytes());
     let ticket = Ticket { boot: Boot::ZERO, number: 0 };
-    Message::Forward(Forward { term: Term::ZERO, ticket, command: Blob::from(payload.as_slice()) })
+    Message::Forward(Forward { term: Term::ZERO, ticket, request: Request::Command(Blob::from(payload.as_slice())) })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Messages that no correct peer would send, or not there and then.
 
-use delian_core::raft::{Appended, Body, Configuration, Entries, Entry, Message, Payload, Snapshot};
+use delian_core::ids::{ReplicationSession, Round};
+use delian_core::raft::{Append, Appended, Body, Configuration, Entries, Entry, Message, Payload, Snapshot};
 use delian_core::{Blob, Input, LogIndex, Term};
 
 use crate::words::{self, Line};
@@ -13,31 +14,34 @@ pub(crate) fn forge(world: &mut World, mut line: Line) -> Result<(), String> {
     let term = Term::new(line.number("term", 0)?);
     let commit = LogIndex::new(line.number("commit", 0)?);
     let last = line.option("last").map_or(Ok(delian_core::Position::ZERO), |text| words::position(&text))?;
+    let session = ReplicationSession::new(line.number("session", 0)?);
     let body = match line.word(1)? {
-        "heartbeat" => Body::Heartbeat { commit },
+        "heartbeat" => Body::Heartbeat { commit, round: Round::new(line.number("round", 0)?) },
         "vote" => Body::Vote { last },
         "pre-vote" => Body::PreVote { last },
         "outdated" => Body::Outdated,
-        "matched" => Body::AppendAnswer(Appended::Matched(LogIndex::new(line.number("index", 0)?))),
+        "matched" => {
+            Body::AppendAnswer { session, appended: Appended::Matched(LogIndex::new(line.number("index", 0)?)) }
+        }
         "conflict" => {
             let refused = LogIndex::new(line.number("refused", 0)?);
-            Body::AppendAnswer(Appended::Conflict { refused, hint: last })
+            Body::AppendAnswer { session, appended: Appended::Conflict { refused, hint: last } }
         }
         "append" => {
             let prev = line.option("prev").map_or(Ok(delian_core::Position::ZERO), |text| words::position(&text))?;
             let terms = words::terms(&line.option("entries").unwrap_or_default())?;
             let entries: Vec<_> = terms.into_iter().map(|term| Entry { term, payload: Payload::Noop }).collect();
-            Body::Append { prev, entries: Entries::from(entries), commit }
+            Body::Append(Append { session, prev, entries: Entries::from(entries), commit })
         }
         "snapshot" => {
             // The state of a real snapshot in the cluster, if the story made one, under a last position of its own.
             let states = world.machines.values().filter_map(|machine| machine.node.as_ref()?.raft().log().snapshot());
             let state = states.map(|snapshot| snapshot.state.clone()).next().unwrap_or_else(Blob::default);
             let configuration = Configuration::default();
-            Body::Snapshot(std::sync::Arc::new(Snapshot { last, configuration, state }))
+            Body::Snapshot { session, snapshot: std::sync::Arc::new(Snapshot { last, configuration, state }) }
         }
         other => return Err(format!("nobody forges {other}")),
     };
     line.finish()?;
-    world.step(to, Input::Receive(from, delian_core::Message::Raft(Message { term, body })))
+    world.step(to, Input::Receive(from, delian_core::Message::Raft(Message { term, to: None, body })))
 }

@@ -4,6 +4,7 @@
 //! drives real nodes with a network, disks and clocks that move only when a story says so. After a change that is meant,
 //! `DELIAN_REWRITE=1 cargo test --test transcripts` writes the new outcomes into the files, to be reviewed like code.
 
+mod quorum;
 mod script;
 mod story;
 mod forge;

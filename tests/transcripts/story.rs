@@ -1,14 +1,16 @@
 //! What each command of a story does.
 //!
 //! ```text
-//! cluster voters=3 [learners=] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
+//! cluster voters=3 [learners=] [spares=1: blank nodes that nobody knows] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
 //! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
 //! deliver · drop · duplicate · hold · release · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
 //! settle                                     everything is delivered and written until nothing moves; no clock does
 //! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
+//! read n1 [local|lease|quorum] · transfer n1 n2 · forget-leader n1
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
+//! change n1 add|promote|demote|remove|readmit n4 · change n1 replace n3,n4,n5 · configuration n1
 //! slow-embedder n1 · capture n1              the embedder answers late
 //! log · status · progress n1 · state [n1..n3]
 //! forge append from=n2 to=n1 term=3 …        what no correct peer would say
@@ -17,9 +19,10 @@
 use std::time::Duration;
 
 use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Boot, Config, Input, NodeId, Term, WakeReason, WriteId};
+use delian_core::{Config, Consistency, Input, NodeId, Term, WakeReason, WriteId};
 
 use crate::forge;
+use crate::quorum;
 use crate::words::{self, Line};
 use crate::world::{Machine, Packet, World};
 
@@ -87,7 +90,8 @@ fn cluster(line: &mut Line) -> Result<World, String> {
             *time = words::span(&text)?;
         }
     }
-    World::new(config)
+    let spares = line.number("spares", 0)?;
+    World::new(config, spares)
 }
 
 /// Starts the nodes with what the story says their disks hold, such as `n2=t3:1x3,2`.
@@ -112,9 +116,9 @@ fn disk_content(text: &str) -> Result<Recovered, String> {
     let term = Term::new(words::prefixed(term, 't')?);
     let entries = words::terms(log)?.into_iter();
     Ok(Recovered {
-        hard_state: HardState { term, voted_for: None, boot: Boot::ZERO },
+        hard_state: HardState { term, ..Recovered::founding().hard_state },
         entries: entries.map(|term| delian_core::raft::Entry { term, payload: Payload::Noop }).collect(),
-        ..Recovered::default()
+        ..Recovered::founding()
     })
 }
 
@@ -127,6 +131,8 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
                 "election" => WakeReason::Election,
                 "heartbeat" => WakeReason::Heartbeat,
                 "command-timeout" => WakeReason::CommandTimeout,
+                "read-timeout" => WakeReason::ReadTimeout,
+                "transfer-timeout" => WakeReason::TransferTimeout,
                 other => return Err(format!("nobody wakes for {other}")),
             };
             world.fire(words::node(line.word(1)?)?, why)?;
@@ -135,6 +141,26 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
+<<<<<<< HEAD
+        "change" => quorum::change(world, &line)?,
+        "configuration" => quorum::show(world, &line)?,
+=======
+        "read" => {
+            let id = words::node(line.word(1)?)?;
+            let consistency = match line.words.get(2).map_or("quorum", String::as_str) {
+                "local" => Consistency::Local,
+                "lease" => Consistency::Lease,
+                "quorum" | "quiet" => Consistency::Quorum,
+                other => return Err(format!("nobody reads {other}")),
+            };
+            world.request(id, |request| Input::Read(request, consistency))?;
+        }
+        "transfer" => {
+            let (id, target) = (words::node(line.word(1)?)?, words::node(line.word(2)?)?);
+            world.request(id, |request| Input::Transfer(request, target))?;
+        }
+        "forget-leader" => world.step(words::node(line.word(1)?)?, Input::ForgetLeader)?,
+>>>>>>> a26ed5d
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();
@@ -260,6 +286,7 @@ fn disk(world: &mut World, mut line: Line) -> Result<(), String> {
             "wipe" => {
                 world.crash(id, 0)?;
                 world.machine(id)?.disk.kept = Recovered::default();
+                world.machine(id)?.lives += 1;
             }
             "tamper" => tamper(&mut world.machine(id)?.disk.kept, &mut line)?,
             "writes" => {
@@ -321,7 +348,7 @@ fn show(world: &mut World, line: Line) -> Result<(), String> {
             }
             "progress" => match node.raft().role() {
                 Role::Leader(lead) => {
-                    lead.progress().iter().map(|(peer, found)| words::progress(*peer, found)).collect()
+                    lead.progress().iter().map(|(peer, found)| words::progress(peer, found)).collect()
                 }
                 Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => vec![format!("{id} does not lead")],
             },

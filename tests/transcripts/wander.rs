@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delian_core::raft::QuorumChange;
 use delian_core::topology::Command;
 use delian_core::{Blob, Config, Input, NodeId, Seed, Stream};
 
@@ -14,7 +15,7 @@ const STEPS: usize = 800;
 
 #[test]
 fn random_walks_break_no_promise_and_end_in_agreement() {
-    let (mut commits, mut snapshots) = (0, 0);
+    let (mut commits, mut snapshots, mut changes) = (0, 0, 0);
     for number in 0..WALKS {
         let mut rng = Stream::new(Seed::new(number), "walk");
         let mut world = cluster(&mut rng);
@@ -24,10 +25,13 @@ fn random_walks_break_no_promise_and_end_in_agreement() {
         }
         let agreed = come_to_rest(&mut world).unwrap_or_else(|problem| panic!("walk {number}: {problem}"));
         commits += agreed;
-        snapshots += world.take_said().matches("installs a snapshot").count();
+        let said = world.take_said();
+        snapshots += said.matches("installs a snapshot").count();
+        changes += said.matches("committed: voters").count();
     }
-    assert!(commits > 15 * WALKS, "only {commits} entries were committed in all walks");
+    assert!(commits > 12 * WALKS, "only {commits} entries were committed in all walks");
     assert!(snapshots > 100, "only {snapshots} snapshots were installed in all walks");
+    assert!(changes > 4 * WALKS as usize, "only {changes} changes of the quorum were seen in all walks");
 }
 
 fn cluster(rng: &mut Stream) -> World {
@@ -42,7 +46,7 @@ fn cluster(rng: &mut Stream) -> World {
         withheld_max: 5 + rng.below(30) as usize,
         ..Config::default()
     };
-    let mut world = World::new(config).expect("the numbers make sense");
+    let mut world = World::new(config, rng.below(3)).expect("the numbers make sense");
     let ids: Vec<_> = world.machines.keys().copied().collect();
     for id in ids {
         world.start(id).expect("a node starts");
@@ -52,7 +56,11 @@ fn cluster(rng: &mut Stream) -> World {
 
 fn wander(world: &mut World, rng: &mut Stream) -> Result<(), String> {
     let id = NodeId::new(1 + rng.below(world.machines.len() as u64));
-    match rng.below(60) {
+    match rng.below(61) {
+        60 => {
+            let change = quorum_change(world, rng)?;
+            world.request(id, |request| Input::Quorum(request, change))
+        }
         0 => world.crash(id, rng.below(4) as usize),
         1..=3 => world.start(id),
         4 => {
@@ -104,6 +112,18 @@ fn wander(world: &mut World, rng: &mut Stream) -> Result<(), String> {
     }
 }
 
+fn quorum_change(world: &World, rng: &mut Stream) -> Result<QuorumChange, String> {
+    let any = |rng: &mut Stream| NodeId::new(1 + rng.below(world.machines.len() as u64));
+    let node = any(rng);
+    Ok(match rng.below(6) {
+        0 => QuorumChange::AddLearner { node, incarnation: world.node(node)?.raft().incarnation() },
+        1 => QuorumChange::Demote(node),
+        2 => QuorumChange::Remove(node),
+        3 => QuorumChange::Replace { voters: (0..=rng.below(4)).map(|_| any(rng)).collect() },
+        _ => QuorumChange::Promote(node),
+    })
+}
+
 /// Mends everything, and returns how far the cluster then agrees.
 fn come_to_rest(world: &mut World) -> Result<u64, String> {
     world.cut.clear();
@@ -131,7 +151,9 @@ fn come_to_rest(world: &mut World) -> Result<u64, String> {
     world.command(leader, Command::Custom(Blob::from(b"end".as_slice())))?;
     world.settle()?;
     let commit = world.node(leader)?.raft().commit();
-    for id in &ids {
+    // Who was removed hears nothing, and owes nothing.
+    let members: Vec<_> = world.node(leader)?.raft().configuration().members().collect();
+    for id in &members {
         let status = world.node(*id)?.status();
         if status.halted.is_some() || status.commit != commit || status.epoch != world.node(leader)?.status().epoch {
             return Err(format!("{leader} committed {commit}, but {}", words::status(&status)));

@@ -1,12 +1,16 @@
 //! How a story says what it shows, and reads what it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use delian_core::io::{Contradiction, StepDown};
-use delian_core::raft::{Appended, Ballot, Body, Entry, Pace, Payload, Probe, Progress};
+use delian_core::raft::{
+    Append, Appended, Ballot, Body, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
+};
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
-use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Position, Rejected, Status, Term, WallTime};
+use delian_core::wire::Request;
+use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Position, ReadAt};
+use delian_core::{Rejected, Status, Term, WallTime};
 
 /// A command line of a story, taken apart.
 pub(crate) struct Line {
@@ -134,9 +138,14 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SteppedDown { term, reason } => match reason {
             StepDown::NewerTerm(newer) => format!("steps down from {term}: it saw {newer}"),
             StepDown::QuorumLost => format!("steps down from {term}: no quorum answers"),
+            StepDown::Removed => format!("steps down from {term}: it has no voice"),
         },
         Event::Committed { last } => format!("commits up to {last}"),
         Event::Truncated { after } => format!("drops its entries after {after}"),
+        Event::QuorumChanged { position, configuration: found } => {
+            format!("knows {position} committed: {}", configuration(found))
+        }
+        Event::MemoryLost { node, incarnation: _ } => format!("hears that {node} lost its memory"),
         Event::Changed { position, epoch, what } => format!("applies {position} as {epoch}: {}", changed(*what)),
         Event::Refused { position, refusal } => format!("applies {position} without effect: {refusal}"),
         Event::Compacted { last, bytes: _ } => format!("keeps a snapshot of {last}"),
@@ -176,6 +185,20 @@ pub(crate) fn outcome(outcome: &Result<Applied, Rejected>) -> String {
     }
 }
 
+pub(crate) fn read_outcome(outcome: &Result<ReadAt, Rejected>) -> String {
+    match outcome {
+        Ok(ReadAt { index, applied, epoch }) => format!("read from {index} on, at {applied} with {epoch}"),
+        Err(rejected) => rejected.to_string(),
+    }
+}
+
+pub(crate) fn transferred(outcome: &Result<Term, Rejected>) -> String {
+    match outcome {
+        Ok(term) => format!("handed over in {term}"),
+        Err(rejected) => rejected.to_string(),
+    }
+}
+
 /// Returns the name by which stories select messages.
 pub(crate) fn kind(message: &Message) -> &'static str {
     let message = match message {
@@ -188,13 +211,14 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Body::PreVoteAnswer(_) => "pre-vote-answer",
         Body::Vote { .. } => "vote",
         Body::VoteAnswer(_) => "vote-answer",
-        Body::Append { .. } => "append",
-        Body::AppendAnswer(_) => "append-answer",
+        Body::Append(_) => "append",
+        Body::AppendAnswer { .. } => "append-answer",
         Body::Heartbeat { .. } => "heartbeat",
-        Body::HeartbeatAnswer => "heartbeat-answer",
+        Body::HeartbeatAnswer { .. } => "heartbeat-answer",
         Body::Commit { .. } => "commit",
-        Body::Snapshot(_) => "snapshot",
+        Body::Snapshot { .. } => "snapshot",
         Body::Outdated => "outdated",
+        Body::Stranger { .. } => "stranger",
     }
 }
 
@@ -204,7 +228,11 @@ pub(crate) fn message(message: &Message) -> String {
         Message::Raft(message) => message,
         Message::Forward(forward) => {
             let ticket = forward.ticket;
-            return format!("{name} {} {}#{} {}", forward.term, ticket.boot, ticket.number, payload(&forward.command));
+            let asked = match &forward.request {
+                Request::Command(bytes) => payload(bytes),
+                Request::Quorum(change) => quorum_change(change),
+            };
+            return format!("{name} {} {}#{} {asked}", forward.term, ticket.boot, ticket.number);
         }
         Message::Answer(answer) => {
             let ticket = answer.ticket;
@@ -217,14 +245,17 @@ pub(crate) fn message(message: &Message) -> String {
             Ballot::Granted => "granted".to_string(),
             Ballot::Refused => "refused".to_string(),
         },
-        Body::Append { prev, entries, commit } => {
+        Body::Append(Append { session: _, prev, entries, commit }) => {
             format!("after {prev} [{}] commit {commit}", entries_in_short(entries.iter()))
         }
-        Body::AppendAnswer(Appended::Matched(index)) => format!("matched {index}"),
-        Body::AppendAnswer(Appended::Conflict { refused, hint }) => format!("refused {refused}, may match {hint}"),
-        Body::Heartbeat { commit } | Body::Commit { commit } => format!("commit {commit}"),
-        Body::Snapshot(snapshot) => format!("of {}", snapshot.last),
-        Body::HeartbeatAnswer | Body::Outdated => String::new(),
+        Body::AppendAnswer { session: _, appended: Appended::Matched(index) } => format!("matched {index}"),
+        Body::AppendAnswer { session: _, appended: Appended::Conflict { refused, hint } } => {
+            format!("refused {refused}, may match {hint}")
+        }
+        Body::Heartbeat { commit, round: _ } | Body::Commit { commit } => format!("commit {commit}"),
+        Body::Snapshot { session: _, snapshot } => format!("of {}", snapshot.last),
+        Body::HeartbeatAnswer { round: _ } | Body::Outdated => String::new(),
+        Body::Stranger { incarnation } => format!("it is {incarnation}"),
     };
     format!("{name} {} {says}", message.term).trim_end().to_string()
 }
@@ -248,6 +279,34 @@ fn entry_payload(carried: &Payload) -> String {
     match carried {
         Payload::Noop => "-".to_string(),
         Payload::Command(bytes) => payload(bytes),
+        Payload::Configuration(found) => configuration(found),
+    }
+}
+
+/// Returns the voters, and what else there is to a configuration: `n1 n2 n3 leaving n1 n2; learners n4`.
+pub(crate) fn configuration(configuration: &Configuration) -> String {
+    let ids = |nodes: &BTreeSet<NodeId>| nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(" ");
+    let sets = [
+        ("voters", &configuration.voters),
+        ("leaving", &configuration.outgoing),
+        ("learners", &configuration.learners),
+        ("learners next", &configuration.learners_next),
+    ];
+    let sets = sets.into_iter().filter(|(_, nodes)| !nodes.is_empty());
+    sets.map(|(name, nodes)| format!("{name} {}", ids(nodes))).collect::<Vec<_>>().join(", ")
+}
+
+fn quorum_change(change: &QuorumChange) -> String {
+    match change {
+        QuorumChange::AddLearner { node, incarnation: _ } => format!("add {node} as a learner"),
+        QuorumChange::Promote(node) => format!("promote {node}"),
+        QuorumChange::Demote(node) => format!("demote {node}"),
+        QuorumChange::Remove(node) => format!("remove {node}"),
+        QuorumChange::Readmit { node, incarnation: _ } => format!("readmit {node}"),
+        QuorumChange::Replace { voters } => {
+            let voters: Vec<_> = voters.iter().map(NodeId::to_string).collect();
+            format!("make the voters {}", voters.join(" "))
+        }
     }
 }
 

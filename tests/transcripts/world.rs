@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) node: Option<Node>,
     clock: Time,
     pub(crate) disk: Disk,
+    /// How often its disk was lost.
+    pub(crate) lives: u64,
     embedder: Embedder,
 }
 
@@ -66,12 +68,17 @@ struct Embedder {
 }
 
 impl World {
-    pub(crate) fn new(config: Config) -> Result<Self, String> {
-        let ids: Vec<_> = config.voters.iter().chain(&config.learners).copied().collect();
+    pub(crate) fn new(config: Config, spares: u64) -> Result<Self, String> {
+        let founders =
+            config.voters.iter().chain(&config.learners).map(|id| (*id, Machine::new(Recovered::founding())));
+        let mut machines: BTreeMap<NodeId, Machine> = founders.collect();
+        let first = machines.len() as u64 + 1;
+        let blank = |id| (NodeId::new(id), Machine::new(Recovered::default()));
+        machines.extend((first..first + spares).map(blank));
         let settings = Arc::new(config.check().map_err(|error| error.to_string())?);
         Ok(Self {
             settings,
-            machines: ids.into_iter().map(|id| (id, Machine::new())).collect(),
+            machines,
             network: Vec::new(),
             cut: BTreeSet::new(),
             said: Vec::new(),
@@ -107,7 +114,8 @@ impl World {
         }
         machine.embedder = Embedder::default();
         let recovered = machine.disk.kept.clone();
-        let seed = Seed::new(1).derive("node", id.get());
+        // A disk that was lost takes its seed with it.
+        let seed = Seed::new(1 + machine.lives).derive("node", id.get());
         machine.node = Some(Node::start(machine.clock, id, settings, seed, recovered, &mut out));
         self.carry_out(id, &mut out);
         self.acknowledge_automatically(id);
@@ -148,6 +156,12 @@ impl World {
     pub(crate) fn command(&mut self, id: NodeId, command: delian_core::topology::Command) -> Result<(), String> {
         self.requests += 1;
         self.step(id, Input::Command(RequestId::new(self.requests), command))
+    }
+
+    /// Steps a node with an input that carries the number of a new request.
+    pub(crate) fn request(&mut self, id: NodeId, input: impl FnOnce(RequestId) -> Input) -> Result<(), String> {
+        self.requests += 1;
+        self.step(id, input(RequestId::new(self.requests)))
     }
 
     /// Wakes a node at the instants it asks for, until it was woken for `why`.
@@ -244,7 +258,12 @@ impl World {
         let mut held = machine.disk.kept.clone();
         machine.disk.waiting.iter().for_each(|(_, record)| held.fold(record.clone()));
         let log = raft.log();
-        let hard_state = HardState { term: raft.term(), voted_for: raft.voted_for(), boot: raft.boot() };
+        let hard_state = HardState {
+            term: raft.term(),
+            voted_for: raft.voted_for(),
+            boot: raft.boot(),
+            incarnation: Some(raft.incarnation()),
+        };
         assert_eq!(held.hard_state, hard_state, "{} keeps another hard state than it has", raft.id());
         assert_eq!(held.snapshot.as_ref(), log.snapshot(), "{} keeps another snapshot than it has", raft.id());
         assert_eq!(held.dropped, log.dropped(), "{} keeps another part of its log than it has", raft.id());
@@ -264,6 +283,12 @@ impl World {
                 }
                 Effect::Reply(request, outcome) => {
                     self.say(format!("{id} answers {request}: {}", words::outcome(&outcome)));
+                }
+                Effect::Read(request, outcome) => {
+                    self.say(format!("{id} answers {request}: {}", words::read_outcome(&outcome)));
+                }
+                Effect::Transferred(request, outcome) => {
+                    self.say(format!("{id} answers {request}: {}", words::transferred(&outcome)));
                 }
                 Effect::Emit(event) => self.say(format!("{id} {}", words::event(&event))),
                 Effect::Persist(write, record) => {
@@ -292,7 +317,12 @@ impl World {
                 embedder.texts = text.split_whitespace().map(str::to_string).collect();
                 format!("{id} restores [{text}]")
             }
-            Effect::Send(..) | Effect::Persist(..) | Effect::Reply(..) | Effect::Emit(_) => return,
+            Effect::Send(..)
+            | Effect::Persist(..)
+            | Effect::Reply(..)
+            | Effect::Read(..)
+            | Effect::Transferred(..)
+            | Effect::Emit(_) => return,
         };
         self.say(line);
     }
@@ -311,9 +341,9 @@ impl World {
 }
 
 impl Machine {
-    fn new() -> Self {
-        let disk = Disk { kept: Recovered::default(), waiting: VecDeque::new(), held: false };
-        Self { node: None, clock: Time::ZERO, disk, embedder: Embedder::default() }
+    fn new(kept: Recovered) -> Self {
+        let disk = Disk { kept, waiting: VecDeque::new(), held: false };
+        Self { node: None, clock: Time::ZERO, disk, lives: 0, embedder: Embedder::default() }
     }
 
     pub(crate) fn embedder_texts(&self) -> String {

@@ -6,14 +6,15 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 
 use super::Node;
 use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
-use crate::raft::ProposeError;
+use crate::raft::{ChangeError, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
 use crate::topology::Command;
-use crate::wire::{Answer, Forward, Message, Ticket};
+use crate::wire::{Answer, Forward, Message, Request, Ticket};
 
 /// The deadlines of resolved commands that may wait, beside as many as there are open ones, before they are cleared.
 const RESOLVED_KEPT: usize = 64;
@@ -45,6 +46,14 @@ struct Proposed {
 enum Origin {
     Local(RequestId),
     Remote(NodeId, Ticket),
+}
+
+/// Proposals that go into the log together, with who waits for each.
+#[derive(Debug, Default)]
+struct Batch {
+    payloads: Vec<Payload>,
+    origins: Vec<Origin>,
+    bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -209,43 +218,93 @@ fn turn_away(origin: &Origin, rejected: Rejected, out: &mut Outbox) {
 }
 
 impl Node {
-    pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) {
-        if let Err(rejected) = self.admit(now, request, command, out) {
-            turn_away(&Origin::Local(request), rejected, out);
+    /// Proposes or forwards the commands of local clients; those that are proposed share one append.
+    pub(super) fn on_commands(
+        &mut self,
+        now: Time,
+        commands: impl IntoIterator<Item = (RequestId, Command)>,
+        out: &mut Outbox,
+    ) {
+        let mut batch = Batch::default();
+        for (request, command) in commands {
+            if let Err(rejected) = self.admit(now, request, &command, &mut batch, out) {
+                turn_away(&Origin::Local(request), rejected, out);
+            }
+        }
+        self.propose(now, batch, out);
+    }
+
+    /// Proposes or forwards a change of the quorum.
+    pub(super) fn on_quorum_change(&mut self, now: Time, request: RequestId, change: QuorumChange, out: &mut Outbox) {
+        let origin = Origin::Local(request);
+        let done = if self.commands.len() >= self.settings.commands.pending_max {
+            Err(Rejected::Busy)
+        } else if self.raft.is_leader() {
+            self.propose_quorum(now, origin.clone(), &change, out)
+        } else {
+            self.forward(now, request, || Request::Quorum(change), out)
+        };
+        if let Err(rejected) = done {
+            turn_away(&origin, rejected, out);
         }
     }
 
-    /// Proposes or forwards a local client's command.
-    fn admit(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) -> Result<(), Rejected> {
+    /// Takes a local client's command into the batch, or forwards it.
+    fn admit(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        command: &Command,
+        batch: &mut Batch,
+        out: &mut Outbox,
+    ) -> Result<(), Rejected> {
         self.check_form(command).map_err(Rejected::Refused)?;
-        if self.commands.len() >= self.settings.commands.pending_max {
+        if self.commands.len() + batch.origins.len() >= self.settings.commands.pending_max {
             return Err(Rejected::Busy);
         }
         if self.raft.is_leader() {
-            return self.propose(now, Origin::Local(request), command, out);
+            return self.join(Origin::Local(request), Payload::Command(command.encode()), batch);
         }
-        // Without its boot on disk, a crash could bring the same boot about again, and with it the same tickets: the
-        // answer to this command would then be taken for the answer to another one.
-        let leader = self.raft.leader().filter(|_| self.raft.boot_is_durable());
-        let leader = leader.ok_or(Rejected::NotLeader(self.raft.leader()))?;
-        self.forward(now, leader, request, command, out);
+        self.forward(now, request, || Request::Command(command.encode()), out)
+    }
+
+    /// Takes a proposal into the batch, as far as the leader has room for it.
+    fn join(&self, origin: Origin, payload: Payload, batch: &mut Batch) -> Result<(), Rejected> {
+        self.raft.admits_proposal(batch.bytes).map_err(|error| match error {
+            ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ProposeError::Busy => Rejected::Busy,
+        })?;
+        batch.bytes += payload.cost();
+        batch.payloads.push(payload);
+        batch.origins.push(origin);
         Ok(())
     }
 
-    fn forward(&mut self, now: Time, leader: NodeId, request: RequestId, command: &Command, out: &mut Outbox) {
+    fn forward(
+        &mut self,
+        now: Time,
+        request: RequestId,
+        asked: impl FnOnce() -> Request,
+        out: &mut Outbox,
+    ) -> Result<(), Rejected> {
+        // Without its boot on disk, a crash could bring the same boot about again, and with it the same tickets: the
+        // answer to this command would then be taken for the answer to another one.
+        let leader = self.raft.leader().filter(|leader| *leader != self.raft.id() && self.raft.boot_is_durable());
+        let leader = leader.ok_or(Rejected::NotLeader(self.raft.leader()))?;
         let commands = &mut self.commands;
         commands.last_forward += 1;
         let number = commands.last_forward;
         commands.forwarded.insert(number, request);
         commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
         let ticket = Ticket { boot: commands.boot, number };
-        let forward = Forward { term: self.raft.term(), ticket, command: command.encode() };
+        let forward = Forward { term: self.raft.term(), ticket, request: asked() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
+        Ok(())
     }
 
     /// Accepts a forward addressed to this leader, once, and answers one that no leader of its term can be this node.
     pub(super) fn on_forward(&mut self, now: Time, from: NodeId, forward: Forward, out: &mut Outbox) {
-        let Forward { term, ticket, command } = forward;
+        let Forward { term, ticket, request } = forward;
         self.note_leading();
         let origin = Origin::Remote(from, ticket);
         if term > self.commands.led {
@@ -269,20 +328,63 @@ impl Node {
         if self.commands.proposed.len() >= self.settings.commands.pending_max {
             return turn_away(&origin, Rejected::Busy, out);
         }
-        let formed = Command::decode(&command).and_then(|command| self.check_form(&command).map(|()| command));
-        let admitted =
-            formed.map_err(Rejected::Refused).and_then(|command| self.propose(now, origin.clone(), &command, out));
-        if let Err(rejected) = admitted {
+        if let Err(rejected) = self.propose_forwarded(now, origin.clone(), request, out) {
             turn_away(&origin, rejected, out);
         }
     }
 
-    fn propose(&mut self, now: Time, origin: Origin, command: &Command, out: &mut Outbox) -> Result<(), Rejected> {
+    fn propose_forwarded(
+        &mut self,
+        now: Time,
+        origin: Origin,
+        request: Request,
+        out: &mut Outbox,
+    ) -> Result<(), Rejected> {
+        match request {
+            Request::Command(bytes) => {
+                let command = Command::decode(&bytes).map_err(Rejected::Refused)?;
+                self.check_form(&command).map_err(Rejected::Refused)?;
+                let mut batch = Batch::default();
+                self.join(origin, Payload::Command(bytes), &mut batch)?;
+                self.propose(now, batch, out);
+                Ok(())
+            }
+            Request::Quorum(change) => self.propose_quorum(now, origin, &change, out),
+        }
+    }
+
+    fn propose(&mut self, now: Time, batch: Batch, out: &mut Outbox) {
+        let Batch { payloads, origins, bytes: _ } = batch;
+        if payloads.is_empty() {
+            return;
+        }
         self.note_leading();
-        let position = self.raft.propose(command.encode(), out).map_err(|error| match error {
-            ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
-            ProposeError::Busy => Rejected::Busy,
+        let last = self.raft.propose(payloads, out);
+        let mut index = LogIndex::new(last.index.get() - origins.len() as u64);
+        for origin in origins {
+            index = index.next();
+            self.await_place(now, Position::new(last.term, index), origin, out);
+        }
+    }
+
+    fn propose_quorum(
+        &mut self,
+        now: Time,
+        origin: Origin,
+        change: &QuorumChange,
+        out: &mut Outbox,
+    ) -> Result<(), Rejected> {
+        self.note_leading();
+        let position = self.raft.change_quorum(change, out).map_err(|error| match error {
+            ChangeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ChangeError::Refused(refusal) => Rejected::QuorumRefused(refusal),
         })?;
+        self.await_place(now, position, origin, out);
+        Ok(())
+    }
+
+    /// Notes who waits for the entry at a position of the own log.
+    fn await_place(&mut self, now: Time, position: Position, origin: Origin, out: &mut Outbox) {
         // A proposal of an older term at this index was truncated; its fate is settled when the index is applied, but
         // one index can only be watched for one term, so the older one is told that it lost its place here.
         if let Some(older) = self.commands.proposed.insert(position.index, Proposed { term: position.term, origin }) {
@@ -290,7 +392,6 @@ impl Node {
         }
         let deadline = now + self.settings.commands.timeout;
         self.commands.watch(deadline, Waiting::Proposed(position.index, position.term));
-        Ok(())
     }
 
     /// Opens the books of a new term of leadership.

@@ -4,7 +4,9 @@
 //! construction: bad bytes die at the edge, bad numbers before the start, and a refused command is an answer. It is
 //! `Clone + Eq + Hash`, so a simulator can fork it and a model checker can tell whether it has been here before.
 
+pub mod autopilot;
 mod commands;
+mod reads;
 mod status;
 
 use alloc::sync::Arc;
@@ -15,7 +17,7 @@ pub use self::status::{RoleName, Status};
 
 use self::commands::Commands;
 use crate::config::Settings;
-use crate::ids::{Blob, LogIndex, NodeId, Position};
+use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
 use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
 use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered};
 use crate::rng::Seed;
@@ -93,10 +95,7 @@ impl Node {
     pub fn step(&mut self, now: Time, input: Input, out: &mut Outbox) {
         assert!(out.is_empty(), "the effects of the last step were not carried out");
         if self.raft.halted().is_some() {
-            if let Input::Command(request, _) = input {
-                out.push(Effect::Reply(request, Err(Rejected::Halted)));
-            }
-            return;
+            return refuse_halted(&input, out);
         }
         match input {
             Input::Wake => {
@@ -106,7 +105,12 @@ impl Node {
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
-            Input::Command(request, command) => self.on_command(now, request, &command, out),
+            Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
+            Input::Commands(commands) => self.on_commands(now, commands, out),
+            Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
+            Input::Read(request, consistency) => self.on_read(request, consistency, out),
+            Input::Transfer(request, target) => self.on_transfer(request, target, out),
+            Input::ForgetLeader => {}
             Input::Persisted(write) => self.raft.persisted(now, write, out),
             Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
             Input::Captured(index, state) => self.on_captured(index, state, out),
@@ -195,8 +199,14 @@ impl Node {
     }
 
     fn apply(&mut self, position: Position, entry: &Entry, out: &mut Outbox) -> Result<Applied, Rejected> {
-        let Payload::Command(bytes) = &entry.payload else {
-            return Ok(Applied { position, epoch: self.topology.epoch() });
+        let unchanged = Applied { position, epoch: self.topology.epoch() };
+        let bytes = match &entry.payload {
+            Payload::Noop => return Ok(unchanged),
+            Payload::Configuration(configuration) => {
+                out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
+                return Ok(unchanged);
+            }
+            Payload::Command(bytes) => bytes,
         };
         let outcome = Command::decode(bytes).and_then(|command| Ok((self.topology.apply(&command)?, command)));
         match outcome {
@@ -253,6 +263,23 @@ impl Node {
                 Ok(())
             }
         }
+    }
+}
+
+/// Answers what a client asks of a node that has stopped.
+fn refuse_halted(input: &Input, out: &mut Outbox) {
+    let mut refuse = |request: &RequestId| out.push(Effect::Reply(*request, Err(Rejected::Halted)));
+    match input {
+        Input::Command(request, _) | Input::Quorum(request, _) => refuse(request),
+        Input::Commands(commands) => commands.iter().for_each(|(request, _)| refuse(request)),
+        Input::Read(request, _) => out.push(Effect::Read(*request, Err(Rejected::Halted))),
+        Input::Transfer(request, _) => out.push(Effect::Transferred(*request, Err(Rejected::Halted))),
+        Input::Wake
+        | Input::Receive(..)
+        | Input::ForgetLeader
+        | Input::Persisted(_)
+        | Input::PersistFailed(_)
+        | Input::Captured(..) => {}
     }
 }
 

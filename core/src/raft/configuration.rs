@@ -1,46 +1,114 @@
 //! Who decides, and what a majority of them has reached.
 //!
-//! A quorum is a majority of the *logged* voters, never of those that happen to be reachable. An empty configuration
-//! has no quorum at all.
+//! A quorum is a majority of the *logged* voters, never of those that happen to be reachable. While a joint configuration
+//! is in force it takes a majority of the incoming voters and one of the outgoing (Ongaro 2014, section 4.3). An empty
+//! configuration has no quorum at all.
 
-use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{LogIndex, NodeId};
+use crate::ids::{Incarnation, LogIndex, NodeId};
 
 /// Who decides (voters) and who only listens (learners).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Configuration {
     /// The nodes of which a majority elects and commits.
     pub voters: BTreeSet<NodeId>,
+    /// The voters of the configuration that a joint one leaves; empty outside of a joint configuration.
+    pub outgoing: BTreeSet<NodeId>,
     /// The nodes that receive the log without a voice.
     pub learners: BTreeSet<NodeId>,
+    /// The outgoing voters that become learners when the joint configuration is left.
+    pub learners_next: BTreeSet<NodeId>,
+    /// Which memory of a member was admitted; one that is not listed has its founding one.
+    pub incarnations: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Configuration {
+    /// Returns the configuration that a federation is founded with.
+    pub fn founding(voters: BTreeSet<NodeId>, learners: BTreeSet<NodeId>) -> Self {
+        Self { voters, learners, ..Self::default() }
+    }
+
+    /// Returns whether two sets of voters decide together.
+    pub fn is_joint(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Returns whether a node has a voice, in either set of a joint configuration.
+    pub fn is_voter(&self, node: NodeId) -> bool {
+        self.voters.contains(&node) || self.outgoing.contains(&node)
+    }
+
+    /// Returns whether a node receives the log.
+    pub fn is_member(&self, node: NodeId) -> bool {
+        self.is_voter(node) || self.learners.contains(&node)
+    }
+
+    /// Returns every node with a voice, in order of id.
+    pub fn all_voters(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.voters.union(&self.outgoing).copied()
+    }
+
     /// Returns every member, voters and learners, in order of id.
-    pub fn members(&self) -> impl Iterator<Item = NodeId> + '_ {
-        // Voters and learners are disjoint, and the order is part of the protocol's determinism.
-        let mut all: Vec<NodeId> = self.voters.iter().chain(&self.learners).copied().collect();
-        all.sort_unstable();
+    pub fn members(&self) -> impl Iterator<Item = NodeId> {
+        // The order is part of the protocol's determinism.
+        let all: BTreeSet<NodeId> = self.all_voters().chain(self.learners.iter().copied()).collect();
         all.into_iter()
     }
 
-    /// Returns whether a majority of the voters is among `nodes`.
-    pub fn is_quorum(&self, nodes: &BTreeSet<NodeId>) -> bool {
-        let agreeing = self.voters.iter().filter(|voter| nodes.contains(voter)).count();
-        agreeing > self.voters.len() / 2
+    /// Returns which memory of a member was admitted.
+    pub fn incarnation(&self, node: NodeId) -> Incarnation {
+        self.incarnations.get(&node).copied().unwrap_or(Incarnation::FOUNDING)
     }
 
-    /// Returns the greatest index that a majority of the voters has reached, given each voter's; zero without voters.
-    pub fn majority_index(&self, reached: impl Fn(NodeId) -> LogIndex) -> LogIndex {
-        // Quadratic, without an allocation: at most 7 voters, on the path of every answered append.
-        let agreed = |index| self.voters.iter().filter(|voter| reached(**voter) >= index).count();
-        let candidates = self.voters.iter().map(|voter| reached(*voter));
-        candidates.filter(|index| agreed(*index) > self.voters.len() / 2).max().unwrap_or_default()
+    /// Returns whether a majority of the voters, of both sets if there are two, is among `nodes`.
+    pub fn is_quorum(&self, nodes: &BTreeSet<NodeId>) -> bool {
+        self.is_quorum_of(|voter| nodes.contains(&voter))
     }
+
+    /// Returns whether a majority of the voters, of both sets if there are two, agrees.
+    pub fn is_quorum_of(&self, agrees: impl Fn(NodeId) -> bool) -> bool {
+        let majority = |voters: &BTreeSet<NodeId>| {
+            let agreeing = voters.iter().filter(|voter| agrees(**voter)).count();
+            agreeing > voters.len() / 2
+        };
+        majority(&self.voters) && (self.outgoing.is_empty() || majority(&self.outgoing))
+    }
+
+    /// Returns the greatest index that a majority of the voters, of both sets if there are two, has reached, given each
+    /// voter's; zero without voters.
+    pub fn majority_index(&self, reached: impl Fn(NodeId) -> LogIndex) -> LogIndex {
+        let incoming = majority_index(&self.voters, &reached);
+        if self.outgoing.is_empty() { incoming } else { incoming.min(majority_index(&self.outgoing, &reached)) }
+    }
+
+    /// Returns the configuration that follows a joint one.
+    pub(super) fn left(&self) -> Self {
+        let mut left = Self {
+            voters: self.voters.clone(),
+            outgoing: BTreeSet::new(),
+            learners: self.learners.union(&self.learners_next).copied().collect(),
+            learners_next: BTreeSet::new(),
+            incarnations: self.incarnations.clone(),
+        };
+        left.forget_strangers();
+        left
+    }
+
+    /// Drops the incarnations of nodes that are no members.
+    pub(super) fn forget_strangers(&mut self) {
+        let members: BTreeSet<NodeId> = self.members().collect();
+        self.incarnations.retain(|node, _| members.contains(node));
+    }
+}
+
+fn majority_index(voters: &BTreeSet<NodeId>, reached: &impl Fn(NodeId) -> LogIndex) -> LogIndex {
+    // Quadratic, without an allocation: at most 7 voters, on the path of every answered append.
+    let agreed = |index| voters.iter().filter(|voter| reached(**voter) >= index).count();
+    let candidates = voters.iter().map(|voter| reached(*voter));
+    candidates.filter(|index| agreed(*index) > voters.len() / 2).max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -48,7 +116,7 @@ mod tests {
     use super::*;
 
     fn voters(count: u64) -> Configuration {
-        Configuration { voters: (1..=count).map(NodeId::new).collect(), learners: BTreeSet::new() }
+        Configuration::founding((1..=count).map(NodeId::new).collect(), BTreeSet::new())
     }
 
     fn majority(reached: &[u64]) -> u64 {

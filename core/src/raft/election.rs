@@ -5,6 +5,7 @@
 //! own, only when it is on disk.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 
 use super::message::{Ballot, Body, Message};
 use super::{HardState, Raft, Role};
@@ -28,7 +29,7 @@ impl Votes {
 impl Raft {
     /// Answers a silence: asks for pre-votes, or campaigns at once if there is nobody to ask.
     pub(super) fn stand(&mut self, now: Time, out: &mut Outbox) {
-        if !self.is_voter() {
+        if !self.may_stand() {
             self.election_at = Time::NEVER;
             return;
         }
@@ -42,7 +43,7 @@ impl Raft {
         let term = self.term().next();
         out.emit(Event::PreVoteStarted { term });
         self.role = Role::PreCandidate(Votes { granted: BTreeSet::from([self.id]) });
-        self.ask_voters(&Message { term, body: Body::PreVote { last: self.log.last() } }, out);
+        self.ask_voters(term, &Body::PreVote { last: self.log.last() }, out);
     }
 
     pub(super) fn campaign(&mut self, now: Time, out: &mut Outbox) {
@@ -54,17 +55,17 @@ impl Raft {
         self.draw_election_timeout(now);
         out.emit(Event::ElectionStarted { term });
         self.role = Role::Candidate(Votes::default());
-        self.ask_voters(&Message { term, body: Body::Vote { last: self.log.last() } }, out);
+        self.ask_voters(term, &Body::Vote { last: self.log.last() }, out);
     }
 
     /// A request speaks for the log it names, so it waits until that log is on disk: a candidate that lost unflushed
     /// entries in a crash must not win by votes that were given to the longer log.
-    fn ask_voters(&mut self, message: &Message, out: &mut Outbox) {
+    fn ask_voters(&mut self, term: Term, body: &Body, out: &mut Outbox) {
         self.save_hard_state(out);
-        for voter in &self.configuration.voters {
-            if *voter != self.id {
-                self.writes.send_after_everything(*voter, message.clone(), out);
-            }
+        let configuration = Arc::clone(self.configurations.latest());
+        for voter in configuration.all_voters().filter(|voter| *voter != self.id) {
+            let message = Message { term, to: Some(configuration.incarnation(voter)), body: body.clone() };
+            self.writes.send_after_everything(voter, message, out);
         }
     }
 
@@ -78,7 +79,7 @@ impl Raft {
         }
         if last >= self.log.last() {
             self.save_hard_state(out);
-            let grant = Message { term, body: Body::PreVoteAnswer(Ballot::Granted) };
+            let grant = Message { term, to: None, body: Body::PreVoteAnswer(Ballot::Granted) };
             self.writes.send_after_hard_state(from, grant, out);
         } else {
             self.say(from, Body::PreVoteAnswer(Ballot::Refused), out);
@@ -96,7 +97,7 @@ impl Raft {
                     && term == asked
                 {
                     votes.granted.insert(from);
-                    if self.configuration.is_quorum(&votes.granted) {
+                    if self.configurations.latest().is_quorum(&votes.granted) {
                         self.campaign(now, out);
                     }
                 }
@@ -152,7 +153,7 @@ impl Raft {
         // Without its own vote on disk a candidate could win, crash, forget and vote for another in the same term.
         if let Role::Candidate(votes) = &self.role
             && votes.granted.contains(&self.id)
-            && self.configuration.is_quorum(&votes.granted)
+            && self.configurations.latest().is_quorum(&votes.granted)
         {
             self.become_leader(now, out);
         }

@@ -1,20 +1,15 @@
 //! Following: taking a leader's entries in, and saying so once they are on disk (section 3.5).
 
 use super::Raft;
-use super::message::{Appended, Body, Entries, Entry};
+use super::message::{Append, Appended, Body, Entries, Payload};
 use super::record::Record;
-use crate::ids::{LogIndex, NodeId, Position};
+use crate::ids::{LogIndex, NodeId, Position, Round};
 use crate::io::{Contradiction, Event, Halt, Outbox};
 
 impl Raft {
-    pub(super) fn on_append(
-        &mut self,
-        from: NodeId,
-        prev: Position,
-        entries: &Entries,
-        commit: LogIndex,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn on_append(&mut self, from: NodeId, append: &Append, out: &mut Outbox) {
+        let Append { session, prev, entries, commit } = append;
+        let (session, prev, commit) = (*session, *prev, *commit);
         if !self.terms_in_order(prev, entries) {
             return out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::TermsOutOfOrder });
         }
@@ -25,7 +20,8 @@ impl Raft {
         let known = self.commit.distance_from(prev.index).min(entries.len() as u64) as usize;
         if prev.index >= self.commit && !self.log.contains(prev) {
             let hint = self.log.latest_at_or_below(prev.index.previous(), prev.term);
-            return self.say(from, Body::AppendAnswer(Appended::Conflict { refused: prev.index, hint }), out);
+            let appended = Appended::Conflict { refused: prev.index, hint };
+            return self.say(from, Body::AppendAnswer { session, appended }, out);
         }
         let first = prev.index.advanced_by(known).next();
         let fresh = &entries[known..];
@@ -35,11 +31,13 @@ impl Raft {
             .take_while(|(offset, entry)| self.log.term_at(first.advanced_by(*offset)) == Some(entry.term))
             .count();
         if agreeing < fresh.len() {
-            self.take_in(first.advanced_by(agreeing), &fresh[agreeing..], out);
+            // Shared with the message when all of it is news, as it is while nothing gets lost.
+            let news = if known + agreeing == 0 { entries.clone() } else { Entries::from(&fresh[agreeing..]) };
+            self.take_in(first.advanced_by(agreeing), news, out);
         }
         let matched = prev.index.advanced_by(entries.len()).max(self.commit.min(self.log.last().index));
         self.commit_to(commit.min(matched), out);
-        self.promise(from, Body::AppendAnswer(Appended::Matched(matched)), out);
+        self.promise(from, Body::AppendAnswer { session, appended: Appended::Matched(matched) }, out);
     }
 
     /// Returns the first committed position at which an append says something else.
@@ -57,25 +55,28 @@ impl Raft {
     }
 
     /// Replaces everything from `first` on by these entries.
-    fn take_in(&mut self, first: LogIndex, entries: &[Entry], out: &mut Outbox) {
+    fn take_in(&mut self, first: LogIndex, entries: Entries, out: &mut Outbox) {
         let after = first.previous();
         assert!(after >= self.commit, "entries after {after} replace committed ones up to {}", self.commit);
         if after < self.log.last().index {
             self.log.truncate_after(after);
+            self.configurations.truncate_after(after);
             self.writes.truncated_after(after);
             out.emit(Event::Truncated { after });
         }
-        for entry in entries {
+        for (offset, entry) in entries.iter().enumerate() {
+            if let Payload::Configuration(configuration) = &entry.payload {
+                self.configurations.push(first.advanced_by(offset), configuration.clone());
+            }
             self.log.push(entry.clone());
         }
         self.save_hard_state(out);
-        let record = Record::Append { after, entries: Entries::from(entries) };
-        self.writes.persist_log(record, self.log.last().index, out);
+        self.writes.persist_log(Record::Append { after, entries }, self.log.last().index, out);
     }
 
-    pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: LogIndex, out: &mut Outbox) {
+    pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: LogIndex, round: Round, out: &mut Outbox) {
         if self.follow_commit(from, commit, out) {
-            self.say(from, Body::HeartbeatAnswer, out);
+            self.say(from, Body::HeartbeatAnswer { round }, out);
         }
     }
 

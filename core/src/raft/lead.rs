@@ -1,19 +1,23 @@
 //! Leading: replication, commit, heartbeats and the check that a quorum still answers (sections 3.5, 3.6.2, 6.2).
 
-use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-use super::message::{Appended, Body, Entries, Entry, Message, Payload};
-use super::progress::{Pace, Probe, Progress};
+use super::configuration::Configuration;
+use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
+use super::progress::{Pace, Peers, Probe, Progress};
 use super::record::Record;
 use super::{ProposeError, Raft, Role};
-use crate::ids::{Blob, LogIndex, NodeId, Position, Term};
+use crate::ids::{LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
 use crate::time::Time;
 
 /// What a leader keeps for its term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Leadership {
-    progress: BTreeMap<NodeId, Progress>,
+    progress: Peers,
+    /// The last round of heartbeats.
+    round: Round,
     heartbeat_at: Time,
     quorum_check_at: Time,
     /// The cost of the entries that are not committed yet.
@@ -22,7 +26,7 @@ pub struct Leadership {
 
 impl Leadership {
     /// Returns what the leader knows of each other member.
-    pub const fn progress(&self) -> &BTreeMap<NodeId, Progress> {
+    pub const fn progress(&self) -> &Peers {
         &self.progress
     }
 
@@ -31,13 +35,19 @@ impl Leadership {
         self.uncommitted_bytes
     }
 
+    /// Follows the members of a configuration; who is new is sent what comes from `next` on.
+    pub(super) fn take_up(&mut self, own: NodeId, configuration: &Configuration, next: LogIndex) {
+        let others = configuration.members().filter(|member| *member != own);
+        self.progress.follow(others.map(|member| (member, configuration.incarnation(member))), next);
+    }
+
     pub(super) fn next_wake(&self) -> Wake {
         let heartbeat = Wake { at: self.heartbeat_at, why: WakeReason::Heartbeat };
         heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck })
     }
 
     pub(super) fn assert_invariants(&self, last: LogIndex) {
-        for (peer, progress) in &self.progress {
+        for (peer, progress) in self.progress.iter() {
             let (matched, next) = (progress.matched, progress.next);
             assert!(matched <= last, "{peer} matched {matched}, but the log ends at {last}");
             assert!(matched < next, "{peer} matched {matched}, but gets {next} next");
@@ -46,43 +56,76 @@ impl Leadership {
     }
 }
 
+/// Entries that were just appended, to be shared by the messages to all peers that need exactly these.
+struct Fresh {
+    after: Position,
+    entries: Entries,
+    bytes: u64,
+}
+
 impl Raft {
     pub(super) fn become_leader(&mut self, now: Time, out: &mut Outbox) {
         out.emit(Event::BecameLeader { term: self.term() });
         let next = self.log.last().index.next();
-        let peers = self.configuration.members().filter(|member| *member != self.id);
         let inherited = (self.commit.next().get()..next.get()).filter_map(|index| self.log.entry(LogIndex::new(index)));
         self.role = Role::Leader(Leadership {
-            progress: peers.map(|peer| (peer, Progress::new(next))).collect(),
+            progress: Peers::default(),
+            round: Round::ZERO,
             heartbeat_at: now + self.settings.raft.heartbeat_interval,
             quorum_check_at: now + self.settings.raft.election_timeout_min,
             uncommitted_bytes: inherited.map(Entry::cost).sum(),
         });
         self.leader = Some(self.id);
-        self.append_own(Payload::Noop, out);
+        self.take_up_configuration();
+        // The first leader of all writes the founding configuration down, so that every log tells who decides.
+        let founding = self.configurations.changed_at() == LogIndex::ZERO;
+        let first = Payload::Configuration(Arc::clone(self.configurations.latest()));
+        self.append_own(if founding { first } else { Payload::Noop }, out);
     }
 
-    /// Puts a command into the log.
-    pub(crate) fn propose(&mut self, command: Blob, out: &mut Outbox) -> Result<Position, ProposeError> {
+    /// Returns whether a leader takes proposals, beside `bytes` of them that are about to go into the log.
+    pub(crate) fn admits_proposal(&self, bytes: u64) -> Result<(), ProposeError> {
         let Role::Leader(leadership) = &self.role else { return Err(ProposeError::NotLeader) };
-        if leadership.uncommitted_bytes >= self.settings.raft.uncommitted_bytes_max {
+        if leadership.uncommitted_bytes.saturating_add(bytes) >= self.settings.raft.uncommitted_bytes_max {
             return Err(ProposeError::Busy);
         }
-        Ok(self.append_own(Payload::Command(command), out))
+        Ok(())
     }
 
-    fn append_own(&mut self, payload: Payload, out: &mut Outbox) -> Position {
-        let after = self.log.last().index;
-        let entry = Entry { term: self.term(), payload };
+    /// Puts proposals that were admitted into the log, at least one. Returns the place of the last.
+    pub(crate) fn propose(&mut self, payloads: Vec<Payload>, out: &mut Outbox) -> Position {
+        assert!(self.is_leader() && !payloads.is_empty(), "only a leader proposes, and something");
+        let term = self.term();
+        let entries: Vec<Entry> = payloads.into_iter().map(|payload| Entry { term, payload }).collect();
+        self.append(Entries::from(entries), out)
+    }
+
+    /// Puts one entry into the log. Returns its place.
+    pub(super) fn append_own(&mut self, payload: Payload, out: &mut Outbox) -> Position {
+        self.append(Entries::one(Entry { term: self.term(), payload }), out)
+    }
+
+    fn append(&mut self, entries: Entries, out: &mut Outbox) -> Position {
+        let after = self.log.last();
+        let bytes = entries.iter().map(Entry::cost).sum();
         if let Role::Leader(leadership) = &mut self.role {
-            leadership.uncommitted_bytes += entry.cost();
+            leadership.uncommitted_bytes += bytes;
         }
-        self.log.push(entry.clone());
+        for entry in entries.iter() {
+            self.log.push(entry.clone());
+            if let Payload::Configuration(configuration) = &entry.payload {
+                self.configurations.push(self.log.last().index, Arc::clone(configuration));
+                self.take_up_configuration();
+            }
+        }
         self.save_hard_state(out);
-        let record = Record::Append { after, entries: Entries::from([entry]) };
-        self.writes.persist_log(record, after.next(), out);
-        for peer in self.peers() {
-            self.replicate_to(peer, out);
+        let record = Record::Append { after: after.index, entries: entries.clone() };
+        self.writes.persist_log(record, self.log.last().index, out);
+        let fresh = Fresh { after, entries, bytes };
+        let mut place = 0;
+        while let Some(peer) = self.peer_at(place) {
+            self.replicate(peer, Some(&fresh), out);
+            place += 1;
         }
         self.log.last()
     }
@@ -92,25 +135,33 @@ impl Raft {
         let Role::Leader(leadership) = &mut self.role else { return };
         if now >= leadership.quorum_check_at {
             leadership.quorum_check_at = now + self.settings.raft.election_timeout_min;
-            let mut answering = alloc::collections::BTreeSet::from([self.id]);
-            for (peer, progress) in &mut leadership.progress {
-                if core::mem::take(&mut progress.heard) {
-                    answering.insert(*peer);
-                }
-            }
-            if !self.configuration.is_quorum(&answering) {
+            let (own, progress) = (self.id, &leadership.progress);
+            let answers = |voter| voter == own || progress.get(voter).is_some_and(|progress| progress.heard);
+            if !self.configurations.latest().is_quorum_of(answers) {
                 out.emit(Event::SteppedDown { term: self.term(), reason: StepDown::QuorumLost });
                 let term = self.term();
                 return self.become_follower(now, term, None, out);
             }
+            leadership.progress.iter_mut().for_each(|(_, progress)| progress.heard = false);
         }
         let Role::Leader(leadership) = &mut self.role else { return };
         if now >= leadership.heartbeat_at {
             leadership.heartbeat_at = now + self.settings.raft.heartbeat_interval;
-            for peer in self.peers() {
-                let commit = self.commit_known_by(peer);
-                self.say(peer, Body::Heartbeat { commit }, out);
-            }
+            self.send_heartbeats(out);
+            self.readmit_strangers(out);
+        }
+    }
+
+    /// Begins a round of heartbeats.
+    fn send_heartbeats(&mut self, out: &mut Outbox) {
+        let Role::Leader(leadership) = &mut self.role else { return };
+        leadership.round = leadership.round.next();
+        let round = leadership.round;
+        let mut place = 0;
+        while let Some(peer) = self.peer_at(place) {
+            let commit = self.commit_known_by(peer);
+            self.ask(peer, Body::Heartbeat { commit, round }, out);
+            place += 1;
         }
     }
 
@@ -118,13 +169,12 @@ impl Raft {
         &mut self,
         now: Time,
         from: NodeId,
-        term: Term,
+        session: ReplicationSession,
         appended: Appended,
         out: &mut Outbox,
     ) {
-        debug_assert_eq!(term, self.term(), "answers of other terms are sorted out before");
         let (last, dropped, commit_before) = (self.log.last().index, self.log.dropped().index, self.commit);
-        let Some(progress) = self.progress_mut(from) else { return };
+        let Some(progress) = self.progress_mut(from).filter(|progress| progress.session == session) else { return };
         progress.heard = true;
         match appended {
             Appended::Matched(matched) if matched > last => {
@@ -143,7 +193,7 @@ impl Raft {
                     Pace::Probe(_) | Pace::Snapshot { .. } => {}
                 }
                 if further {
-                    self.commit_what_a_majority_has(out);
+                    self.commit_what_a_majority_has(now, out);
                     if self.commit == commit_before {
                         self.tell_commit(from, known_before, out);
                     }
@@ -151,7 +201,7 @@ impl Raft {
             }
             Appended::Conflict { refused, hint } => self.on_conflict(from, refused, hint),
         }
-        self.replicate_to(from, out);
+        self.replicate(from, None, out);
         self.resend_snapshot_if_due(now, from, out);
     }
 
@@ -169,13 +219,13 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_heartbeat_answer(&mut self, now: Time, from: NodeId, term: Term, out: &mut Outbox) {
-        debug_assert_eq!(term, self.term(), "answers of other terms are sorted out before");
+    pub(super) fn on_heartbeat_answer(&mut self, now: Time, from: NodeId, round: Round, out: &mut Outbox) {
         let messages_max = self.settings.raft.inflight_messages_max;
         let bytes_max = self.settings.raft.inflight_bytes_max;
         let last = self.log.last().index;
         let Some(progress) = self.progress_mut(from) else { return };
         progress.heard = true;
+        progress.round = progress.round.max(round);
         match &mut progress.pace {
             Pace::Probe(probe) => *probe = Probe::Ready,
             Pace::Replicate(window) => {
@@ -184,32 +234,32 @@ impl Raft {
                 }
                 if progress.matched < last && progress.next > last {
                     // All was sent and not all was answered: an empty append finds out whether something got lost.
-                    return self.send_append(from, out);
+                    return self.send_append(from, None, out);
                 }
             }
             Pace::Snapshot { .. } => return self.resend_snapshot_if_due(now, from, out),
         }
         if progress.matched < last {
-            self.replicate_to(from, out);
+            self.replicate(from, None, out);
         }
     }
 
     /// Counts the leader's own log as far as its disk has it.
-    pub(super) fn count_own_log(&mut self, out: &mut Outbox) {
+    pub(super) fn count_own_log(&mut self, now: Time, out: &mut Outbox) {
         if self.is_leader() {
-            self.commit_what_a_majority_has(out);
+            self.commit_what_a_majority_has(now, out);
         }
     }
 
     /// Commits by counting, but only entries of the own term: an older one may still be replaced by a newer leader that
     /// never saw it (section 3.6.2, figure 3.7).
-    fn commit_what_a_majority_has(&mut self, out: &mut Outbox) {
+    fn commit_what_a_majority_has(&mut self, now: Time, out: &mut Outbox) {
         let Role::Leader(leadership) = &self.role else { return };
         let own = self.writes.log_durable();
         let reached = |voter| {
-            if voter == self.id { own } else { leadership.progress.get(&voter).map_or(LogIndex::ZERO, |p| p.matched) }
+            if voter == self.id { own } else { leadership.progress.get(voter).map_or(LogIndex::ZERO, |p| p.matched) }
         };
-        let index = self.configuration.majority_index(reached);
+        let index = self.configurations.latest().majority_index(reached);
         if index <= self.commit || self.log.term_at(index) != Some(self.term()) {
             return;
         }
@@ -220,27 +270,29 @@ impl Raft {
         }
         let before = self.commit;
         self.commit_to(index, out);
-        for peer in self.peers() {
+        let mut place = 0;
+        while let Some(peer) = self.peer_at(place) {
             self.tell_commit(peer, before, out);
+            place += 1;
         }
+        self.follow_up_configuration(now, out);
     }
 
     /// Tells a peer how far it may commit, if that is further than `known_before`; the next heartbeat says it again.
     fn tell_commit(&mut self, peer: NodeId, known_before: LogIndex, out: &mut Outbox) {
         let commit = self.commit_known_by(peer);
         if commit > known_before {
-            self.say(peer, Body::Commit { commit }, out);
+            self.ask(peer, Body::Commit { commit }, out);
         }
     }
 
-    /// Sends what the peer lacks, as far as its pace allows.
-    pub(super) fn replicate_to(&mut self, to: NodeId, out: &mut Outbox) {
+    /// Sends what the peer lacks, as far as its pace allows; `fresh` was just appended and may be shared.
+    fn replicate(&mut self, to: NodeId, fresh: Option<&Fresh>, out: &mut Outbox) {
         let raft = &self.settings.raft;
         let (messages_max, bytes_max) = (raft.inflight_messages_max, raft.inflight_bytes_max);
         let last = self.log.last().index;
         loop {
-            let Role::Leader(leadership) = &self.role else { return };
-            let Some(progress) = leadership.progress.get(&to) else { return };
+            let Some(progress) = self.progress_mut(to) else { return };
             let may_send = match &progress.pace {
                 Pace::Probe(Probe::Ready) => true,
                 Pace::Replicate(window) => progress.next <= last && window.has_room(messages_max, bytes_max),
@@ -249,19 +301,23 @@ impl Raft {
             if !may_send {
                 return;
             }
-            self.send_append(to, out);
+            self.send_append(to, fresh, out);
         }
     }
 
     /// Sends one append, or the snapshot if what comes before the append is forgotten.
-    fn send_append(&mut self, to: NodeId, out: &mut Outbox) {
+    fn send_append(&mut self, to: NodeId, fresh: Option<&Fresh>, out: &mut Outbox) {
         let Role::Leader(leadership) = &mut self.role else { return };
-        let Some(progress) = leadership.progress.get_mut(&to) else { return };
+        let Some(progress) = leadership.progress.get_mut(to) else { return };
         let prev_index = progress.next.previous();
         let Some(prev_term) = self.log.term_at(prev_index) else {
             return self.send_snapshot(to, out);
         };
-        let (entries, bytes) = self.log.entries_after(prev_index, self.settings.raft.append_bytes_max);
+        let bytes_max = self.settings.raft.append_bytes_max;
+        let (entries, bytes) = match fresh.filter(|fresh| fresh.after.index == prev_index && fresh.bytes <= bytes_max) {
+            Some(fresh) => (fresh.entries.clone(), fresh.bytes),
+            None => self.log.entries_after(prev_index, bytes_max),
+        };
         match &mut progress.pace {
             Pace::Probe(probe) => *probe = Probe::Waiting,
             Pace::Replicate(window) => {
@@ -273,13 +329,15 @@ impl Raft {
             Pace::Snapshot { .. } => {}
         }
         let prev = Position::new(prev_term, prev_index);
-        let message = Message { term: self.hard_state.term, body: Body::Append { prev, entries, commit: self.commit } };
+        let append = Append { session: progress.session, prev, entries, commit: self.commit };
+        let message =
+            Message { term: self.hard_state.term, to: Some(progress.incarnation), body: Body::Append(append) };
         self.writes.send_after_hard_state(to, message, out);
     }
 
     pub(super) fn progress_mut(&mut self, peer: NodeId) -> Option<&mut Progress> {
         match &mut self.role {
-            Role::Leader(leadership) => leadership.progress.get_mut(&peer),
+            Role::Leader(leadership) => leadership.progress.get_mut(peer),
             Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => None,
         }
     }
@@ -289,16 +347,17 @@ impl Raft {
     fn commit_known_by(&self, peer: NodeId) -> LogIndex {
         match &self.role {
             Role::Leader(leadership) => {
-                leadership.progress.get(&peer).map_or(LogIndex::ZERO, |progress| progress.matched.min(self.commit))
+                leadership.progress.get(peer).map_or(LogIndex::ZERO, |progress| progress.matched.min(self.commit))
             }
             Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => LogIndex::ZERO,
         }
     }
 
-    fn peers(&self) -> alloc::vec::Vec<NodeId> {
+    /// Returns the peer at a place in the order of ids, for a walk during which messages go out.
+    fn peer_at(&self, place: usize) -> Option<NodeId> {
         match &self.role {
-            Role::Leader(leadership) => leadership.progress.keys().copied().collect(),
-            Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => alloc::vec::Vec::new(),
+            Role::Leader(leadership) => leadership.progress.at(place),
+            Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => None,
         }
     }
 }

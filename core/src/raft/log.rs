@@ -166,9 +166,9 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Blob;
     use crate::raft::message::Payload;
     use crate::raft::{Configuration, HardState};
-    use crate::{Blob, Boot};
 
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_disk_that_gives_back_the_impossible_is_refused() {
         let entries = |terms: &[u64]| log(terms).entries.into_iter().collect::<Vec<_>>();
-        let hard_state = HardState { term: Term::new(2), voted_for: None, boot: Boot::ZERO };
+        let hard_state = HardState { term: Term::new(2), ..HardState::default() };
         let falling = Recovered { hard_state, entries: entries(&[1]), ..Recovered::default() };
         assert!(Log::recover(falling.clone()).is_ok());
         let newer = Recovered { entries: entries(&[1, 3]), ..falling.clone() };

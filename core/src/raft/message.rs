@@ -8,9 +8,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::configuration::Configuration;
 use super::record::Snapshot;
 use crate::codec;
-use crate::ids::{Blob, LogIndex, Position, Term};
+use crate::ids::{Blob, Incarnation, LogIndex, Position, ReplicationSession, Round, Term};
 
 /// The greatest term or index that a node believes: at one per nanosecond it takes 146 years.
 ///
@@ -23,6 +24,9 @@ pub(super) const REACH_MAX: u64 = 1 << 62;
 pub struct Message {
     /// The sender's term; for a pre-vote and its grant, the term that the election would have.
     pub term: Term,
+    /// For a message that asks something of a member: which memory of it the sender's configuration admitted. A node
+    /// with another one answers that it is a stranger, and nothing else.
+    pub to: Option<Incarnation>,
     /// What is said.
     pub body: Body,
 }
@@ -44,33 +48,59 @@ pub enum Body {
     },
     /// Answers a vote; sent only when the vote is on disk.
     VoteAnswer(Ballot),
-    /// Carries entries that come after `prev` (section 3.5); without entries it probes whether `prev` matches.
-    Append {
-        /// The entry before the first one carried.
-        prev: Position,
-        /// The entries, in order.
-        entries: Entries,
-        /// The leader's commit index.
-        commit: LogIndex,
-    },
+    /// Carries entries (section 3.5).
+    Append(Append),
     /// Answers an append or a snapshot; a match is reported only when it is on disk.
-    AppendAnswer(Appended),
+    AppendAnswer {
+        /// The session of what it answers.
+        session: ReplicationSession,
+        /// The answer.
+        appended: Appended,
+    },
     /// Keeps followers from standing for election; the commit index is one the receiver's log is known to reach.
     Heartbeat {
         /// The lesser of the leader's commit index and the receiver's matched index.
         commit: LogIndex,
+        /// Which round of heartbeats it belongs to; the answer repeats it (section 6.4).
+        round: Round,
     },
-    /// Answers a heartbeat.
-    HeartbeatAnswer,
+    /// Answers a heartbeat: when it was sent, its sender knew of no newer term.
+    HeartbeatAnswer {
+        /// The round of the heartbeat.
+        round: Round,
+    },
     /// Tells a follower how far it may commit, between heartbeats; it needs no answer.
     Commit {
         /// As in a heartbeat.
         commit: LogIndex,
     },
     /// Replaces the log of a follower that fell behind the leader's own (section 5).
-    Snapshot(Arc<Snapshot>),
+    Snapshot {
+        /// The session, as in an append.
+        session: ReplicationSession,
+        /// The snapshot.
+        snapshot: Arc<Snapshot>,
+    },
     /// Tells the sender of an old term which term it is; the message's term is all it says.
     Outdated,
+    /// Says that the node does not have the memory that the sender's configuration admitted: its disk was lost.
+    Stranger {
+        /// The memory that it has.
+        incarnation: Incarnation,
+    },
+}
+
+/// Entries from a leader; without any it probes whether `prev` matches.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Append {
+    /// Which stretch of replication it belongs to; the answer repeats it.
+    pub session: ReplicationSession,
+    /// The entry before the first one carried.
+    pub prev: Position,
+    /// The entries, in order.
+    pub entries: Entries,
+    /// The leader's commit index.
+    pub commit: LogIndex,
 }
 
 /// The answer to a vote or a pre-vote.
@@ -112,54 +142,97 @@ pub enum Payload {
     Noop,
     /// A command of the state machine above, which Raft does not read.
     Command(Blob),
+    /// Who decides from here on; in force as soon as it is in the log (section 4.1).
+    Configuration(Arc<Configuration>),
 }
 
 impl Message {
     /// Returns whether a real history could have brought about the numbers that a receiver would adopt.
     pub(super) fn is_within_reach(&self) -> bool {
         let index = match &self.body {
-            Body::Snapshot(snapshot) => snapshot.last.index,
+            Body::Snapshot { snapshot, .. } => snapshot.last.index,
             // Other indices are compared with the own log, or take the place after one of its entries.
             Body::PreVote { .. }
             | Body::PreVoteAnswer(_)
             | Body::Vote { .. }
             | Body::VoteAnswer(_)
-            | Body::Append { .. }
-            | Body::AppendAnswer(_)
+            | Body::Append(_)
+            | Body::AppendAnswer { .. }
             | Body::Heartbeat { .. }
-            | Body::HeartbeatAnswer
+            | Body::HeartbeatAnswer { .. }
             | Body::Commit { .. }
-            | Body::Outdated => LogIndex::ZERO,
+            | Body::Outdated
+            | Body::Stranger { .. } => LogIndex::ZERO,
         };
         self.term.get().max(index.get()) <= REACH_MAX
     }
 }
 
 impl Entry {
-    /// Returns what the entry counts against byte limits: its payload and 32 bytes of frame.
+    /// Returns what the entry counts against byte limits; see [`Payload::cost`].
     pub fn cost(&self) -> u64 {
-        let payload = match &self.payload {
-            Payload::Noop => 0,
-            Payload::Command(bytes) => bytes.len() as u64,
-        };
-        payload + 32
+        self.payload.cost()
     }
 }
 
-/// Entries in order, shared between the messages and writes that carry them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Entries(Arc<[Entry]>);
+impl Payload {
+    /// Returns what an entry with it counts against byte limits: its bytes and 32 of frame.
+    pub fn cost(&self) -> u64 {
+        let bytes = match self {
+            // A configuration is small, and the next one waits until it is committed.
+            Self::Noop | Self::Configuration(_) => 0,
+            Self::Command(bytes) => bytes.len() as u64,
+        };
+        bytes + 32
+    }
+}
+
+/// Entries in order, shared between the messages and writes that carry them; a single one needs no memory of its own.
+#[derive(Clone, Debug)]
+pub struct Entries(Held);
+
+#[derive(Clone, Debug)]
+enum Held {
+    Nothing,
+    One(Entry),
+    Many(Arc<[Entry]>),
+}
 
 impl Entries {
     /// Returns no entries.
-    pub fn none() -> Self {
-        Self(Arc::from([].as_slice()))
+    pub const fn none() -> Self {
+        Self(Held::Nothing)
+    }
+
+    /// Returns a single entry.
+    pub const fn one(entry: Entry) -> Self {
+        Self(Held::One(entry))
     }
 }
 
-impl<T: Into<Arc<[Entry]>>> From<T> for Entries {
-    fn from(entries: T) -> Self {
-        Self(entries.into())
+impl From<Vec<Entry>> for Entries {
+    fn from(mut entries: Vec<Entry>) -> Self {
+        match entries.len() {
+            0 => Self::none(),
+            1 => entries.pop().map_or_else(Self::none, Self::one),
+            _ => Self(Held::Many(entries.into())),
+        }
+    }
+}
+
+impl<const N: usize> From<[Entry; N]> for Entries {
+    fn from(entries: [Entry; N]) -> Self {
+        Self::from(Vec::from(entries))
+    }
+}
+
+impl From<&[Entry]> for Entries {
+    fn from(entries: &[Entry]) -> Self {
+        match entries {
+            [] => Self::none(),
+            [entry] => Self::one(entry.clone()),
+            entries => Self(Held::Many(entries.into())),
+        }
     }
 }
 
@@ -167,13 +240,31 @@ impl core::ops::Deref for Entries {
     type Target = [Entry];
 
     fn deref(&self) -> &[Entry] {
-        &self.0
+        match &self.0 {
+            Held::Nothing => &[],
+            Held::One(entry) => core::slice::from_ref(entry),
+            Held::Many(entries) => entries,
+        }
+    }
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Entries {}
+
+impl core::hash::Hash for Entries {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 
 impl Serialize for Entries {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        (**self).serialize(serializer)
     }
 }
 

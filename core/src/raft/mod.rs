@@ -8,6 +8,8 @@
 //! When a disk or a peer contradicts what was promised, the node halts rather than guess.
 
 mod configuration;
+mod configurations;
+mod change;
 mod election;
 mod follow;
 mod lead;
@@ -21,17 +23,21 @@ mod writes;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+pub use change::{QuorumChange, QuorumRefusal, VOTERS_MAX};
 pub use configuration::Configuration;
 pub use election::Votes;
 pub use lead::Leadership;
 pub use log::Log;
-pub use message::{Appended, Ballot, Body, Entries, Entry, Message, Payload};
-pub use progress::{Pace, Probe, Progress, Window};
+pub use message::{Append, Appended, Ballot, Body, Entries, Entry, Message, Payload};
+pub use progress::{Pace, Peers, Probe, Progress, Window};
 pub use record::{HardState, RECORD_VERSION, Record, RecordError, Recovered, Snapshot};
 
+pub(crate) use change::ChangeError;
+
+use self::configurations::Configurations;
 use self::writes::Writes;
 use crate::config::Settings;
-use crate::ids::{Boot, LogIndex, NodeId, Position, Term, WriteId};
+use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Term, WriteId};
 use crate::io::{Contradiction, Event, Halt, Outbox, StepDown, Wake, WakeReason};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
@@ -47,7 +53,7 @@ pub struct Raft {
     hard_state_changed: bool,
     writes: Writes,
     log: Log,
-    configuration: Configuration,
+    configurations: Configurations,
     role: Role,
     leader: Option<NodeId>,
     commit: LogIndex,
@@ -78,6 +84,7 @@ pub enum Role {
 #[derive(Debug)]
 pub(crate) struct Offered {
     pub(crate) from: NodeId,
+    pub(crate) session: ReplicationSession,
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
@@ -99,25 +106,32 @@ impl Raft {
         out: &mut Outbox,
     ) -> Self {
         let boot = recovered.hard_state.boot.next();
-        let hard_state = HardState { boot, ..recovered.hard_state };
+        let mut rng = Stream::new(seed.derive("boot", boot.get()), "raft");
+        let founding = recovered.hard_state.incarnation == Some(Incarnation::FOUNDING);
+        // Zero is the founding one, which no other memory may take.
+        let incarnation = recovered.hard_state.incarnation.or_else(|| Some(Incarnation::new(rng.next_u64().max(1))));
+        let hard_state = HardState { boot, incarnation, ..recovered.hard_state };
         let (log, refusal) = match Log::recover(recovered) {
             Ok(log) => (log, None),
             Err(what) => (Log::default(), Some(what)),
         };
-        let configuration = log.snapshot().map_or_else(
-            || Configuration { voters: settings.voters.clone(), learners: settings.learners.clone() },
-            |snapshot| snapshot.configuration.clone(),
-        );
+        // A disk that was never written may be one that was lost, so only a founding member believes its settings.
+        let first = if founding {
+            Configuration::founding(settings.voters.clone(), settings.learners.clone())
+        } else {
+            Configuration::default()
+        };
+        let configurations = Configurations::recover(&log, first);
         let covered = log.covered().index;
         let mut raft = Self {
             id,
-            rng: Stream::new(seed.derive("boot", boot.get()), "raft"),
+            rng,
             hard_state,
             hard_state_changed: true,
             writes: Writes::new(log.last().index, settings.raft.withheld_max),
             settings,
             log,
-            configuration,
+            configurations,
             role: Role::Follower,
             leader: None,
             commit: covered,
@@ -150,7 +164,11 @@ impl Raft {
             out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::OutOfReach });
             return None;
         }
-        let Message { term, body } = message;
+        let Message { term, to, body } = message;
+        if to.is_some_and(|to| to != self.incarnation()) {
+            self.say_stranger(from, out);
+            return None;
+        }
         match body {
             Body::PreVote { last } => self.on_pre_vote(now, from, term, last, out),
             Body::PreVoteAnswer(ballot) => self.on_pre_vote_answer(now, from, term, ballot, out),
@@ -160,27 +178,28 @@ impl Raft {
                     self.on_vote_answer(now, from, term, ballot, out);
                 }
             }
-            Body::AppendAnswer(appended) => {
+            Body::AppendAnswer { session, appended } => {
                 if self.follow_newer(now, term, out) {
-                    self.on_append_answer(now, from, term, appended, out);
+                    self.on_append_answer(now, from, session, appended, out);
                 }
             }
-            Body::HeartbeatAnswer => {
+            Body::HeartbeatAnswer { round } => {
                 if self.follow_newer(now, term, out) {
-                    self.on_heartbeat_answer(now, from, term, out);
+                    self.on_heartbeat_answer(now, from, round, out);
                 }
             }
             Body::Outdated => {
                 self.follow_newer(now, term, out);
             }
-            Body::Append { prev, entries, commit } => {
+            Body::Stranger { incarnation } => self.on_stranger(from, incarnation, out),
+            Body::Append(append) => {
                 if self.follow_leader(now, from, term, out) {
-                    self.on_append(from, prev, &entries, commit, out);
+                    self.on_append(from, &append, out);
                 }
             }
-            Body::Heartbeat { commit } => {
+            Body::Heartbeat { commit, round } => {
                 if self.follow_leader(now, from, term, out) {
-                    self.on_heartbeat(from, commit, out);
+                    self.on_heartbeat(from, commit, round, out);
                 }
             }
             Body::Commit { commit } => {
@@ -188,9 +207,9 @@ impl Raft {
                     self.on_commit(from, commit, out);
                 }
             }
-            Body::Snapshot(snapshot) => {
+            Body::Snapshot { session, snapshot } => {
                 if self.follow_leader(now, from, term, out) {
-                    return self.on_snapshot(from, snapshot, out);
+                    return self.on_snapshot(from, session, snapshot, out);
                 }
             }
         }
@@ -212,7 +231,7 @@ impl Raft {
             return self.halt(Halt::DiskContradicted(id), out);
         }
         self.count_own_vote(now, out);
-        self.count_own_log(out);
+        self.count_own_log(now, out);
     }
 
     /// Writes the hard state if it changed; called at the end of every step.
@@ -250,7 +269,7 @@ impl Raft {
         match &self.role {
             Role::Leader(leadership) => Some(leadership.next_wake()),
             Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.is_voter().then_some(Wake { at: self.election_at, why: WakeReason::Election })
+                self.may_stand().then_some(Wake { at: self.election_at, why: WakeReason::Election })
             }
         }
     }
@@ -310,9 +329,19 @@ impl Raft {
         self.applied
     }
 
-    /// Returns the configuration in force: that of the log, not of who is reachable.
-    pub const fn configuration(&self) -> &Configuration {
-        &self.configuration
+    /// Returns the configuration in force: the last one in the log, committed or not, and not who is reachable.
+    pub fn configuration(&self) -> &Configuration {
+        self.configurations.latest()
+    }
+
+    /// Returns the entry that brought the configuration in force; zero for the founding one.
+    pub fn configuration_index(&self) -> LogIndex {
+        self.configurations.changed_at()
+    }
+
+    /// Returns which memory of the node this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.hard_state.incarnation.unwrap_or_default()
     }
 
     /// Returns the last index that is on this node's own disk.
@@ -357,11 +386,20 @@ impl Raft {
     }
 
     fn is_voter(&self) -> bool {
-        self.configuration.voters.contains(&self.id)
+        self.configuration().is_voter(self.id)
+    }
+
+    /// Whether the node stands for election when it misses a leader.
+    ///
+    /// One that the latest configuration takes the voice from may be the only one with that entry, without which nobody
+    /// else can win: until it knows the entry committed it stands, without counting itself (section 4.2.2).
+    fn may_stand(&self) -> bool {
+        let had_a_voice = || self.configurations.previous().is_some_and(|previous| previous.is_voter(self.id));
+        self.is_voter() || (self.configurations.changed_at() > self.commit && had_a_voice())
     }
 
     fn is_sole_voter(&self) -> bool {
-        self.is_voter() && self.configuration.voters.len() == 1
+        self.is_voter() && self.configuration().all_voters().count() == 1
     }
 
     /// Adopts a newer term, if it is one. Returns whether the node is in `term` now: if not, the message is old.
@@ -413,14 +451,21 @@ impl Raft {
     /// Says something that speaks for the present term, once that term is on disk.
     fn say(&mut self, to: NodeId, body: Body, out: &mut Outbox) {
         self.save_hard_state(out);
-        let message = Message { term: self.term(), body };
+        let message = Message { term: self.term(), to: None, body };
+        self.writes.send_after_hard_state(to, message, out);
+    }
+
+    /// Asks something of a member, as [`Self::say`] does; only the memory that was admitted may answer.
+    fn ask(&mut self, to: NodeId, body: Body, out: &mut Outbox) {
+        self.save_hard_state(out);
+        let message = Message { term: self.term(), to: Some(self.configuration().incarnation(to)), body };
         self.writes.send_after_hard_state(to, message, out);
     }
 
     /// Promises something, once everything written so far is on disk.
     fn promise(&mut self, to: NodeId, body: Body, out: &mut Outbox) {
         self.save_hard_state(out);
-        let message = Message { term: self.term(), body };
+        let message = Message { term: self.term(), to: None, body };
         self.writes.send_after_everything(to, message, out);
     }
 

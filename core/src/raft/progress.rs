@@ -4,13 +4,22 @@
 //! messages and bytes, and *sent a snapshot* when the entries it needs are forgotten.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-use crate::ids::LogIndex;
+use crate::ids::{Incarnation, LogIndex, NodeId, ReplicationSession, Round};
 use crate::time::Time;
 
 /// One peer, seen from the leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Progress {
+    /// Which memory of the peer the configuration admitted.
+    pub incarnation: Incarnation,
+    /// The session that its answers must name.
+    pub session: ReplicationSession,
+    /// The last round of heartbeats that it answered.
+    pub round: Round,
+    /// The memory that it has instead of the admitted one, if it said so.
+    pub stranger: Option<Incarnation>,
     /// The peer's log equals the leader's up to here, on the peer's disk.
     pub matched: LogIndex,
     /// The next entry to send.
@@ -95,8 +104,17 @@ impl Window {
 }
 
 impl Progress {
-    pub(super) fn new(next: LogIndex) -> Self {
-        Self { matched: LogIndex::ZERO, next, pace: Pace::Probe(Probe::Ready), heard: false }
+    pub(super) fn new(incarnation: Incarnation, next: LogIndex) -> Self {
+        Self {
+            incarnation,
+            session: ReplicationSession::new(next.get()),
+            round: Round::ZERO,
+            stranger: None,
+            matched: LogIndex::ZERO,
+            next,
+            pace: Pace::Probe(Probe::Ready),
+            heard: false,
+        }
     }
 
     pub(super) fn probe_from(&mut self, next: LogIndex) {
@@ -115,6 +133,57 @@ impl Progress {
         self.matched = self.matched.max(matched);
         self.next = self.next.max(self.matched.next());
         further
+    }
+}
+
+/// What a leader knows of each other member, in order of id.
+///
+/// A sorted vector: a cluster has a handful of voters and a few learners, and every message of theirs looks one up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Peers(Vec<(NodeId, Progress)>);
+
+impl Peers {
+    /// Returns what is known of a peer.
+    pub fn get(&self, peer: NodeId) -> Option<&Progress> {
+        self.0.iter().find(|(id, _)| *id == peer).map(|(_, progress)| progress)
+    }
+
+    /// Iterates over the peers in order of id.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Progress)> {
+        self.0.iter().map(|(id, progress)| (*id, progress))
+    }
+
+    /// Returns how many peers there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there is no peer.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn get_mut(&mut self, peer: NodeId) -> Option<&mut Progress> {
+        self.0.iter_mut().find(|(id, _)| *id == peer).map(|(_, progress)| progress)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (NodeId, &mut Progress)> {
+        self.0.iter_mut().map(|(id, progress)| (*id, progress))
+    }
+
+    /// Returns the peer at a place in the order, so that a walk needs no list of its own.
+    pub(super) fn at(&self, place: usize) -> Option<NodeId> {
+        self.0.get(place).map(|(id, _)| *id)
+    }
+
+    /// Follows the members: new ones begin a session at `next`, and so do those whose memory is another one.
+    pub(super) fn follow(&mut self, members: impl Iterator<Item = (NodeId, Incarnation)>, next: LogIndex) {
+        let mut known = core::mem::take(&mut self.0).into_iter().peekable();
+        for (member, incarnation) in members {
+            while known.next_if(|(id, _)| *id < member).is_some() {}
+            let kept = known.next_if(|(id, progress)| *id == member && progress.incarnation == incarnation);
+            self.0.push(kept.unwrap_or_else(|| (member, Progress::new(incarnation, next))));
+        }
     }
 }
 
@@ -142,8 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_comes_back_or_lost_its_memory_begins_a_new_session() {
+        let member = |id, incarnation| (NodeId::new(id), Incarnation::new(incarnation));
+        let sessions =
+            |peers: &Peers| peers.iter().map(|(id, found)| (id.get(), found.session.get())).collect::<Vec<_>>();
+        let mut peers = Peers::default();
+        peers.follow([member(1, 0), member(3, 0)].into_iter(), LogIndex::new(5));
+        peers.follow([member(1, 0), member(2, 0), member(3, 7)].into_iter(), LogIndex::new(8));
+        assert_eq!(sessions(&peers), [(1, 5), (2, 8), (3, 8)]);
+        peers.follow([member(2, 0)].into_iter(), LogIndex::new(9));
+        peers.follow([member(1, 0), member(2, 0)].into_iter(), LogIndex::new(11));
+        assert_eq!(sessions(&peers), [(1, 11), (2, 8)]);
+    }
+
+    #[test]
     fn an_old_answer_never_moves_a_match_back() {
-        let mut progress = Progress::new(LogIndex::new(10));
+        let mut progress = Progress::new(Incarnation::FOUNDING, LogIndex::new(10));
         assert!(progress.advance(LogIndex::new(7)));
         assert!(!progress.advance(LogIndex::new(3)));
         assert_eq!(progress.matched, LogIndex::new(7));

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::configuration::Configuration;
 use super::message::{Entries, Entry};
-use crate::ids::{Blob, Boot, LogIndex, NodeId, Position, Term};
+use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Position, Term};
 
 /// The state machine as of one position, with the configuration as of the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub struct HardState {
     pub voted_for: Option<NodeId>,
     /// How many times it has started.
     pub boot: Boot,
+    /// Which memory of the node this is; none on a disk that was never written.
+    pub incarnation: Option<Incarnation>,
 }
 
 /// One write to the disk. A disk performs the writes of a node in order and forgets none that it acknowledged.
@@ -133,6 +135,13 @@ pub struct Recovered {
 }
 
 impl Recovered {
+    /// Returns what a member of a new federation starts with, once: before its first start its disk holds nothing, and
+    /// only whoever founds the federation knows that it is not a disk that was lost.
+    pub fn founding() -> Self {
+        let hard_state = HardState { incarnation: Some(Incarnation::FOUNDING), ..HardState::default() };
+        Self { hard_state, ..Self::default() }
+    }
+
     /// Folds one record in, as every store does on replay.
     ///
     /// An append that does not meet the log is kept out: no disk that performed a node's writes in order holds one. If it
@@ -169,7 +178,7 @@ mod tests {
 
     fn append() -> Record {
         let entry = Entry { term: Term::new(3), payload: Payload::Command(Blob::from([7, 8].as_slice())) };
-        Record::Append { after: LogIndex::new(300), entries: Entries::from([entry]) }
+        Record::Append { after: LogIndex::new(300), entries: Entries::one(entry) }
     }
 
     #[test]
@@ -190,9 +199,14 @@ mod tests {
     /// the old format.
     #[test]
     fn the_bytes_of_records_never_move() {
-        let hard_state = HardState { term: Term::new(3), voted_for: Some(NodeId::new(2)), boot: Boot::new(1) };
+        let hard_state = HardState {
+            term: Term::new(3),
+            voted_for: Some(NodeId::new(2)),
+            boot: Boot::new(1),
+            incarnation: Some(Incarnation::new(9)),
+        };
         let golden = |record: Record| record.to_bytes().split_last_chunk::<CHECKSUM_BYTES>().map(|(c, _)| c.to_vec());
-        assert_eq!(golden(Record::HardState(hard_state)), Some(alloc::vec![1, 0, 3, 1, 2, 1]));
+        assert_eq!(golden(Record::HardState(hard_state)), Some(alloc::vec![1, 0, 3, 1, 2, 1, 1, 9]));
         assert_eq!(golden(append()), Some(alloc::vec![1, 1, 0xac, 2, 1, 3, 1, 2, 7, 8]));
     }
 }

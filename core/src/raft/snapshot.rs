@@ -2,11 +2,13 @@
 
 use alloc::sync::Arc;
 
+use super::configuration::Configuration;
+use super::configurations::Configurations;
 use super::message::{Appended, Body};
 use super::progress::Pace;
 use super::record::{Record, Snapshot};
 use super::{Offered, Raft};
-use crate::ids::{Blob, LogIndex, NodeId, Position};
+use crate::ids::{Blob, LogIndex, NodeId, Position, ReplicationSession};
 use crate::io::{Contradiction, Event, Outbox};
 use crate::time::Time;
 
@@ -20,7 +22,9 @@ impl Raft {
         let term = self.log.term_at(index).expect("applied entries stay until a snapshot covers them");
         let last = Position::new(term, index);
         let bytes = state.len() as u64;
-        let snapshot = Arc::new(Snapshot { last, configuration: self.configuration.clone(), state });
+        let configuration = Configuration::clone(self.configurations.at(index));
+        self.configurations.compact(index);
+        let snapshot = Arc::new(Snapshot { last, configuration, state });
         let dropped = self.log.compact(Arc::clone(&snapshot), self.settings.raft.trailing_entries);
         self.save_hard_state(out);
         self.writes.persist_log(Record::Compact { snapshot, dropped }, self.log.last().index, out);
@@ -32,8 +36,9 @@ impl Raft {
         let snapshot = Arc::clone(self.log.snapshot().expect("entries are forgotten only behind a snapshot"));
         let Some(progress) = self.progress_mut(to) else { return };
         progress.pace = Pace::Snapshot { last: snapshot.last.index, resend_at: None };
+        let session = progress.session;
         out.emit(Event::SnapshotSent { to, last: snapshot.last });
-        self.say(to, Body::Snapshot(snapshot), out);
+        self.ask(to, Body::Snapshot { session, snapshot }, out);
     }
 
     /// Sends the snapshot again to a peer that is alive, but has not answered it in time.
@@ -48,11 +53,17 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_snapshot(&mut self, from: NodeId, snapshot: Arc<Snapshot>, out: &mut Outbox) -> Option<Offered> {
+    pub(super) fn on_snapshot(
+        &mut self,
+        from: NodeId,
+        session: ReplicationSession,
+        snapshot: Arc<Snapshot>,
+        out: &mut Outbox,
+    ) -> Option<Offered> {
         if snapshot.last.index <= self.commit {
             // Older than what is committed here: it must not rewind the state. Everything up to the commit matches.
             let matched = self.commit;
-            self.promise(from, Body::AppendAnswer(Appended::Matched(matched)), out);
+            self.promise(from, Body::AppendAnswer { session, appended: Appended::Matched(matched) }, out);
             return None;
         }
         let committed = self.log.term_at(self.commit).expect("the last committed position is never forgotten");
@@ -65,17 +76,17 @@ impl Raft {
             // The log already reaches it: keep the entries after it, which may have been acknowledged.
             let matched = snapshot.last.index;
             self.commit_to(matched, out);
-            self.promise(from, Body::AppendAnswer(Appended::Matched(matched)), out);
+            self.promise(from, Body::AppendAnswer { session, appended: Appended::Matched(matched) }, out);
             return None;
         }
-        Some(Offered { from, snapshot })
+        Some(Offered { from, session, snapshot })
     }
 
     /// Replaces the log by a snapshot that the state machine has taken.
     pub(crate) fn install(&mut self, offered: Offered, out: &mut Outbox) {
-        let Offered { from, snapshot } = offered;
+        let Offered { from, session, snapshot } = offered;
         let last = snapshot.last;
-        self.configuration = snapshot.configuration.clone();
+        self.configurations = Configurations::new(last.index, snapshot.configuration.clone());
         self.log.install(Arc::clone(&snapshot));
         self.writes.truncated_after(LogIndex::ZERO);
         self.save_hard_state(out);
@@ -83,6 +94,6 @@ impl Raft {
         self.commit_to(last.index, out);
         self.applied = last.index;
         self.applied_bytes = 0;
-        self.promise(from, Body::AppendAnswer(Appended::Matched(last.index)), out);
+        self.promise(from, Body::AppendAnswer { session, appended: Appended::Matched(last.index) }, out);
     }
 }

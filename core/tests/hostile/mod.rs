@@ -5,13 +5,16 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use delian_core::ids::{Incarnation, ReplicationSession, Round};
 use delian_core::raft::{
-    self, Appended, Ballot, Body, Configuration, Entries, Entry, Payload, Record, Recovered, Role, Snapshot,
+    self, Append, Appended, Ballot, Body, Configuration, Entries, Entry, Payload, QuorumChange, Record, Recovered,
+    Role, Snapshot,
 };
 use delian_core::topology::Command;
-use delian_core::wire::{Answer, Forward, Ticket};
+use delian_core::wire::{Answer, Forward, Request, Ticket};
 use delian_core::{
-    Applied, Blob, Boot, Config, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox, Position,
+    Applied, Blob, Boot, Config, Consistency, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox,
+    Position,
 };
 use delian_core::{Rejected, RequestId, Seed, Settings, Term, Time, Topology, WriteId};
 
@@ -93,6 +96,27 @@ impl Bytes<'_> {
         Blob::from((0..length).map(|_| self.take()).collect::<Vec<_>>())
     }
 
+    fn quorum_change(&mut self) -> QuorumChange {
+        let node = self.node();
+        match self.take() % 6 {
+            0 => QuorumChange::AddLearner { node, incarnation: Incarnation::new(self.number()) },
+            1 => QuorumChange::Promote(node),
+            2 => QuorumChange::Demote(node),
+            3 => QuorumChange::Remove(node),
+            4 => QuorumChange::Readmit { node, incarnation: Incarnation::new(self.number()) },
+            _ => QuorumChange::Replace { voters: self.configuration().voters },
+        }
+    }
+
+    /// A configuration that may make no sense at all.
+    fn configuration(&mut self) -> Configuration {
+        let mut nodes = || (0..self.take() % 5).map(|_| self.node()).collect();
+        let (voters, learners, outgoing, learners_next) = (nodes(), nodes(), nodes(), nodes());
+        let outgoing = if self.one_in(2) { outgoing } else { BTreeSet::new() };
+        let incarnations = [(self.node(), Incarnation::new(self.number()))].into();
+        Configuration { voters, outgoing, learners, learners_next, incarnations }
+    }
+
     fn node(&mut self) -> NodeId {
         NodeId::new(u64::from(self.take() % 5))
     }
@@ -126,12 +150,12 @@ impl Bench {
             ..Config::default()
         };
         let settings = Arc::new(config.check().expect("the numbers make sense"));
-        let (node, effects) = start(Time::ZERO, &settings, Recovered::default());
+        let (node, effects) = start(Time::ZERO, &settings, Recovered::founding());
         let mut bench = Self {
             settings,
             node,
             now: Time::ZERO,
-            kept: Recovered::default(),
+            kept: Recovered::founding(),
             waiting: VecDeque::new(),
             asked: 0,
             open: BTreeSet::new(),
@@ -165,6 +189,13 @@ impl Bench {
                 self.open.insert(request);
                 Input::Command(request, Command::Custom(bytes.blob()))
             }
+            7 if bytes.one_in(3) => {
+                self.asked += 1;
+                let request = RequestId::new(self.asked);
+                self.open.insert(request);
+                Input::Quorum(request, bytes.quorum_change())
+            }
+            7 if bytes.one_in(2) => self.question(bytes),
             7 => Input::Captured(if bytes.one_in(2) { self.capture } else { bytes.index() }, bytes.blob()),
             8 => Input::Receive(bytes.node(), self.gossip(bytes)),
             _ => {
@@ -172,8 +203,26 @@ impl Bench {
                 if bytes.one_in(16) {
                     term = Term::new(bytes.number());
                 }
-                Input::Receive(bytes.node(), Message::Raft(raft::Message { term, body }))
+                let to = (!bytes.one_in(4)).then(|| Incarnation::new(u64::from(bytes.one_in(16))));
+                Input::Receive(bytes.node(), Message::Raft(raft::Message { term, to, body }))
             }
+        }
+    }
+
+    /// What clients and operators ask beside commands.
+    fn question(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let what = bytes.take() % 8;
+        if what == 0 {
+            return Input::ForgetLeader;
+        }
+        self.asked += 1;
+        let request = RequestId::new(self.asked);
+        self.open.insert(request);
+        match what {
+            1 => Input::Transfer(request, bytes.node()),
+            2 => Input::Read(request, Consistency::Local),
+            3 => Input::Read(request, Consistency::Lease),
+            _ => Input::Read(request, Consistency::Quorum),
         }
     }
 
@@ -185,9 +234,15 @@ impl Bench {
             Role::PreCandidate(_) if !any => (term.next(), Body::PreVoteAnswer(Ballot::Granted)),
             Role::Candidate(_) if !any => (term, Body::VoteAnswer(Ballot::Granted)),
             Role::Leader(_) if !bytes.one_in(32) => match bytes.take() % 3 {
-                0 => (term, Body::HeartbeatAnswer),
-                1 => (term, Body::AppendAnswer(Appended::Matched(bytes.index()))),
-                _ => (term, Body::AppendAnswer(Appended::Conflict { refused: bytes.index(), hint: bytes.position() })),
+                0 => (term, Body::HeartbeatAnswer { round: Round::new(bytes.number()) }),
+                1 => {
+                    let appended = Appended::Matched(bytes.index());
+                    (term, Body::AppendAnswer { session: self.session(bytes), appended })
+                }
+                _ => {
+                    let appended = Appended::Conflict { refused: bytes.index(), hint: bytes.position() };
+                    (term, Body::AppendAnswer { session: self.session(bytes), appended })
+                }
             },
             Role::Leader(_) => (term.next(), self.body(bytes)),
             Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => (term, self.body(bytes)),
@@ -198,7 +253,11 @@ impl Bench {
         let ticket = Ticket { boot: Boot::new(bytes.number()), number: bytes.number() };
         if bytes.one_in(2) {
             let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
-            return Message::Forward(Forward { term, ticket, command: Command::Custom(bytes.blob()).encode() });
+            return Message::Forward(Forward {
+                term,
+                ticket,
+                request: Request::Command(Command::Custom(bytes.blob()).encode()),
+            });
         }
         let applied = Applied { position: bytes.position(), epoch: Epoch::new(bytes.number()) };
         let outcome = if bytes.one_in(2) { Ok(applied) } else { Err(Rejected::Busy) };
@@ -207,18 +266,32 @@ impl Bench {
 
     fn body(&self, bytes: &mut Bytes<'_>) -> Body {
         let ballot = |bytes: &mut Bytes<'_>| if bytes.one_in(4) { Ballot::Refused } else { Ballot::Granted };
-        match bytes.take() % 12 {
+        match bytes.take() % 13 {
             0 => Body::PreVote { last: bytes.position() },
             1 => Body::PreVoteAnswer(ballot(bytes)),
             2 => Body::Vote { last: bytes.position() },
             3 | 4 => Body::VoteAnswer(ballot(bytes)),
-            5 => Body::AppendAnswer(Appended::Matched(bytes.index())),
-            6 => Body::AppendAnswer(Appended::Conflict { refused: bytes.index(), hint: bytes.position() }),
-            7 => Body::Heartbeat { commit: self.commit(bytes) },
-            8 => Body::HeartbeatAnswer,
+            5 => Body::AppendAnswer { session: self.session(bytes), appended: Appended::Matched(bytes.index()) },
+            6 => {
+                let appended = Appended::Conflict { refused: bytes.index(), hint: bytes.position() };
+                Body::AppendAnswer { session: self.session(bytes), appended }
+            }
+            7 => Body::Heartbeat { commit: self.commit(bytes), round: Round::new(bytes.number()) },
+            8 => Body::HeartbeatAnswer { round: Round::new(bytes.number()) },
             9 => self.snapshot(bytes),
+            10 => Body::Stranger { incarnation: Incarnation::new(bytes.number()) },
             _ => self.append(bytes),
         }
+    }
+
+    /// A session that is mostly one of the node's own.
+    fn session(&self, bytes: &mut Bytes<'_>) -> ReplicationSession {
+        let own = match self.node.raft().role() {
+            Role::Leader(leadership) => leadership.progress().iter().map(|(_, progress)| progress.session).next(),
+            Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => None,
+        };
+        let drawn = ReplicationSession::new(bytes.number());
+        if bytes.one_in(8) { drawn } else { own.unwrap_or(drawn) }
     }
 
     /// A commit that the node's log mostly reaches.
@@ -228,6 +301,7 @@ impl Bench {
     }
 
     fn append(&self, bytes: &mut Bytes<'_>) -> Body {
+        let session = self.session(bytes);
         let log = self.node.raft().log();
         let prev = match bytes.take() % 8 {
             0 => bytes.position(),
@@ -240,12 +314,16 @@ impl Bench {
         let mut term = prev.term.get();
         let entry = |bytes: &mut Bytes<'_>| {
             term = term.saturating_add(u64::from(bytes.take() % 8 / 6));
-            let payload = if bytes.one_in(2) { Payload::Noop } else { Payload::Command(bytes.blob()) };
+            let payload = match bytes.take() % 8 {
+                0..=3 => Payload::Noop,
+                4..=6 => Payload::Command(bytes.blob()),
+                _ => Payload::Configuration(Arc::new(bytes.configuration())),
+            };
             Entry { term: Term::new(term), payload }
         };
         let mut entry = entry;
         let entries: Vec<_> = (0..bytes.take() % 5).map(|_| entry(bytes)).collect();
-        Body::Append { prev, entries: Entries::from(entries), commit: self.commit(bytes) }
+        Body::Append(Append { session, prev, entries: Entries::from(entries), commit: self.commit(bytes) })
     }
 
     fn snapshot(&self, bytes: &mut Bytes<'_>) -> Body {
@@ -259,7 +337,8 @@ impl Bench {
         let last = if bytes.one_in(2) { bytes.position() } else { beyond };
         let configuration = self.node.raft().configuration().clone();
         let configuration = if bytes.one_in(8) { Configuration::default() } else { configuration };
-        Body::Snapshot(Arc::new(Snapshot { last, configuration, state: Blob::from(state) }))
+        let snapshot = Arc::new(Snapshot { last, configuration, state: Blob::from(state) });
+        Body::Snapshot { session: self.session(bytes), snapshot }
     }
 
     fn step(&mut self, input: Input) {
@@ -292,6 +371,9 @@ impl Bench {
                 Effect::Reply(request, outcome) => {
                     assert!(self.open.remove(&request), "{request} is answered twice");
                     self.seen.commands_applied += usize::from(outcome.is_ok());
+                }
+                Effect::Read(request, _) | Effect::Transferred(request, _) => {
+                    assert!(self.open.remove(&request), "{request} is answered twice");
                 }
                 Effect::Emit(event) => self.seen.note(&event),
                 Effect::Send(_, message) => assert_eq!(Message::decode(&message.encode()), Ok(message)),

@@ -1,10 +1,13 @@
 //! Messages of every kind, drawn and fixed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use delian_core::raft::{self, Appended, Ballot, Body, Configuration, Entries, Entry, Payload, Snapshot};
+use delian_core::ids::{Incarnation, ReplicationSession, Round};
+use delian_core::raft::{self, Append, Appended, Ballot, Body, Configuration};
+use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Snapshot};
 use delian_core::topology::{Command, Refusal};
-use delian_core::wire::{Answer, Forward, Ticket, WIRE_VERSION};
+use delian_core::wire::{Answer, Forward, Request, Ticket, WIRE_VERSION};
 use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Position, Rejected, Term};
 use proptest::prelude::*;
 
@@ -26,16 +29,66 @@ fn blob() -> impl Strategy<Value = Blob> {
 }
 
 fn entries() -> impl Strategy<Value = Entries> {
-    let payload = prop_oneof![Just(Payload::Noop), blob().prop_map(Payload::Command)];
+    let payload = prop_oneof![
+        Just(Payload::Noop),
+        blob().prop_map(Payload::Command),
+        configuration().prop_map(|configuration| Payload::Configuration(Arc::new(configuration))),
+    ];
     let entry = (number(), payload).prop_map(|(term, payload)| Entry { term: Term::new(term), payload });
     proptest::collection::vec(entry, 0..6).prop_map(Entries::from)
 }
 
+fn node() -> impl Strategy<Value = NodeId> {
+    number().prop_map(NodeId::new)
+}
+
+fn incarnation() -> impl Strategy<Value = Incarnation> {
+    number().prop_map(Incarnation::new)
+}
+
+fn session() -> impl Strategy<Value = ReplicationSession> {
+    number().prop_map(ReplicationSession::new)
+}
+
+fn round() -> impl Strategy<Value = Round> {
+    number().prop_map(Round::new)
+}
+
+fn nodes() -> impl Strategy<Value = BTreeSet<NodeId>> {
+    proptest::collection::btree_set(node(), 0..5)
+}
+
+fn configuration() -> impl Strategy<Value = Configuration> {
+    let incarnations = proptest::collection::btree_map(node(), incarnation(), 0..3);
+    (nodes(), nodes(), nodes(), nodes(), incarnations).prop_map(
+        |(voters, outgoing, learners, learners_next, incarnations)| Configuration {
+            voters,
+            outgoing,
+            learners,
+            learners_next,
+            incarnations,
+        },
+    )
+}
+
 fn snapshot() -> impl Strategy<Value = Arc<Snapshot>> {
-    let nodes = || proptest::collection::btree_set(number().prop_map(NodeId::new), 0..5);
-    (position(), nodes(), nodes(), blob()).prop_map(|(last, voters, learners, state)| {
-        Arc::new(Snapshot { last, configuration: Configuration { voters, learners }, state })
-    })
+    (position(), configuration(), blob())
+        .prop_map(|(last, configuration, state)| Arc::new(Snapshot { last, configuration, state }))
+}
+
+fn quorum_change() -> impl Strategy<Value = QuorumChange> {
+    prop_oneof![
+        (node(), incarnation()).prop_map(|(node, incarnation)| QuorumChange::AddLearner { node, incarnation }),
+        node().prop_map(QuorumChange::Promote),
+        node().prop_map(QuorumChange::Demote),
+        node().prop_map(QuorumChange::Remove),
+        (node(), incarnation()).prop_map(|(node, incarnation)| QuorumChange::Readmit { node, incarnation }),
+        nodes().prop_map(|voters| QuorumChange::Replace { voters }),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![blob().prop_map(Request::Command), quorum_change().prop_map(Request::Quorum)]
 }
 
 fn ballot() -> impl Strategy<Value = Ballot> {
@@ -48,14 +101,24 @@ fn body() -> impl Strategy<Value = Body> {
         ballot().prop_map(Body::PreVoteAnswer),
         position().prop_map(|last| Body::Vote { last }),
         ballot().prop_map(Body::VoteAnswer),
-        (position(), entries(), index()).prop_map(|(prev, entries, commit)| Body::Append { prev, entries, commit }),
-        index().prop_map(|matched| Body::AppendAnswer(Appended::Matched(matched))),
-        (index(), position()).prop_map(|(refused, hint)| Body::AppendAnswer(Appended::Conflict { refused, hint })),
-        index().prop_map(|commit| Body::Heartbeat { commit }),
-        Just(Body::HeartbeatAnswer),
+        (session(), position(), entries(), index()).prop_map(|(session, prev, entries, commit)| Body::Append(Append {
+            session,
+            prev,
+            entries,
+            commit
+        })),
+        (session(), index())
+            .prop_map(|(session, matched)| Body::AppendAnswer { session, appended: Appended::Matched(matched) }),
+        (session(), index(), position()).prop_map(|(session, refused, hint)| Body::AppendAnswer {
+            session,
+            appended: Appended::Conflict { refused, hint }
+        }),
+        (index(), round()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        round().prop_map(|round| Body::HeartbeatAnswer { round }),
         index().prop_map(|commit| Body::Commit { commit }),
-        snapshot().prop_map(Body::Snapshot),
+        (session(), snapshot()).prop_map(|(session, snapshot)| Body::Snapshot { session, snapshot }),
         Just(Body::Outdated),
+        incarnation().prop_map(|incarnation| Body::Stranger { incarnation }),
     ]
 }
 
@@ -71,6 +134,10 @@ fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
         Just(Err(Rejected::Superseded)),
         Just(Err(Rejected::Unknown)),
         Just(Err(Rejected::Halted)),
+        Just(Err(Rejected::TimedOut)),
+        Just(Err(Rejected::LeaseDisabled)),
+        node().prop_map(|node| Err(Rejected::Transferring(node))),
+        node().prop_map(|node| Err(Rejected::TransferRefused(node))),
         (".{0,20}", number()).prop_map(|(name, holder)| {
             Err(Rejected::Refused(Refusal::DuplicateName { name, holder: NodeId::new(holder) }))
         }),
@@ -80,9 +147,10 @@ fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
 /// Any message at all, whether a node would send it or not.
 pub(crate) fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        6 => (number(), body()).prop_map(|(term, body)| Message::Raft(raft::Message { term: Term::new(term), body })),
-        1 => (number(), ticket(), blob()).prop_map(|(term, ticket, command)| {
-            Message::Forward(Forward { term: Term::new(term), ticket, command })
+        6 => (number(), proptest::option::of(incarnation()), body())
+            .prop_map(|(term, to, body)| Message::Raft(raft::Message { term: Term::new(term), to, body })),
+        1 => (number(), ticket(), request()).prop_map(|(term, ticket, request)| {
+            Message::Forward(Forward { term: Term::new(term), ticket, request })
         }),
         1 => (ticket(), outcome()).prop_map(|(ticket, outcome)| Message::Answer(Answer { ticket, outcome })),
     ]
@@ -92,29 +160,34 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
 pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     let last = Position::new(Term::new(3), LogIndex::new(300));
     let commit = LogIndex::new(299);
-    let configuration =
-        Configuration { voters: [1, 2, 300].map(NodeId::new).into(), learners: [4].map(NodeId::new).into() };
+    let configuration = Configuration::founding([1, 2, 300].map(NodeId::new).into(), [4].map(NodeId::new).into());
     let snapshot = Snapshot { last, configuration, state: Blob::from([7, 8].as_slice()) };
     let command = Command::Deregister(NodeId::new(4)).encode();
     let entry = |payload| Entry { term: Term::new(4), payload };
     let entries = Entries::from([entry(Payload::Noop), entry(Payload::Command(command.clone()))]);
     let ticket = Ticket { boot: Boot::new(2), number: 9 };
     let applied = Applied { position: last, epoch: Epoch::new(5) };
-    let raft = |body| Message::Raft(raft::Message { term: Term::new(4), body });
+    let raft = |body| Message::Raft(raft::Message { term: Term::new(4), to: None, body });
+    let session = ReplicationSession::new(8);
+    let round = Round::new(6);
     vec![
         ("pre-vote", raft(Body::PreVote { last })),
         ("pre-vote-answer", raft(Body::PreVoteAnswer(Ballot::Granted))),
         ("vote", raft(Body::Vote { last })),
         ("vote-answer", raft(Body::VoteAnswer(Ballot::Refused))),
-        ("append", raft(Body::Append { prev: last, entries, commit })),
-        ("append-answer-matched", raft(Body::AppendAnswer(Appended::Matched(commit)))),
-        ("append-answer-conflict", raft(Body::AppendAnswer(Appended::Conflict { refused: commit, hint: last }))),
-        ("heartbeat", raft(Body::Heartbeat { commit })),
-        ("heartbeat-answer", raft(Body::HeartbeatAnswer)),
+        ("append", raft(Body::Append(Append { session, prev: last, entries, commit }))),
+        ("append-answer-matched", raft(Body::AppendAnswer { session, appended: Appended::Matched(commit) })),
+        (
+            "append-answer-conflict",
+            raft(Body::AppendAnswer { session, appended: Appended::Conflict { refused: commit, hint: last } }),
+        ),
+        ("heartbeat", raft(Body::Heartbeat { commit, round })),
+        ("heartbeat-answer", raft(Body::HeartbeatAnswer { round })),
         ("commit", raft(Body::Commit { commit })),
-        ("snapshot", raft(Body::Snapshot(Arc::new(snapshot)))),
+        ("snapshot", raft(Body::Snapshot { session, snapshot: Arc::new(snapshot) })),
         ("outdated", raft(Body::Outdated)),
-        ("forward", Message::Forward(Forward { term: Term::new(4), ticket, command })),
+        ("stranger", raft(Body::Stranger { incarnation: Incarnation::new(77) })),
+        ("forward", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Command(command) })),
         ("answer-applied", Message::Answer(Answer { ticket, outcome: Ok(applied) })),
         (
             "answer-rejected",
@@ -127,11 +200,11 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
 /// a forwarded command.
 pub(crate) fn prefixes_of_lengths() -> Vec<Vec<u8>> {
     vec![
-        vec![WIRE_VERSION, 0, 1, 4, 1, 1],
-        vec![WIRE_VERSION, 0, 1, 4, 1, 1, 1, 1, 1],
-        vec![WIRE_VERSION, 0, 1, 9, 1, 1],
-        vec![WIRE_VERSION, 0, 1, 9, 1, 1, 0],
-        vec![WIRE_VERSION, 0, 1, 9, 1, 1, 0, 0],
-        vec![WIRE_VERSION, 1, 1, 1, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1, 1, 1, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0],
+        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0, 0, 0, 0, 0],
+        vec![WIRE_VERSION, 1, 1, 1, 1, 0],
     ]
 }

@@ -29,7 +29,7 @@ pub(super) fn on_sample(id: NodeId, view: &impl View) -> Result<(), Breach> {
     check("log bytes", log_bytes(node), limits.log_bytes);
     check("registrations", node.topology().len() as u64, limits.registrations as u64);
     if let Role::Leader(leadership) = node.raft().role() {
-        for progress in leadership.progress().values() {
+        for (_, progress) in leadership.progress().iter() {
             if let Pace::Replicate(window) = &progress.pace {
                 check("unanswered appends", window.len() as u64, limits.inflight_messages as u64);
                 check("unanswered bytes", window.bytes(), limits.inflight_bytes);

@@ -41,7 +41,13 @@ impl AtMostOnce {
     pub(super) fn on_reply(&mut self, request: RequestId, outcome: &Result<Applied, Rejected>) -> Result<(), Breach> {
         let Some(command) = self.open.remove(&request) else { return Ok(()) };
         match outcome {
-            Err(Rejected::NotLeader(_) | Rejected::Busy | Rejected::Superseded | Rejected::Halted) => {
+            Err(
+                Rejected::NotLeader(_)
+                | Rejected::Busy
+                | Rejected::Superseded
+                | Rejected::Halted
+                | Rejected::Transferring(_),
+            ) => {
                 let count = self.counts.entry(command.clone()).or_default();
                 count.denied += 1;
                 count.judge(&command)

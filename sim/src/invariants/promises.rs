@@ -23,7 +23,7 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
     };
     match message.body {
         Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),
-        Body::AppendAnswer(Appended::Matched(index)) => {
+        Body::AppendAnswer { appended: Appended::Matched(index), .. } => {
             let Some(term) = view.node(id).and_then(|node| node.raft().log().term_at(index)) else { return Ok(()) };
             let position = Position::new(term, index);
             if view.disk_holds(id, position) || position == Position::ZERO {
@@ -39,13 +39,14 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
         Body::PreVote { .. }
         | Body::PreVoteAnswer(_)
         | Body::VoteAnswer(Ballot::Refused)
-        | Body::Append { .. }
-        | Body::AppendAnswer(Appended::Conflict { .. })
+        | Body::Append(_)
+        | Body::AppendAnswer { appended: Appended::Conflict { .. }, .. }
         | Body::Heartbeat { .. }
-        | Body::HeartbeatAnswer
+        | Body::HeartbeatAnswer { .. }
         | Body::Commit { .. }
-        | Body::Snapshot(_)
-        | Body::Outdated => Ok(()),
+        | Body::Snapshot { .. }
+        | Body::Outdated
+        | Body::Stranger { .. } => Ok(()),
     }
 }
 

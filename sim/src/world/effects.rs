@@ -32,6 +32,14 @@ impl World {
                     self.persist(number, write, record);
                 }
                 Effect::Reply(request, outcome) => self.reply(number, request, &outcome),
+                Effect::Read(request, outcome) => {
+                    let id = self.processes[usize::from(number)].id;
+                    self.tracer.write(Line::read(self.now, id, request, &outcome));
+                }
+                Effect::Transferred(request, outcome) => {
+                    let id = self.processes[usize::from(number)].id;
+                    self.tracer.write(Line::transferred(self.now, id, request, &outcome));
+                }
                 Effect::Apply(applied, bytes) => self.apply(number, applied, &bytes),
                 Effect::Capture(index) => self.capture(number, index),
                 Effect::Restore(state) => self.processes[usize::from(number)].embedder.restore(&state),

@@ -42,7 +42,7 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
                 settings: Arc::clone(&settings),
                 seed: own_seed,
                 clock: Clock::new(Time::ZERO, Time::from_millis(offset), wall_offset),
-                disk: Disk::new(plan.scenario.flush.into(), own_seed),
+                disk: Disk::founding(plan.scenario.flush.into(), own_seed),
                 embedder: embedders(),
                 run: 0,
                 wake_at: None,
@@ -62,11 +62,11 @@ pub(super) fn configuration(plan: &Plan) -> Configuration {
     let cluster = &plan.scenario.cluster;
     let ids = |range: std::ops::RangeInclusive<u8>| range.map(|number| NodeId::new(u64::from(number))).collect();
     let (voters, all) = (cluster.voters, cluster.voters + cluster.learners);
-    Configuration { voters: ids(1..=voters), learners: ids(voters + 1..=all) }
+    Configuration::founding(ids(1..=voters), ids(voters + 1..=all))
 }
 
 fn settings(plan: &Plan) -> Settings {
-    let Configuration { voters, learners } = configuration(plan);
+    let Configuration { voters, learners, .. } = configuration(plan);
     let config = Config { voters, learners, ..plan.scenario.cluster.config.clone() };
     config.check().expect("a scenario's settings are checked when it is read or built")
 }
