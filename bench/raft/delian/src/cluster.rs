@@ -113,9 +113,13 @@ impl Cluster for InOneProcess {
 impl InOneProcess {
     /// Hands commands to the leader: the only place that knows in what form they go in.
     fn feed(&mut self, commands: impl Iterator<Item = (RequestId, Command)>) {
-        for (request, command) in commands {
-            self.step(LEADER, Input::Command(request, command));
-        }
+        let mut commands = commands.peekable();
+        let first = commands.next().expect("a client hands over something");
+        let input = match commands.peek() {
+            None => Input::Command(first.0, first.1),
+            Some(_) => Input::Commands(std::iter::once(first).chain(commands).collect()),
+        };
+        self.step(LEADER, input);
     }
 
     fn let_heartbeat_fall_due(&mut self) {
@@ -169,6 +173,7 @@ impl InOneProcess {
                     outcome.unwrap_or_else(|rejected| panic!("{request} was rejected: {rejected}"));
                 }
                 Effect::Apply(..) => self.around[place].applied += 1,
+                Effect::Read(..) | Effect::Transferred(..) => panic!("nobody asks for it"),
                 Effect::Capture(_) | Effect::Restore(_) => panic!("no log is compacted"),
                 Effect::Emit(_) => {}
             }
