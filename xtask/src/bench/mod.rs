@@ -3,11 +3,16 @@
 //! Speeds are told in CPU time, so other work on the machine stretches nothing. Whoever is compared does the same work in
 //! the same run, turn by turn, and the median of several turns counts. Nothing here fails because a number is low.
 
+mod measured;
 mod programs;
+mod raft;
 mod sim;
 mod table;
 
+use std::path::Path;
+
 use clap::Subcommand;
+use serde_json::Value;
 
 use crate::{Answer, Problem};
 
@@ -21,11 +26,50 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Area {
     /// Simulated seconds and messages per CPU-second, beside other simulators at the same work
-    Sim(sim::Arguments),
+    Sim(Options),
+    /// Committed commands per CPU-second and memory of the Raft node, beside other Rafts at the same work
+    Raft(Options),
+}
+
+/// What every area accepts.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Prints one JSON document instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Measures Delian alone
+    #[arg(long)]
+    no_peers: bool,
+    /// Writes the report that the repository keeps
+    #[arg(long, conflicts_with = "no_peers")]
+    write: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     match &arguments.area {
-        Area::Sim(arguments) => sim::run(arguments),
+        Area::Sim(options) => sim::run(options),
+        Area::Raft(options) => raft::run(options),
     }
+}
+
+/// Prints a report, and writes it below `root` at `baseline` if that is asked for.
+fn publish(options: &Options, root: &Path, baseline: &str, markdown: &str, json: &Value) -> Result<(), Problem> {
+    let json = serde_json::to_string_pretty(json).expect("names and numbers have a JSON form");
+    if options.write {
+        let baseline = root.join(baseline);
+        let write = |extension: &str, text: &str| {
+            let path = baseline.with_extension(extension);
+            std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
+                .and_then(|()| std::fs::write(&path, text))
+                .map_err(|error| format!("cannot write {}: {error}", path.display()))
+        };
+        write("md", markdown)?;
+        write("json", &format!("{json}\n"))?;
+    }
+    if options.json {
+        println!("{json}");
+    } else {
+        print!("{markdown}");
+    }
+    Ok(())
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::bench::programs::{Measured, Simulator};
+use crate::bench::measured::Measured;
+use crate::bench::programs::Simulator;
 use crate::bench::table::{Report, Row};
+use crate::bench::{Options, publish};
 use crate::{Answer, Problem, process};
 
 /// How often each row is measured; the median counts.
@@ -12,20 +14,6 @@ const TURNS: usize = 5;
 
 /// Where the report lies that the repository keeps.
 const BASELINE: &str = "reports/baseline/bench-sim";
-
-/// What `cargo xtask bench sim` accepts.
-#[derive(clap::Args)]
-pub(crate) struct Arguments {
-    /// Prints one JSON document instead of tables
-    #[arg(long)]
-    json: bool,
-    /// Measures Delian alone
-    #[arg(long)]
-    no_peers: bool,
-    /// Writes the report that the repository keeps
-    #[arg(long, conflicts_with = "no_peers")]
-    write: bool,
-}
 
 /// Five voters with default timings and all invariants on.
 const CLUSTERS: [(&str, &str); 2] = [("any mix of faults", "swarm seeds=300"), ("no faults", "calm seeds=100")];
@@ -41,11 +29,11 @@ const TRAFFIC: [(u8, Simulator, &str); 7] = [
     (100, Simulator::Delian, "traffic nodes=100 seconds=60 passes=1"),
 ];
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
+pub(crate) fn run(options: &Options) -> Result<Answer, Problem> {
     let root = process::root();
     let mut programs = BTreeMap::new();
     for simulator in [Simulator::Delian, Simulator::Madsim, Simulator::Turmoil] {
-        if simulator == Simulator::Delian || !arguments.no_peers {
+        if simulator == Simulator::Delian || !options.no_peers {
             programs.insert(simulator, simulator.build(&root)?);
         }
     }
@@ -53,23 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         return Err("the example `bench` of delian-sim cannot be built".to_owned());
     }
     let report = measure(&programs)?;
-    let json = serde_json::to_string_pretty(&report.to_json()).expect("names and numbers have a JSON form");
-    if arguments.write {
-        let baseline = root.join(BASELINE);
-        let write = |extension: &str, text: String| {
-            let path = baseline.with_extension(extension);
-            std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
-                .and_then(|()| std::fs::write(&path, text))
-                .map_err(|error| format!("cannot write {}: {error}", path.display()))
-        };
-        write("md", report.to_markdown())?;
-        write("json", format!("{json}\n"))?;
-    }
-    if arguments.json {
-        println!("{json}");
-    } else {
-        print!("{}", report.to_markdown());
-    }
+    publish(options, &root, BASELINE, &report.to_markdown(), &report.to_json())?;
     Ok(Answer::Yes)
 }
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::bench::programs::{Measured, Simulator};
+use crate::bench::measured::Measured;
+use crate::bench::programs::Simulator;
 
 /// What a cluster of five voters must reach, in simulated seconds per CPU-second.
 const SPEED_TARGET: f64 = 5_000.0;
@@ -156,7 +157,7 @@ fn lost(measured: &Measured) -> f64 {
 }
 
 /// Rounds to three digits that count and groups them by thousands: a measured speed has no more.
-fn grouped(number: f64) -> String {
+pub(crate) fn grouped(number: f64) -> String {
     let scale = 10_f64.powi((number.abs().max(1.0).log10() as i32 - 2).max(0));
     let digits = format!("{:.0}", (number / scale).round() * scale);
     let mut out = String::new();
