@@ -48,6 +48,14 @@ pub struct Config {
     /// The most commands of local clients that wait for an outcome. Default 4,096.
     pub pending_commands_max: usize,
 
+    /// How many log entries a session may be silent. Default 100,000: minutes under heavy load, and a client that is
+    /// quiet while the log is quiet keeps its session for days.
+    pub session_entries_max: u64,
+    /// The most open sessions. Default 4,096: beyond it the one that was silent longest is closed.
+    pub sessions_max: usize,
+    /// The most commands that a session may wait for. Default 64: that many outcomes are remembered for it.
+    pub session_window: u64,
+
     /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
     pub registrations_max: usize,
     /// The most bytes in a name, address, rack, datacenter, region or tag. Default 255: the limit of a DNS name.
@@ -78,6 +86,9 @@ impl Default for Config {
             withheld_max: 1024,
             command_timeout: Duration::from_secs(10),
             pending_commands_max: 4096,
+            session_entries_max: 100_000,
+            sessions_max: 4096,
+            session_window: 64,
             registrations_max: 16_384,
             text_bytes_max: 255,
             tags_max: 32,
@@ -94,6 +105,7 @@ pub struct Settings {
     pub(crate) learners: BTreeSet<NodeId>,
     pub(crate) raft: RaftSettings,
     pub(crate) commands: CommandSettings,
+    pub(crate) sessions: SessionSettings,
     pub(crate) topology: TopologySettings,
 }
 
@@ -101,6 +113,11 @@ impl Settings {
     /// Returns the limits of the topology.
     pub const fn topology(&self) -> &TopologySettings {
         &self.topology
+    }
+
+    /// Returns the limits of the sessions.
+    pub const fn sessions(&self) -> &SessionSettings {
+        &self.sessions
     }
 
     /// Returns the bounds that an observer may hold a running node to.
@@ -171,6 +188,14 @@ pub struct CommandSettings {
     pub(crate) pending_max: usize,
 }
 
+/// The limits of sessions; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionSettings {
+    pub(crate) entries_max: u64,
+    pub(crate) sessions_max: usize,
+    pub(crate) window: u64,
+}
+
 /// The limits of the topology; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopologySettings {
@@ -231,6 +256,11 @@ impl Config {
                 withheld_max: self.withheld_max,
             },
             commands: CommandSettings { timeout: self.command_timeout, pending_max: self.pending_commands_max },
+            sessions: SessionSettings {
+                entries_max: self.session_entries_max,
+                sessions_max: self.sessions_max,
+                window: self.session_window,
+            },
             topology: TopologySettings {
                 registrations_max: self.registrations_max,
                 text_bytes_max: self.text_bytes_max,
@@ -289,6 +319,9 @@ impl Config {
             ("log_bytes_max", self.log_bytes_max),
             ("withheld_max", self.withheld_max as u64),
             ("pending_commands_max", self.pending_commands_max as u64),
+            ("session_entries_max", self.session_entries_max),
+            ("sessions_max", self.sessions_max as u64),
+            ("session_window", self.session_window),
             ("registrations_max", self.registrations_max as u64),
             ("text_bytes_max", self.text_bytes_max as u64),
             ("custom_bytes_max", self.custom_bytes_max as u64),

@@ -7,6 +7,7 @@
 //! settle                                     everything is delivered and written until nothing moves; no clock does
 //! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
+//! session n1 · propose n1 session=s5 seq=3 [awaited=2] custom hello · close n1 session=s5 · sessions n1
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
 //! slow-embedder n1 · capture n1              the embedder answers late
@@ -17,7 +18,7 @@
 use std::time::Duration;
 
 use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Config, Input, NodeId, Term, WakeReason, WriteId};
+use delian_core::{Config, Input, NodeId, Operation, Sequence, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::words::{self, Line};
@@ -48,7 +49,7 @@ impl Story {
             "deliver" | "drop" | "duplicate" | "hold" | "release" | "in-flight" => network(world, line)?,
             "hold-disk" | "release-disk" | "persist" | "fail-disk" | "acknowledge" | "crash" | "restart" | "wipe"
             | "tamper" | "writes" => disk(world, line)?,
-            "log" | "status" | "progress" | "state" => show(world, line)?,
+            "log" | "status" | "progress" | "state" | "sessions" => show(world, line)?,
             "forge" => forge::forge(world, line)?,
             _ => act(world, line)?,
         }
@@ -78,6 +79,9 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         trailing_entries: line.number("trailing", default.trailing_entries)?,
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
+        sessions_max: size(line, "sessions", default.sessions_max)?,
+        session_window: line.number("window", default.session_window)?,
+        session_entries_max: line.number("silence", default.session_entries_max)?,
         ..default
     };
     let times: [(&str, &mut Duration); 2] =
@@ -135,6 +139,15 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
+        "session" => {
+            let request = world.next_request();
+            world.step(words::node(line.word(1)?)?, Input::OpenSession(request))?;
+        }
+        "close" => {
+            let session = words::session(&line.option("session").ok_or("session= is missing")?)?;
+            let request = world.next_request();
+            world.step(words::node(line.word(1)?)?, Input::CloseSession(request, session))?;
+        }
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();
@@ -164,6 +177,9 @@ fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
     let id = words::node(line.word(1)?)?;
     let count = line.number("count", 1)?;
     let padding = line.number("bytes", 0)? as usize;
+    let session = line.option("session").map(|text| words::session(&text)).transpose()?;
+    let first = line.number("seq", 0)?;
+    let awaited_from = Sequence::new(line.number("awaited", 1)?);
     let wish: Vec<_> = line.words.iter().skip(2).filter(|word| *word != "quiet").cloned().collect();
     for turn in 1..=count {
         let mut spoken = wish.clone();
@@ -175,7 +191,16 @@ fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
         if let Some(last) = spoken.last_mut() {
             *last = format!("{last:.<padding$}");
         }
-        world.command(id, words::command(&spoken)?)?;
+        let command = words::command(&spoken)?;
+        match session {
+            Some(session) => {
+                let sequence = Sequence::new(first + turn - 1);
+                let request = world.next_request();
+                world
+                    .step(id, Input::SessionCommand(request, Operation { session, sequence, awaited_from }, command))?;
+            }
+            None => world.command(id, command)?,
+        }
     }
     Ok(())
 }
@@ -329,6 +354,10 @@ fn show(world: &mut World, line: Line) -> Result<(), String> {
                 let members: Vec<_> = node.topology().members().map(|m| m.registration.name.clone()).collect();
                 let texts = world.machines.get(&id).map(Machine::embedder_texts).unwrap_or_default();
                 vec![format!("{id} {} members [{}] embedder [{texts}]", node.topology().epoch(), members.join(" "))]
+            }
+            "sessions" => {
+                let open = node.sessions().iter().map(|(session, outcomes)| format!("{session} remembers {outcomes}"));
+                vec![format!("{id} [{}]", open.collect::<Vec<_>>().join(", "))]
             }
             _ => vec![words::status(&node.status())],
         };

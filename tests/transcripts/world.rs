@@ -146,8 +146,13 @@ impl World {
     }
 
     pub(crate) fn command(&mut self, id: NodeId, command: delian_core::topology::Command) -> Result<(), String> {
+        let request = self.next_request();
+        self.step(id, Input::Command(request, command))
+    }
+
+    pub(crate) fn next_request(&mut self) -> RequestId {
         self.requests += 1;
-        self.step(id, Input::Command(RequestId::new(self.requests), command))
+        RequestId::new(self.requests)
     }
 
     /// Wakes a node at the instants it asks for, until it was woken for `why`.
