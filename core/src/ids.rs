@@ -83,6 +83,14 @@ number!(
 );
 
 number!(
+    /// A client's session: the index of the log entry that opened it, so no two sessions of a federation share one.
+    SessionId, "s"
+);
+number!(
+    /// The number that a client gives to one command of its session; a retry repeats it.
+    Sequence, "q"
+);
+number!(
     /// Which memory of a node this is: drawn when a node starts with an empty disk, kept on that disk, and so lost with
     /// it. A configuration names the incarnation it admitted, so a node that lost its memory counts for nothing.
     Incarnation, "x"

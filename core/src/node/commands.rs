@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use super::Node;
+use super::{Node, SessionRequest};
 use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::{ChangeError, Payload, ProposeError, QuorumChange};
@@ -54,6 +54,29 @@ struct Batch {
     payloads: Vec<Payload>,
     origins: Vec<Origin>,
     bytes: u64,
+}
+
+/// What a client asks to have put into the log.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Command(Command),
+    Session(SessionRequest),
+}
+
+impl Asked {
+    fn payload(&self) -> Payload {
+        match self {
+            Self::Command(command) => Payload::Command(command.encode()),
+            Self::Session(request) => Payload::Session(request.encode()),
+        }
+    }
+
+    fn request(&self) -> Request {
+        match self {
+            Self::Command(command) => Request::Command(command.encode()),
+            Self::Session(request) => Request::Session(request.encode()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -225,9 +248,18 @@ impl Node {
         commands: impl IntoIterator<Item = (RequestId, Command)>,
         out: &mut Outbox,
     ) {
+        self.on_asked(now, commands.into_iter().map(|(request, command)| (request, Asked::Command(command))), out);
+    }
+
+    /// Proposes or forwards what a local client asks within a session.
+    pub(super) fn on_session(&mut self, now: Time, request: RequestId, asked: SessionRequest, out: &mut Outbox) {
+        self.on_asked(now, [(request, Asked::Session(asked))], out);
+    }
+
+    fn on_asked(&mut self, now: Time, all: impl IntoIterator<Item = (RequestId, Asked)>, out: &mut Outbox) {
         let mut batch = Batch::default();
-        for (request, command) in commands {
-            if let Err(rejected) = self.admit(now, request, &command, &mut batch, out) {
+        for (request, asked) in all {
+            if let Err(rejected) = self.admit(now, request, &asked, &mut batch, out) {
                 turn_away(&Origin::Local(request), rejected, out);
             }
         }
@@ -249,23 +281,23 @@ impl Node {
         }
     }
 
-    /// Takes a local client's command into the batch, or forwards it.
+    /// Takes what a local client asks into the batch, or forwards it.
     fn admit(
         &mut self,
         now: Time,
         request: RequestId,
-        command: &Command,
+        asked: &Asked,
         batch: &mut Batch,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        self.check_form(command).map_err(Rejected::Refused)?;
+        self.check_form(asked)?;
         if self.commands.len() + batch.origins.len() >= self.settings.commands.pending_max {
             return Err(Rejected::Busy);
         }
         if self.raft.is_leader() {
-            return self.join(Origin::Local(request), Payload::Command(command.encode()), batch);
+            return self.join(Origin::Local(request), asked.payload(), batch);
         }
-        self.forward(now, request, || Request::Command(command.encode()), out)
+        self.forward(now, request, || asked.request(), out)
     }
 
     /// Takes a proposal into the batch, as far as the leader has room for it.
@@ -340,17 +372,16 @@ impl Node {
         request: Request,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        match request {
-            Request::Command(bytes) => {
-                let command = Command::decode(&bytes).map_err(Rejected::Refused)?;
-                self.check_form(&command).map_err(Rejected::Refused)?;
-                let mut batch = Batch::default();
-                self.join(origin, Payload::Command(bytes), &mut batch)?;
-                self.propose(now, batch, out);
-                Ok(())
-            }
-            Request::Quorum(change) => self.propose_quorum(now, origin, &change, out),
-        }
+        let (asked, payload) = match request {
+            Request::Command(bytes) => (Command::decode(&bytes).map(Asked::Command), Payload::Command(bytes)),
+            Request::Session(bytes) => (SessionRequest::decode(&bytes).map(Asked::Session), Payload::Session(bytes)),
+            Request::Quorum(change) => return self.propose_quorum(now, origin, &change, out),
+        };
+        self.check_form(&asked.map_err(Rejected::Refused)?)?;
+        let mut batch = Batch::default();
+        self.join(origin, payload, &mut batch)?;
+        self.propose(now, batch, out);
+        Ok(())
     }
 
     fn propose(&mut self, now: Time, batch: Batch, out: &mut Outbox) {

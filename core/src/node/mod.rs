@@ -5,6 +5,7 @@
 //! `Clone + Eq + Hash`, so a simulator can fork it and a model checker can tell whether it has been here before.
 
 pub mod autopilot;
+mod sessions;
 mod commands;
 mod quorum;
 mod reads;
@@ -14,14 +15,16 @@ use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::sessions::{Operation, SessionRequest, Sessions};
 pub use self::status::{RoleName, Status};
 
 use self::autopilot::Autopilot;
-use self::commands::Commands;
+use self::commands::{Asked, Commands};
+use self::sessions::Admission;
 use crate::config::Settings;
 use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
-use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
-use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered};
+use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, SessionEnd, Wake};
+use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered, Snapshot};
 use crate::rng::Seed;
 use crate::time::Time;
 use crate::topology::{Changed, Command, Refusal, Topology};
@@ -33,6 +36,7 @@ pub struct Node {
     settings: Arc<Settings>,
     raft: Raft,
     topology: Topology,
+    sessions: Sessions,
     commands: Commands,
     embedder: Embedder,
     autopilot: Autopilot,
@@ -43,14 +47,15 @@ pub struct Node {
 struct Embedder {
     /// Whether a `Custom` command ever took effect: until then the embedder's state is empty and nobody asks for it.
     has_state: bool,
-    /// The snapshot that waits for the embedder's state: its index and the topology's bytes there.
-    capturing: Option<(LogIndex, Blob)>,
+    /// The snapshot that waits for the embedder's state: its index, and the rest of the state there.
+    capturing: Option<(LogIndex, StateBytes)>,
 }
 
 /// The state machine's bytes in a snapshot.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct StateBytes {
     topology: Blob,
+    sessions: Blob,
     /// Nothing if no `Custom` command ever took effect.
     embedder: Option<Blob>,
 }
@@ -72,10 +77,11 @@ impl Node {
         out: &mut Outbox,
     ) -> Self {
         assert!(out.is_empty(), "the effects of the last step were not carried out");
-        let state = recovered.snapshot.as_ref().map(|snapshot| decode_state(&snapshot.state, &settings));
+        let state = recovered.snapshot.as_ref().map(|snapshot| decode_state(snapshot, &settings));
         let raft = Raft::start(now, id, Arc::clone(&settings), seed, recovered, out);
         let mut node = Self {
             topology: Topology::new(&settings.topology),
+            sessions: Sessions::new(&settings.sessions),
             commands: Commands::new(raft.boot(), raft.term()),
             raft,
             embedder: Embedder::default(),
@@ -112,6 +118,13 @@ impl Node {
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
             Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
+            Input::OpenSession(request) => self.on_session(now, request, SessionRequest::Open, out),
+            Input::SessionCommand(request, operation, command) => {
+                self.on_session(now, request, SessionRequest::of(operation, &command), out);
+            }
+            Input::CloseSession(request, session) => {
+                self.on_session(now, request, SessionRequest::Close(session), out);
+            }
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
             Input::Read(request, consistency) => self.on_read(request, consistency, out),
             Input::Transfer(request, target) => self.on_transfer(request, target, out),
@@ -145,6 +158,11 @@ impl Node {
         &self.topology
     }
 
+    /// Returns the open sessions as far as this node has applied the log.
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     /// Returns the consensus machine, to look at.
     pub const fn raft(&self) -> &Raft {
         &self.raft
@@ -173,7 +191,7 @@ impl Node {
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
-        match decode_state(&offered.snapshot.state, &self.settings) {
+        match decode_state(&offered.snapshot, &self.settings) {
             Some(state) => self.install(offered, state, out),
             None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
         }
@@ -191,6 +209,7 @@ impl Node {
 
     fn restore(&mut self, state: State, out: &mut Outbox) {
         self.topology = state.topology;
+        self.sessions = state.sessions;
         let had_state = self.embedder.has_state;
         self.embedder.has_state = state.embedder.is_some();
         if had_state || self.embedder.has_state {
@@ -208,15 +227,25 @@ impl Node {
     }
 
     fn apply(&mut self, position: Position, entry: &Entry, out: &mut Outbox) -> Result<Applied, Rejected> {
-        let unchanged = Applied { position, epoch: self.topology.epoch() };
-        let bytes = match &entry.payload {
-            Payload::Noop => return Ok(unchanged),
+        while let Some(session) = self.sessions.end_silent(position.index) {
+            out.emit(Event::SessionEnded { session, why: SessionEnd::Silent });
+        }
+        match &entry.payload {
+            Payload::Noop => Ok(self.unchanged(position)),
             Payload::Configuration(configuration) => {
                 out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
-                return Ok(unchanged);
+                Ok(self.unchanged(position))
             }
-            Payload::Command(bytes) => bytes,
-        };
+            Payload::Command(bytes) => self.apply_command(position, bytes, out).map_err(Rejected::Refused),
+            Payload::Session(bytes) => self.apply_session(position, bytes, out),
+        }
+    }
+
+    fn unchanged(&self, position: Position) -> Applied {
+        Applied { position, epoch: self.topology.epoch() }
+    }
+
+    fn apply_command(&mut self, position: Position, bytes: &[u8], out: &mut Outbox) -> Result<Applied, Refusal> {
         let outcome = Command::decode(bytes).and_then(|command| Ok((self.topology.apply(&command)?, command)));
         match outcome {
             Ok((change, command)) => {
@@ -230,8 +259,42 @@ impl Node {
             }
             Err(refusal) => {
                 out.emit(Event::Refused { position, refusal: refusal.clone().into() });
-                Err(Rejected::Refused(refusal))
+                Err(refusal)
             }
+        }
+    }
+
+    fn apply_session(&mut self, position: Position, bytes: &[u8], out: &mut Outbox) -> Result<Applied, Rejected> {
+        let refuse = |rejected: Rejected, out: &mut Outbox| {
+            out.emit(Event::SessionRefused { position, rejected: rejected.clone().into() });
+            Err(rejected)
+        };
+        match SessionRequest::decode(bytes) {
+            Ok(SessionRequest::Open) => {
+                if let Some(session) = self.sessions.open(position.index) {
+                    out.emit(Event::SessionEnded { session, why: SessionEnd::Crowded });
+                }
+                out.emit(Event::SessionOpened { position });
+                Ok(self.unchanged(position))
+            }
+            Ok(SessionRequest::Close(session)) if self.sessions.close(session) => {
+                out.emit(Event::SessionEnded { session, why: SessionEnd::Closed });
+                Ok(self.unchanged(position))
+            }
+            Ok(SessionRequest::Close(session)) => refuse(Rejected::SessionExpired(session), out),
+            Ok(SessionRequest::Do { operation, command }) => match self.sessions.admit(position.index, &operation) {
+                Admission::Execute => {
+                    let outcome = self.apply_command(position, &command, out);
+                    self.sessions.remember(&operation, outcome.clone());
+                    outcome.map_err(Rejected::Refused)
+                }
+                Admission::Repeat(outcome) => {
+                    out.emit(Event::Repeated { position, operation });
+                    outcome
+                }
+                Admission::Refuse(rejected) => refuse(rejected, out),
+            },
+            Err(refusal) => refuse(Rejected::Refused(refusal), out),
         }
     }
 
@@ -242,26 +305,40 @@ impl Node {
             return;
         }
         let index = self.raft.applied();
-        let topology = Blob::from(self.topology.to_bytes());
+        let state = StateBytes {
+            topology: Blob::from(self.topology.to_bytes()),
+            sessions: Blob::from(self.sessions.to_bytes()),
+            embedder: None,
+        };
         if self.embedder.has_state {
-            self.embedder.capturing = Some((index, topology));
+            self.embedder.capturing = Some((index, state));
             out.push(Effect::Capture(index));
         } else {
-            self.raft.compact(index, encode_state(topology, None), out);
+            self.raft.compact(index, encode_state(&state), out);
         }
     }
 
-    fn on_captured(&mut self, index: LogIndex, state: Blob, out: &mut Outbox) {
-        if let Some((expected, _)) = &self.embedder.capturing
-            && *expected == index
-            && let Some((_, topology)) = self.embedder.capturing.take()
-        {
-            self.raft.compact(index, encode_state(topology, Some(state)), out);
+    fn on_captured(&mut self, index: LogIndex, embedder: Blob, out: &mut Outbox) {
+        if let Some((_, state)) = self.embedder.capturing.take_if(|(expected, _)| *expected == index) {
+            let state = StateBytes { embedder: Some(embedder), ..state };
+            self.raft.compact(index, encode_state(&state), out);
         }
     }
 
-    /// Checks what does not depend on the topology, so that nonsense is refused before it costs a place in the log.
-    fn check_form(&self, command: &Command) -> Result<(), Refusal> {
+    /// Checks what does not depend on the state, so that nonsense is refused before it costs a place in the log.
+    fn check_form(&self, asked: &Asked) -> Result<(), Rejected> {
+        match asked {
+            Asked::Command(command) => self.check_command(command).map_err(Rejected::Refused),
+            Asked::Session(SessionRequest::Do { operation, command }) => {
+                operation.check_window(&self.settings.sessions)?;
+                let command = Command::decode(command).map_err(Rejected::Refused)?;
+                self.check_command(&command).map_err(Rejected::Refused)
+            }
+            Asked::Session(SessionRequest::Open | SessionRequest::Close(_)) => Ok(()),
+        }
+    }
+
+    fn check_command(&self, command: &Command) -> Result<(), Refusal> {
         let limits = &self.settings.topology;
         match command {
             Command::Register(registration) => registration.validate(limits),
@@ -279,7 +356,11 @@ impl Node {
 fn refuse_halted(input: &Input, out: &mut Outbox) {
     let mut refuse = |request: &RequestId| out.push(Effect::Reply(*request, Err(Rejected::Halted)));
     match input {
-        Input::Command(request, _) | Input::Quorum(request, _) => refuse(request),
+        Input::Command(request, _)
+        | Input::OpenSession(request)
+        | Input::SessionCommand(request, ..)
+        | Input::CloseSession(request, _)
+        | Input::Quorum(request, _) => refuse(request),
         Input::Commands(commands) => commands.iter().for_each(|(request, _)| refuse(request)),
         Input::Read(request, _) => out.push(Effect::Read(*request, Err(Rejected::Halted))),
         Input::Transfer(request, _) => out.push(Effect::Transferred(*request, Err(Rejected::Halted))),
@@ -295,18 +376,22 @@ fn refuse_halted(input: &Input, out: &mut Outbox) {
 
 struct State {
     topology: Topology,
+    sessions: Sessions,
     embedder: Option<Blob>,
 }
 
-fn encode_state(topology: Blob, embedder: Option<Blob>) -> Blob {
-    let bytes = postcard::to_allocvec(&StateBytes { topology, embedder });
-    Blob::from(bytes.expect("a vector grows as needed and blobs have a postcard form"))
+fn encode_state(state: &StateBytes) -> Blob {
+    Blob::from(postcard::to_allocvec(state).expect("a vector grows as needed and blobs have a postcard form"))
 }
 
-fn decode_state(bytes: &[u8], settings: &Settings) -> Option<State> {
-    let (StateBytes { topology, embedder }, rest) = postcard::take_from_bytes(bytes).ok()?;
+fn decode_state(snapshot: &Snapshot, settings: &Settings) -> Option<State> {
+    let (StateBytes { topology, sessions, embedder }, rest) = postcard::take_from_bytes(&snapshot.state).ok()?;
     if !rest.is_empty() {
         return None;
     }
-    Some(State { topology: Topology::from_bytes(&topology, &settings.topology).ok()?, embedder })
+    Some(State {
+        topology: Topology::from_bytes(&topology, &settings.topology).ok()?,
+        sessions: Sessions::from_bytes(&sessions, snapshot.last.index, &settings.sessions)?,
+        embedder,
+    })
 }

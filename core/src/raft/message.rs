@@ -144,6 +144,8 @@ pub enum Payload {
     Command(Blob),
     /// Who decides from here on; in force as soon as it is in the log (section 4.1).
     Configuration(Arc<Configuration>),
+    /// What a client asks within its session; Raft does not read it either.
+    Session(Blob),
 }
 
 impl Message {
@@ -181,7 +183,7 @@ impl Payload {
         let bytes = match self {
             // A configuration is small, and the next one waits until it is committed.
             Self::Noop | Self::Configuration(_) => 0,
-            Self::Command(bytes) => bytes.len() as u64,
+            Self::Command(bytes) | Self::Session(bytes) => bytes.len() as u64,
         };
         bytes + 32
     }
