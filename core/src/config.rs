@@ -75,7 +75,7 @@ pub struct Config {
     /// The most open sessions. Default 4,096: beyond it the one that was silent longest is closed.
     pub sessions_max: usize,
     /// The most commands that a session may wait for. Default 64: that many outcomes are remembered for it.
-    pub session_window: u64,
+    pub session_window: usize,
 
     /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
     pub registrations_max: usize,
@@ -311,7 +311,7 @@ impl Config {
             sessions: SessionSettings {
                 entries_max: self.session_entries_max,
                 sessions_max: self.sessions_max,
-                window: self.session_window,
+                window: self.session_window as u64,
             },
             topology: TopologySettings {
                 registrations_max: self.registrations_max,
@@ -395,7 +395,7 @@ impl Config {
             ("pending_reads_max", self.pending_reads_max as u64),
             ("session_entries_max", self.session_entries_max),
             ("sessions_max", self.sessions_max as u64),
-            ("session_window", self.session_window),
+            ("session_window", self.session_window as u64),
             ("registrations_max", self.registrations_max as u64),
             ("text_bytes_max", self.text_bytes_max as u64),
             ("custom_bytes_max", self.custom_bytes_max as u64),

@@ -9,10 +9,8 @@ use delian_core::raft::{
 };
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
 use delian_core::wire::Request;
-use delian_core::{
-    Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Operation, Position, ReadAt, Rejected, SessionId,
-    SessionRequest, Status, Term, WallTime,
-};
+use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Operation, Position, ReadAt, Rejected};
+use delian_core::{SessionId, SessionRequest, Status, Term, WallTime};
 
 /// A command line of a story, taken apart.
 pub(crate) struct Line {
