@@ -228,6 +228,18 @@ pub struct SessionSettings {
     pub(crate) window: u64,
 }
 
+impl SessionSettings {
+    /// Returns how many log entries a session may be silent.
+    pub const fn entries_max(&self) -> u64 {
+        self.entries_max
+    }
+
+    /// Returns how many sessions may be open.
+    pub const fn sessions_max(&self) -> usize {
+        self.sessions_max
+    }
+}
+
 /// The limits of the topology; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopologySettings {

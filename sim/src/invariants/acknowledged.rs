@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use delian_core::raft::Payload;
-use delian_core::topology::Command;
-use delian_core::{Applied, Blob, NodeId, Rejected, RequestId};
+use delian_core::{Applied, NodeId, Rejected, RequestId, SessionRequest};
 
 use super::ledger::Ledger;
-use super::{Breach, Invariant};
+use super::{Asked, Breach, Invariant};
 
 /// The commands that wait for an answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AcknowledgedSurvive {
-    asked: BTreeMap<RequestId, Blob>,
+    asked: BTreeMap<RequestId, Asked>,
 }
 
 impl Invariant for AcknowledgedSurvive {
@@ -22,8 +21,8 @@ impl Invariant for AcknowledgedSurvive {
 }
 
 impl AcknowledgedSurvive {
-    pub(super) fn on_ask(&mut self, request: RequestId, command: &Command) {
-        self.asked.insert(request, command.encode());
+    pub(super) fn on_ask(&mut self, request: RequestId, asked: &Asked) {
+        self.asked.insert(request, asked.clone());
     }
 
     /// The ledger only grows, and every node is held to it, so being in it now means surviving.
@@ -39,8 +38,9 @@ impl AcknowledgedSurvive {
         let position = applied.position;
         let committed = ledger.position(position.index) == Some(position);
         let carries_it = match (ledger.payload(position), &asked) {
-            (Some(Payload::Command(bytes)), Some(asked)) => bytes == asked,
-            (Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_) | Payload::Session(_)) | None, _) => {
+            (Some(Payload::Command(bytes)), Some(Asked::Command(command))) => *bytes == command.encode(),
+            (Some(Payload::Session(bytes)), Some(Asked::Session(request))) => is_about(bytes, request),
+            (Some(Payload::Command(_) | Payload::Session(_) | Payload::Noop | Payload::Configuration(_)) | None, _) => {
                 false
             }
         };
@@ -51,5 +51,16 @@ impl AcknowledgedSurvive {
             format!("{id} told the client of {request} that its command took effect at {position}"),
             format!("committed there: {committed}; the entry carries the command: {carries_it}"),
         ]))
+    }
+}
+
+/// Returns whether an entry is what a client asked, in this attempt or, within a session, in an earlier one.
+fn is_about(entry: &[u8], asked: &SessionRequest) -> bool {
+    match (SessionRequest::decode(entry), asked) {
+        (Ok(SessionRequest::Do { operation: taken, command: did }), SessionRequest::Do { operation, command }) => {
+            (taken.session, taken.sequence) == (operation.session, operation.sequence) && did == *command
+        }
+        (Ok(entry), asked) => entry == *asked,
+        (Err(_), _) => false,
     }
 }

@@ -13,8 +13,8 @@ use super::words::{
     write_signed_millis, write_span, write_target,
 };
 use super::{
-    Action, Direction, Expectations, Family, Fault, Latency, LinkQuality, Mix, Operation, Scenario, Step, Swarm,
-    Target, Workload,
+    Action, Direction, Expectations, Family, Fault, Latency, LinkQuality, Manner, Mix, Operation, Scenario, Step,
+    Swarm, Target, Workload,
 };
 use crate::plan::Plan;
 
@@ -176,7 +176,7 @@ fn write_workload(text: &mut Text, workload: &Workload) {
     text.key("clients", workload.clients);
     text.key("interval", quoted(&write_span(workload.interval)));
     text.key("subjects", workload.subjects);
-    let Mix { register, deregister, evict, condition, custom, read } = workload.mix;
+    let Mix { register, deregister, evict, condition, custom, read, read_quorum, read_lease } = workload.mix;
     let weights = [
         ("register", register),
         ("deregister", deregister),
@@ -184,10 +184,19 @@ fn write_workload(text: &mut Text, workload: &Workload) {
         ("condition", condition),
         ("custom", custom),
         ("read", read),
+        ("read-quorum", read_quorum),
+        ("read-lease", read_lease),
     ];
     text.unless(&Mix::USUAL, "mix", &workload.mix, |_| {
         pairs(weights.into_iter().filter(|(_, weight)| *weight > 0).map(|(key, weight)| (key.to_string(), weight)))
     });
+    write_manner(text, "sessions", workload.manner);
+}
+
+/// Writes how clients hold on to what they ask for; a workload has sessions where an operation has one.
+fn write_manner(text: &mut Text, session: &str, Manner { in_session, retries }: Manner) {
+    text.unless(&false, session, &in_session, ToString::to_string);
+    text.unless(&0, "retries", &retries, ToString::to_string);
 }
 
 fn write_swarm(text: &mut Text, swarm: &Swarm) {
@@ -200,7 +209,7 @@ fn write_swarm(text: &mut Text, swarm: &Swarm) {
     text.key("lasting", quoted(&write_span(swarm.lasting)));
 }
 
-fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Operation) {
+fn write_operation(text: &mut Text, Operation { at, client, via, action, manner }: &Operation) {
     text.key("at", quoted(&write_span(*at)));
     text.unless(&1, "client", client, ToString::to_string);
     text.target("via", *via);
@@ -211,6 +220,8 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Oper
         Action::SetCondition(subject, _) => ("condition", Some(subject)),
         Action::Custom(_) => ("custom", None),
         Action::Read => ("read", None),
+        Action::ReadQuorum(subject) => ("read-quorum", Some(subject)),
+        Action::ReadLease(subject) => ("read-lease", Some(subject)),
     };
     text.key("do", quoted(verb));
     text.maybe("subject", subject);
@@ -220,8 +231,14 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Oper
             text.key("text", quoted(&String::from_utf8_lossy(bytes)));
         }
         Action::Custom(bytes) => text.key("hex", quoted(&write_hex(bytes))),
-        Action::Register(_) | Action::Deregister(_) | Action::Evict(_) | Action::Read => {}
+        Action::Register(_)
+        | Action::Deregister(_)
+        | Action::Evict(_)
+        | Action::Read
+        | Action::ReadQuorum(_)
+        | Action::ReadLease(_) => {}
     }
+    write_manner(text, "session", *manner);
 }
 
 fn write_expect(text: &mut Text, expect: &Expectations) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use delian_core::{Event, NodeId, Time};
 
+use crate::invariants::Judged;
 use crate::outcome::Counts;
 
 /// The plain counters of one run, kept flat because they are bumped on every event.
@@ -28,6 +29,14 @@ pub(crate) struct Census {
     pub(crate) rejected: u64,
     pub(crate) unknown: u64,
     pub(crate) reads: u64,
+    pub(crate) quorum_reads: u64,
+    pub(crate) lease_reads: u64,
+    pub(crate) retries: u64,
+    repeated: u64,
+    sessions_opened: u64,
+    sessions_ended: u64,
+    /// What the search for an order came to.
+    pub(crate) judged: Judged,
     elections: u64,
     leader_changes: u64,
     step_downs: u64,
@@ -77,6 +86,9 @@ impl Census {
             Event::SnapshotSent { .. } => self.snapshots_sent += 1,
             Event::SnapshotInstalled { .. } => self.snapshots_installed += 1,
             Event::Halted(_) => self.halts += 1,
+            Event::Repeated { .. } => self.repeated += 1,
+            Event::SessionOpened { .. } => self.sessions_opened += 1,
+            Event::SessionEnded { .. } => self.sessions_ended += 1,
             Event::Started { .. }
             | Event::PreVoteStarted { .. }
             | Event::ElectionStarted { .. }
@@ -109,6 +121,14 @@ impl Census {
             ("rejected", self.rejected),
             ("unknown", self.unknown),
             ("reads", self.reads),
+            ("quorum_reads", self.quorum_reads),
+            ("lease_reads", self.lease_reads),
+            ("retries", self.retries),
+            ("repeated", self.repeated),
+            ("sessions_opened", self.sessions_opened),
+            ("sessions_ended", self.sessions_ended),
+            ("judged_operations", self.judged.operations),
+            ("undecided_histories", self.judged.undecided),
             ("truncations", self.truncations),
             ("compactions", self.compactions),
             ("snapshots_sent", self.snapshots_sent),
