@@ -1,14 +1,16 @@
 //! What each command of a story does.
 //!
 //! ```text
-//! cluster voters=3 [learners=] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
+//! cluster voters=3 [learners=] [inflight= log-bytes= chunk-bytes= …] [n2=t3:1x3,2] [held] [told]
+//!   level=2 [n3-level=1]                     nodes speak feature level 1 alone unless a story says more
 //! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
-//! deliver · drop · duplicate · hold · release · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
+//! deliver · drop · duplicate · hold · release · damage · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
 //! settle                                     everything is delivered and written until nothing moves; no clock does
 //! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
+//! quorum n1 add n4 · quorum n1 promote n4 · demote · remove · quorum n1 replace n1,n4,n5
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
-//! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
+//! crash n2 [keep=1] · restart n2 [level=1] · wipe n2 · tamper n2 [term=t3] [lose=1]
 //! slow-embedder n1 · capture n1              the embedder answers late
 //! log · status · progress n1 · state [n1..n3]
 //! forge append from=n2 to=n1 term=3 …        what no correct peer would say
@@ -16,8 +18,8 @@
 
 use std::time::Duration;
 
-use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Config, Input, NodeId, Term, WakeReason, WriteId};
+use delian_core::raft::{HardState, Payload, QuorumChange, Record, Recovered, Role};
+use delian_core::{Config, FeatureLevel, Input, NodeId, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::words::{self, Line};
@@ -45,7 +47,7 @@ impl Story {
         let world = self.world.as_mut().ok_or("a story begins with a cluster")?;
         match line.word(0)? {
             "cluster" => begin(world, line)?,
-            "deliver" | "drop" | "duplicate" | "hold" | "release" | "in-flight" => network(world, line)?,
+            "deliver" | "drop" | "duplicate" | "hold" | "release" | "damage" | "in-flight" => network(world, line)?,
             "hold-disk" | "release-disk" | "persist" | "fail-disk" | "acknowledge" | "crash" | "restart" | "wipe"
             | "tamper" | "writes" => disk(world, line)?,
             "log" | "status" | "progress" | "state" => show(world, line)?,
@@ -76,6 +78,10 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         uncommitted_bytes_max: line.number("uncommitted-bytes", default.uncommitted_bytes_max)?,
         log_bytes_max: line.number("log-bytes", default.log_bytes_max)?,
         trailing_entries: line.number("trailing", default.trailing_entries)?,
+        snapshot_chunk_bytes: line.number("chunk-bytes", default.snapshot_chunk_bytes)?,
+        snapshot_chunks_max: size(line, "chunks", default.snapshot_chunks_max)?,
+        snapshot_bytes_max: line.number("snapshot-bytes", default.snapshot_bytes_max)?,
+        feature_level_max: FeatureLevel::new(line.number("level", FeatureLevel::FIRST.get())?),
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
         ..default
@@ -99,6 +105,9 @@ fn begin(world: &mut World, mut line: Line) -> Result<(), String> {
             world.machine(id)?.disk.kept = disk_content(&text)?;
         }
         world.machine(id)?.disk.held = held;
+        if let Some(level) = line.option(&format!("{id}-level")) {
+            world.set_level(id, words::number(&level)?)?;
+        }
         world.start(id)?;
     }
     if !line.says("told") {
@@ -135,6 +144,7 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
+        "quorum" => quorum(world, &line)?,
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();
@@ -150,6 +160,21 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         other => return Err(format!("there is no command {other}")),
     }
     line.finish()
+}
+
+/// Asks a node for a change of the quorum, such as `quorum n1 promote n4`.
+fn quorum(world: &mut World, line: &Line) -> Result<(), String> {
+    let named = words::nodes(line.word(3)?)?;
+    let node = *named.first().ok_or("no node is named")?;
+    let change = match line.word(2)? {
+        "add" => QuorumChange::AddLearner { node, incarnation: world.node(node)?.raft().incarnation() },
+        "promote" => QuorumChange::Promote(node),
+        "demote" => QuorumChange::Demote(node),
+        "remove" => QuorumChange::Remove(node),
+        "replace" => QuorumChange::Replace { voters: named.into_iter().collect() },
+        other => return Err(format!("the quorum knows no {other}")),
+    };
+    world.change_quorum(words::node(line.word(1)?)?, change)
 }
 
 /// Lets a node win an election before the others miss anyone, and the cluster come to rest.
@@ -206,6 +231,7 @@ fn network(world: &mut World, mut line: Line) -> Result<(), String> {
         match verb.as_str() {
             "hold" => packet.held = true,
             "release" => packet.held = false,
+            "damage" => forge::damage(&mut packet.message),
             _ => {}
         }
         let held = if packet.held { " (held)" } else { "" };
@@ -256,7 +282,12 @@ fn disk(world: &mut World, mut line: Line) -> Result<(), String> {
                 let keep = line.number("keep", 0)? as usize;
                 world.crash(id, keep)?;
             }
-            "restart" => world.start(id)?,
+            "restart" => {
+                if let Some(level) = line.option("level") {
+                    world.set_level(id, words::number(&level)?)?;
+                }
+                world.start(id)?;
+            }
             "wipe" => {
                 world.crash(id, 0)?;
                 world.machine(id)?.disk.kept = Recovered::default();

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use delian_core::raft::{Entry, HardState, Record, Recovered};
-use delian_core::{Blob, Config, Effect, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time};
+use delian_core::raft::{Entry, HardState, QuorumChange, Record, Recovered};
+use delian_core::{
+    Blob, Config, Effect, FeatureLevel, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time,
+};
 use delian_core::{RequestId, WakeReason, WriteId};
 
 use crate::words;
@@ -19,7 +21,7 @@ const STEPS_MAX: usize = 20_000;
 const WAKES_MAX: usize = 100;
 
 pub(crate) struct World {
-    pub(crate) settings: Arc<Settings>,
+    config: Config,
     pub(crate) machines: BTreeMap<NodeId, Machine>,
     pub(crate) network: Vec<Packet>,
     /// Links over which nothing gets, as sender and receiver.
@@ -44,6 +46,7 @@ pub(crate) struct Packet {
 pub(crate) struct Machine {
     /// Nothing while the machine is down.
     pub(crate) node: Option<Node>,
+    settings: Arc<Settings>,
     clock: Time,
     pub(crate) disk: Disk,
     embedder: Embedder,
@@ -68,10 +71,10 @@ struct Embedder {
 impl World {
     pub(crate) fn new(config: Config) -> Result<Self, String> {
         let ids: Vec<_> = config.voters.iter().chain(&config.learners).copied().collect();
-        let settings = Arc::new(config.check().map_err(|error| error.to_string())?);
+        let settings = Arc::new(config.clone().check().map_err(|error| error.to_string())?);
         Ok(Self {
-            settings,
-            machines: ids.into_iter().map(|id| (id, Machine::new())).collect(),
+            config,
+            machines: ids.into_iter().map(|id| (id, Machine::new(Arc::clone(&settings)))).collect(),
             network: Vec::new(),
             cut: BTreeSet::new(),
             said: Vec::new(),
@@ -98,14 +101,21 @@ impl World {
         machine.node.as_ref().ok_or_else(|| format!("{id} is down"))
     }
 
+    /// Gives a node, from its next start on, a release that speaks no more than a level.
+    pub(crate) fn set_level(&mut self, id: NodeId, level: u64) -> Result<(), String> {
+        let config = Config { feature_level_max: FeatureLevel::new(level), ..self.config.clone() };
+        self.machine(id)?.settings = Arc::new(config.check().map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
     pub(crate) fn start(&mut self, id: NodeId) -> Result<(), String> {
-        let settings = Arc::clone(&self.settings);
         let mut out = Outbox::new();
         let machine = self.machine(id)?;
         if machine.node.is_some() {
             return Err(format!("{id} is up"));
         }
         machine.embedder = Embedder::default();
+        let settings = Arc::clone(&machine.settings);
         let recovered = machine.disk.kept.clone();
         let seed = Seed::new(1).derive("node", id.get());
         machine.node = Some(Node::start(machine.clock, id, settings, seed, recovered, &mut out));
@@ -143,6 +153,11 @@ impl World {
             disk.kept.fold(record);
         }
         self.step(id, Input::Persisted(last))
+    }
+
+    pub(crate) fn change_quorum(&mut self, id: NodeId, change: QuorumChange) -> Result<(), String> {
+        self.requests += 1;
+        self.step(id, Input::Quorum(RequestId::new(self.requests), change))
     }
 
     pub(crate) fn command(&mut self, id: NodeId, command: delian_core::topology::Command) -> Result<(), String> {
@@ -316,9 +331,9 @@ impl World {
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(settings: Arc<Settings>) -> Self {
         let disk = Disk { kept: Recovered::founding(), waiting: VecDeque::new(), held: false };
-        Self { node: None, clock: Time::ZERO, disk, embedder: Embedder::default() }
+        Self { node: None, settings, clock: Time::ZERO, disk, embedder: Embedder::default() }
     }
 
     pub(crate) fn embedder_texts(&self) -> String {

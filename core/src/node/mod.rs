@@ -161,7 +161,11 @@ impl Node {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
         match decode_state(&offered.snapshot.state, &self.settings) {
             Some(state) => self.install(offered, state, out),
-            None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
+            None => {
+                let Offered { from, session, snapshot } = offered;
+                let claim = Contradiction::SnapshotMalformed;
+                self.raft.refuse_snapshot(from, session, snapshot.last, claim, out);
+            }
         }
     }
 
@@ -199,6 +203,10 @@ impl Node {
             Payload::Noop => return Ok(unchanged),
             Payload::Configuration(configuration) => {
                 out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
+                return Ok(unchanged);
+            }
+            Payload::Level(level) => {
+                self.raft.raise_level(position, *level, out);
                 return Ok(unchanged);
             }
             Payload::Command(bytes) => bytes,

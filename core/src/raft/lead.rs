@@ -8,7 +8,7 @@ use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
 use super::progress::{Pace, Peers, Probe, Progress};
 use super::record::Record;
 use super::{ProposeError, Raft, Role};
-use crate::ids::{LogIndex, NodeId, Position, ReplicationSession, Round};
+use crate::ids::{FeatureLevel, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
 use crate::time::Time;
 
@@ -149,6 +149,7 @@ impl Raft {
             leadership.heartbeat_at = now + self.settings.raft.heartbeat_interval;
             self.send_heartbeats(out);
             self.readmit_strangers(out);
+            self.propose_level(out);
         }
     }
 
@@ -200,6 +201,7 @@ impl Raft {
                 }
             }
             Appended::Conflict { refused, hint } => self.on_conflict(from, refused, hint),
+            Appended::SnapshotRefused(position) => self.on_snapshot_refused(from, position, out),
         }
         self.replicate(from, None, out);
         self.resend_snapshot_if_due(now, from, out);
@@ -219,13 +221,20 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_heartbeat_answer(&mut self, now: Time, from: NodeId, round: Round, out: &mut Outbox) {
+    pub(super) fn on_heartbeat_answer(
+        &mut self,
+        now: Time,
+        from: NodeId,
+        (round, level): (Round, FeatureLevel),
+        out: &mut Outbox,
+    ) {
         let messages_max = self.settings.raft.inflight_messages_max;
         let bytes_max = self.settings.raft.inflight_bytes_max;
         let last = self.log.last().index;
         let Some(progress) = self.progress_mut(from) else { return };
         progress.heard = true;
         progress.round = progress.round.max(round);
+        progress.level = Some(level);
         match &mut progress.pace {
             Pace::Probe(probe) => *probe = Probe::Ready,
             Pace::Replicate(window) => {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use delian_core::Config;
+use delian_core::{Config, FeatureLevel};
 
 /// How to reach one field of a [`Config`].
 #[derive(Clone, Copy)]
@@ -19,10 +19,12 @@ pub(super) enum Setting {
     Count(fn(&mut Config) -> &mut usize),
     /// A number of entries.
     Entries(fn(&mut Config) -> &mut u64),
+    /// A feature level.
+    Level(fn(&mut Config) -> &mut FeatureLevel),
 }
 
 /// Every field, in the order of [`Config`].
-pub(super) const SETTINGS: [(&str, Setting); 18] = [
+pub(super) const SETTINGS: [(&str, Setting); 22] = [
     ("heartbeat_interval", Setting::Span(|config| &mut config.heartbeat_interval)),
     ("election_timeout_min", Setting::Span(|config| &mut config.election_timeout_min)),
     ("election_timeout_max", Setting::Span(|config| &mut config.election_timeout_max)),
@@ -33,6 +35,10 @@ pub(super) const SETTINGS: [(&str, Setting); 18] = [
     ("log_bytes_max", Setting::Bytes(|config| &mut config.log_bytes_max)),
     ("trailing_entries", Setting::Entries(|config| &mut config.trailing_entries)),
     ("snapshot_resend_interval", Setting::Span(|config| &mut config.snapshot_resend_interval)),
+    ("snapshot_chunk_bytes", Setting::Bytes(|config| &mut config.snapshot_chunk_bytes)),
+    ("snapshot_chunks_max", Setting::Count(|config| &mut config.snapshot_chunks_max)),
+    ("snapshot_bytes_max", Setting::Bytes(|config| &mut config.snapshot_bytes_max)),
+    ("feature_level_max", Setting::Level(|config| &mut config.feature_level_max)),
     ("withheld_max", Setting::Count(|config| &mut config.withheld_max)),
     ("command_timeout", Setting::Span(|config| &mut config.command_timeout)),
     ("pending_commands_max", Setting::Count(|config| &mut config.pending_commands_max)),
@@ -56,6 +62,7 @@ mod tests {
                 Setting::Span(field) => *field(&mut config) = Duration::from_nanos(77_777),
                 Setting::Bytes(field) | Setting::Entries(field) => *field(&mut config) = 77_777,
                 Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
+                Setting::Level(field) => *field(&mut config) = FeatureLevel::new(77_777),
             }
         }
         let shown = format!("{config:?}");

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use delian_core::FeatureLevel;
+
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
 use crate::scenario::check::{CLIENTS, LEARNERS, SUBJECTS, Section, VOTERS};
@@ -99,6 +101,9 @@ impl Draft {
                 Setting::Size(field) => put(field(config), entry.bytes(reader).map(|bytes| bytes as usize)),
                 Setting::Count(field) => put(field(config), entry.number(reader, &(0..=u64::MAX)).map(|n| n as usize)),
                 Setting::Entries(field) => put(field(config), entry.number(reader, &(0..=u64::MAX))),
+                Setting::Level(field) => {
+                    put(field(config), entry.number(reader, &(0..=u64::MAX)).map(FeatureLevel::new));
+                }
             }
         }
         for key in ["voters", "learners"] {
