@@ -12,7 +12,7 @@
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 [level=1] · wipe n2 · tamper n2 [term=t3] [lose=1]
 //! slow-embedder n1 · capture n1              the embedder answers late
-//! log · status · progress n1 · state [n1..n3]
+//! log · status · progress n1 · configuration n3 · state [n1..n3]
 //! forge append from=n2 to=n1 term=3 …        what no correct peer would say
 //! ```
 
@@ -50,7 +50,7 @@ impl Story {
             "deliver" | "drop" | "duplicate" | "hold" | "release" | "damage" | "in-flight" => network(world, line)?,
             "hold-disk" | "release-disk" | "persist" | "fail-disk" | "acknowledge" | "crash" | "restart" | "wipe"
             | "tamper" | "writes" => disk(world, line)?,
-            "log" | "status" | "progress" | "state" => show(world, line)?,
+            "log" | "status" | "progress" | "configuration" | "state" => show(world, line)?,
             "forge" => forge::forge(world, line)?,
             _ => act(world, line)?,
         }
@@ -356,6 +356,7 @@ fn show(world: &mut World, line: Line) -> Result<(), String> {
                 }
                 Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => vec![format!("{id} does not lead")],
             },
+            "configuration" => vec![format!("{id} {}", words::configuration(node.raft().configuration()))],
             "state" => {
                 let members: Vec<_> = node.topology().members().map(|m| m.registration.name.clone()).collect();
                 let texts = world.machines.get(&id).map(Machine::embedder_texts).unwrap_or_default();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
 use delian_core::raft::{
-    self, Append, Appended, Ballot, Body, Configuration, Entries, Entry, Parcel, Payload, QuorumChange, Range, Ranges,
-    Record, Recovered, Role, Snapshot, SnapshotIdentity,
+    self, Append, Appended, Ballot, Body, Configuration, Entries, Entry, HardState, Parcel, Payload, QuorumChange,
+    Range, Ranges, Record, Recovered, Role, Snapshot, SnapshotIdentity,
 };
 use delian_core::topology::Command;
 use delian_core::wire::{Answer, Forward, Request, Ticket};
@@ -24,7 +24,7 @@ use delian_core::{Rejected, RequestId, Seed, Settings, Term, Time, Topology, Wri
 /// Panics if the node breaks an invariant, goes back, or answers a client twice.
 pub(crate) fn run(bytes: &[u8]) -> Seen {
     let mut bytes = Bytes(bytes);
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(bytes.one_in(2));
     while !bytes.0.is_empty() {
         if bytes.one_in(32) {
             bench.restart(&mut bytes);
@@ -122,7 +122,7 @@ impl Bytes<'_> {
 
     /// A level that is mostly known.
     fn level(&mut self) -> FeatureLevel {
-        FeatureLevel::new(if self.one_in(32) { self.number() } else { 1 + u64::from(self.take() % 2) })
+        FeatureLevel::new(if self.one_in(32) { self.number() } else { 1 + u64::from(!self.one_in(8)) })
     }
 
     fn node(&mut self) -> NodeId {
@@ -148,7 +148,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    /// Starts the node new, or as a member of an old federation.
+    fn new(old: bool) -> Self {
         let config = Config {
             voters: [1, 2, 3].map(NodeId::new).into(),
             learners: [4].map(NodeId::new).into(),
@@ -164,12 +165,13 @@ impl Bench {
             ..Config::default()
         };
         let settings = Arc::new(config.check().expect("the numbers make sense"));
-        let (node, effects) = start(Time::ZERO, &settings, Recovered::founding());
+        let kept = if old { old_member(&settings) } else { Recovered::founding() };
+        let (node, effects) = start(Time::ZERO, &settings, kept.clone());
         let mut bench = Self {
             settings,
             node,
             now: Time::ZERO,
-            kept: Recovered::founding(),
+            kept,
             waiting: VecDeque::new(),
             asked: 0,
             open: BTreeSet::new(),
@@ -366,17 +368,13 @@ impl Bench {
     }
 
     fn whole(&self, bytes: &mut Bytes<'_>) -> Arc<Snapshot> {
-        let topology = Topology::new(self.settings.topology()).to_bytes();
-        let length = u8::try_from(topology.len()).expect("an empty topology is short");
-        // The state of a node: its topology's bytes with their length, and no embedder's state.
-        let state: Vec<u8> = [length].into_iter().chain(topology).chain([0]).collect();
         let ahead = u64::from(bytes.take() % 8);
         let own = self.node.raft().log().last();
         let beyond = Position::new(own.term, LogIndex::new(own.index.get().saturating_add(ahead)));
         let last = if bytes.one_in(2) { bytes.position() } else { beyond };
         let configuration = self.node.raft().configuration().clone();
         let configuration = if bytes.one_in(8) { Configuration::default() } else { configuration };
-        Arc::new(Snapshot { last, configuration, level: bytes.level(), state: Blob::from(state) })
+        Arc::new(Snapshot { last, configuration, level: bytes.level(), state: empty_state(&self.settings) })
     }
 
     fn step(&mut self, input: Input) {
@@ -423,6 +421,23 @@ impl Bench {
             }
         }
     }
+}
+
+/// What the disk of a member holds that has a snapshot, in a federation that speaks in chunks.
+fn old_member(settings: &Settings) -> Recovered {
+    let last = Position::new(Term::new(1), LogIndex::new(4));
+    let configuration = Configuration::founding([1, 2, 3].map(NodeId::new).into(), [4].map(NodeId::new).into());
+    let snapshot = Snapshot { last, configuration, level: FeatureLevel::CHUNKS, state: empty_state(settings) };
+    let founding = Recovered::founding();
+    let hard_state = HardState { term: last.term, ..founding.hard_state };
+    Recovered { hard_state, dropped: last, snapshot: Some(Arc::new(snapshot)), ..founding }
+}
+
+/// The state of a node: its topology's bytes with their length, and no embedder's state.
+fn empty_state(settings: &Settings) -> Blob {
+    let topology = Topology::new(settings.topology()).to_bytes();
+    let length = u8::try_from(topology.len()).expect("an empty topology is short");
+    Blob::from([length].into_iter().chain(topology).chain([0]).collect::<Vec<u8>>())
 }
 
 fn start(now: Time, settings: &Arc<Settings>, kept: Recovered) -> (Node, Vec<Effect>) {
