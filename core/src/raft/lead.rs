@@ -7,6 +7,7 @@ use super::configuration::Configuration;
 use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
 use super::progress::{Pace, Peers, Probe, Progress};
 use super::record::Record;
+use super::shipment::Shipment;
 use super::{ProposeError, Raft, Role};
 use crate::ids::{FeatureLevel, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
@@ -46,12 +47,14 @@ impl Leadership {
         heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck })
     }
 
-    pub(super) fn assert_invariants(&self, last: LogIndex) {
+    pub(super) fn assert_invariants(&self, last: LogIndex, chunks_max: usize) {
         for (peer, progress) in self.progress.iter() {
             let (matched, next) = (progress.matched, progress.next);
             assert!(matched <= last, "{peer} matched {matched}, but the log ends at {last}");
             assert!(matched < next, "{peer} matched {matched}, but gets {next} next");
             assert!(next <= last.next(), "{peer} gets {next} next, but the log ends at {last}");
+            let chunks = progress.pace.shipment().map_or(0, Shipment::len);
+            assert!(chunks <= chunks_max, "{chunks} chunks are out to {peer}, above the limit of {chunks_max}");
         }
     }
 }

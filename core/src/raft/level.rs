@@ -48,12 +48,17 @@ impl Raft {
         let Role::Leader(leadership) = &self.role else { return };
         let spoken = leadership.progress().iter().map(|(_, progress)| progress.level.unwrap_or(FeatureLevel::ZERO));
         let spoken = spoken.fold(self.settings.raft.feature_level_max, FeatureLevel::min);
-        // With an entry of the own term applied, so is what earlier leaders proposed; what this one did is remembered.
         let own_term_applied = self.log.term_at(self.applied) == Some(self.term());
-        if spoken <= self.level || !own_term_applied || self.level_proposed > self.applied {
-            return;
+        if spoken > self.level && own_term_applied && !self.level_is_pending() {
+            self.append_own(Payload::Level(spoken), out);
         }
-        self.level_proposed = self.append_own(Payload::Level(spoken), out).index;
+    }
+
+    /// Whether the log holds a level that is not applied yet.
+    fn level_is_pending(&self) -> bool {
+        let places = self.applied.next().get()..=self.log.last().index.get();
+        let mut entries = places.filter_map(|place| self.log.entry(LogIndex::new(place)));
+        entries.any(|entry| matches!(entry.payload, Payload::Level(_)))
     }
 
     /// Returns why a node must not get a voice: it is known to speak less than the level in force.

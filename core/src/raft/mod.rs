@@ -69,8 +69,6 @@ pub struct Raft {
     applied_bytes: u64,
     /// The feature level in force at `applied`.
     level: FeatureLevel,
-    /// The last entry in which this run proposed a level.
-    level_proposed: LogIndex,
     /// The part of a leader's snapshot that has come so far.
     partial: Option<Partial>,
     election_at: Time,
@@ -143,7 +141,6 @@ impl Raft {
             applied: covered,
             applied_bytes: 0,
             level: FeatureLevel::FIRST,
-            level_proposed: LogIndex::ZERO,
             partial: None,
             election_at: Time::NEVER,
             election_timeout: Duration::ZERO,
@@ -404,7 +401,7 @@ impl Raft {
         assert!(done <= issued, "write {done} is done, but {issued} was the last issued");
         if let Role::Leader(leadership) = &self.role {
             assert_eq!(self.leader, Some(self.id), "a leader that follows another");
-            leadership.assert_invariants(last.index);
+            leadership.assert_invariants(last.index, self.settings.raft.snapshot_chunks_max);
         }
     }
 
