@@ -308,7 +308,7 @@ pub(crate) fn configuration(configuration: &Configuration) -> String {
         ("learners next", &configuration.learners_next),
     ] {
         if !nodes.is_empty() {
-            words += &format!(", {name} {}", ids(nodes));
+            words.extend([", ", name, " ", &ids(nodes)]);
         }
     }
     words

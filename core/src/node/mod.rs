@@ -159,14 +159,12 @@ impl Node {
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
-        match decode_state(&offered.snapshot.state, &self.settings) {
-            Some(state) => self.install(offered, state, out),
-            None => {
-                let Offered { from, session, snapshot } = offered;
-                let claim = Contradiction::SnapshotMalformed;
-                self.raft.refuse_snapshot(from, session, snapshot.last, claim, out);
-            }
-        }
+        let Some(state) = decode_state(&offered.snapshot.state, &self.settings) else {
+            let Offered { from, session, snapshot } = offered;
+            let claim = Contradiction::SnapshotMalformed;
+            return self.raft.refuse_snapshot(from, session, snapshot.last, claim, out);
+        };
+        self.install(offered, state, out);
     }
 
     fn install(&mut self, offered: Offered, state: State, out: &mut Outbox) {

@@ -313,7 +313,9 @@ mod tests {
     fn an_answer_names_no_more_ranges_than_its_limit() {
         let identity = SnapshotIdentity { last: Position::ZERO, bytes: 10_000, checksum: 0 };
         let mut partial = Partial::new(identity, Term::new(1));
-        (0..100).for_each(|number| partial.add(Term::new(1), number * 3, Blob::from([7].as_slice())));
+        for number in 0..100 {
+            partial.add(Term::new(1), number * 3, Blob::from([7].as_slice()));
+        }
         assert_eq!(partial.held().iter().count(), RANGES_MAX);
     }
 }

@@ -145,7 +145,9 @@ mod tests {
 
     fn held(ranges: &[(u64, u64)]) -> Ranges {
         let mut held = Ranges::default();
-        ranges.iter().for_each(|(start, end)| held.add(Range { start: *start, end: *end }));
+        for (start, end) in ranges {
+            held.add(Range { start: *start, end: *end });
+        }
         held
     }
 

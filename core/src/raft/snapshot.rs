@@ -199,13 +199,11 @@ impl Raft {
             self.say(from, Body::ChunkAnswer { session, identity, held }, out);
             return None;
         }
-        match partial.into_snapshot() {
-            Ok(snapshot) => self.on_snapshot(from, session, snapshot, out),
-            Err(_) => {
-                self.refuse_snapshot(from, session, identity.last, Contradiction::SnapshotDamaged, out);
-                None
-            }
-        }
+        let Ok(snapshot) = partial.into_snapshot() else {
+            self.refuse_snapshot(from, session, identity.last, Contradiction::SnapshotDamaged, out);
+            return None;
+        };
+        self.on_snapshot(from, session, snapshot, out)
     }
 
     /// Returns whether only a snapshot of `last` brings the node on; if not, answers it.

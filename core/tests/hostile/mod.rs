@@ -359,7 +359,9 @@ impl Bench {
         };
         let drawn = SnapshotIdentity { last: bytes.position(), bytes: bytes.number(), checksum: bytes.number() };
         let mut held = Ranges::default();
-        (0..bytes.take() % 4).for_each(|_| held.add(Range { start: bytes.number(), end: bytes.number() }));
+        for _ in 0..bytes.take() % 4 {
+            held.add(Range { start: bytes.number(), end: bytes.number() });
+        }
         Body::ChunkAnswer { session: self.session(bytes), identity: sent.unwrap_or(drawn), held }
     }
 

@@ -50,7 +50,9 @@ fn identity() -> impl Strategy<Value = SnapshotIdentity> {
 fn ranges() -> impl Strategy<Value = Ranges> {
     proptest::collection::vec((number(), number()), 0..5).prop_map(|drawn| {
         let mut ranges = Ranges::default();
-        drawn.into_iter().for_each(|(start, end)| ranges.add(Range { start, end }));
+        for (start, end) in drawn {
+            ranges.add(Range { start, end });
+        }
         ranges
     })
 }
@@ -190,7 +192,9 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     let level = FeatureLevel::CHUNKS;
     let identity = SnapshotIdentity { last, bytes: 400, checksum: 1 << 60 };
     let mut held = Ranges::default();
-    [(0, 40), (80, 120)].into_iter().for_each(|(start, end)| held.add(Range { start, end }));
+    for (start, end) in [(0, 40), (80, 120)] {
+        held.add(Range { start, end });
+    }
     let bytes = Blob::from([7, 8, 9].as_slice());
     let snapshot = Snapshot { last, configuration, level, state: Blob::from([7, 8].as_slice()) };
     let command = Command::Deregister(NodeId::new(4)).encode();
