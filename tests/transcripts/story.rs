@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cluster voters=3 [learners=] [spares=1: blank nodes that nobody knows] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
+//!         [drift=1000: leases] [ranks=0,1,1: election priorities]
 //! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
 //! deliver · drop · duplicate · hold · release · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
 //! settle                                     everything is delivered and written until nothing moves; no clock does
@@ -81,6 +82,11 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         trailing_entries: line.number("trailing", default.trailing_entries)?,
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
+        pending_reads_max: size(line, "reads", default.pending_reads_max)?,
+        clock_drift_max_ppm: match line.number("drift", u64::MAX)? {
+            u64::MAX => None,
+            ppm => Some(u32::try_from(ppm).map_err(|error| error.to_string())?),
+        },
         ..default
     };
     let times: [(&str, &mut Duration); 2] =
@@ -91,7 +97,14 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         }
     }
     let spares = line.number("spares", 0)?;
-    World::new(config, spares)
+    let ranks = line.option("ranks");
+    let mut world = World::new(config.clone(), spares)?;
+    for (place, rank) in ranks.iter().flat_map(|ranks| ranks.split(',')).enumerate() {
+        let election_priority = rank.parse().map_err(|_| format!("{rank} is no rank"))?;
+        let settings = Config { election_priority, ..config.clone() }.check().map_err(|error| error.to_string())?;
+        world.machine(NodeId::new(place as u64 + 1))?.settings = Some(settings.into());
+    }
+    Ok(world)
 }
 
 /// Starts the nodes with what the story says their disks hold, such as `n2=t3:1x3,2`.
@@ -141,10 +154,8 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
         "advance" => world.advance(words::span(line.word(1)?)?),
         "settle" => world.settle()?,
         "propose" => propose(world, &mut line)?,
-<<<<<<< HEAD
         "change" => quorum::change(world, &line)?,
         "configuration" => quorum::show(world, &line)?,
-=======
         "read" => {
             let id = words::node(line.word(1)?)?;
             let consistency = match line.words.get(2).map_or("quorum", String::as_str) {
@@ -160,7 +171,6 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
             world.request(id, |request| Input::Transfer(request, target))?;
         }
         "forget-leader" => world.step(words::node(line.word(1)?)?, Input::ForgetLeader)?,
->>>>>>> a26ed5d
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use delian_core::io::{Contradiction, StepDown};
 use delian_core::raft::{
-    Append, Appended, Ballot, Body, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
+    Append, Appended, Ballot, Body, Candidacy, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
 };
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
 use delian_core::wire::Request;
@@ -154,6 +154,11 @@ pub(crate) fn event(event: &Event) -> String {
         Event::PeerContradicted { peer, claim } => format!("ignores {peer}: {}", contradiction(claim)),
         Event::Halted(halt) => format!("halts: {halt}"),
         Event::TurnedAway { rejected } => format!("turns a command away: {rejected}"),
+        Event::TransferBegan { term, target } => format!("hands {term} over to {target}"),
+        Event::ToldToStand { term, target } => format!("tells {target} to stand after {term}"),
+        Event::TransferAborted { term, target } => format!("keeps {term}: {target} did not take over"),
+        Event::LeaderForgotten { term, leader } => format!("forgets {leader}, the leader of {term}"),
+        Event::LeaderKept { term, leader } => format!("keeps {leader}, the leader of {term}, for its lease"),
         other => format!("{other:?}"),
     }
 }
@@ -172,6 +177,7 @@ fn changed(what: Changed) -> String {
 fn contradiction(claim: &Contradiction) -> String {
     match claim {
         Contradiction::MatchBeyondLog { matched, last } => format!("it matched {matched}, but the log ends at {last}"),
+        Contradiction::RoundNotBegun { round, begun } => format!("it answers {round}, but {begun} was the last begun"),
         Contradiction::TermsOutOfOrder => "its terms are out of order".to_string(),
         Contradiction::SnapshotMalformed => "its snapshot does not decode".to_string(),
         Contradiction::OutOfReach => "no history reaches its numbers".to_string(),
@@ -205,6 +211,8 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Message::Raft(message) => message,
         Message::Forward(_) => return "forward",
         Message::Answer(_) => return "answer",
+        Message::ReadIndex(_) => return "read-index",
+        Message::ReadIndexAnswer(_) => return "read-index-answer",
     };
     match message.body {
         Body::PreVote { .. } => "pre-vote",
@@ -219,6 +227,7 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Body::Snapshot { .. } => "snapshot",
         Body::Outdated => "outdated",
         Body::Stranger { .. } => "stranger",
+        Body::TimeoutNow { .. } => "timeout-now",
     }
 }
 
@@ -238,9 +247,18 @@ pub(crate) fn message(message: &Message) -> String {
             let ticket = answer.ticket;
             return format!("{name} {}#{} {}", ticket.boot, ticket.number, outcome(&answer.outcome));
         }
+        Message::ReadIndex(asked) => {
+            return format!("{name} {} {}#{}", asked.term, asked.ticket.boot, asked.ticket.number);
+        }
+        Message::ReadIndexAnswer(answer) => {
+            let from = answer.outcome.as_ref().map_or_else(ToString::to_string, |index| format!("from {index} on"));
+            return format!("{name} {}#{} {from}", answer.ticket.boot, answer.ticket.number);
+        }
     };
     let says = match &message.body {
-        Body::PreVote { last } | Body::Vote { last } => format!("log at {last}"),
+        Body::PreVote { last } | Body::Vote { last, candidacy: Candidacy::Silence } => format!("log at {last}"),
+        Body::Vote { last, candidacy: Candidacy::Transfer } => format!("log at {last}, as the leader asked"),
+        Body::TimeoutNow { reaches } => format!("with a log up to {reaches}"),
         Body::PreVoteAnswer(ballot) | Body::VoteAnswer(ballot) => match ballot {
             Ballot::Granted => "granted".to_string(),
             Ballot::Refused => "refused".to_string(),
@@ -340,6 +358,15 @@ pub(crate) fn status(status: &Status) -> String {
     }
     if status.pending_commands > 0 {
         words.push(format!("pending {}", status.pending_commands));
+    }
+    if status.pending_reads > 0 {
+        words.push(format!("reads {}", status.pending_reads));
+    }
+    if let Some(target) = status.transfer {
+        words.push(format!("hands over to {target}"));
+    }
+    if let Some(until) = status.lease_until {
+        words.push(format!("lease until {until}"));
     }
     if let Some(halt) = status.halted {
         words.push(format!("halted: {halt}"));

@@ -48,6 +48,8 @@ pub(crate) struct Machine {
     pub(crate) disk: Disk,
     /// How often its disk was lost.
     pub(crate) lives: u64,
+    /// What it runs under, if not what all do.
+    pub(crate) settings: Option<Arc<Settings>>,
     embedder: Embedder,
 }
 
@@ -106,9 +108,10 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, id: NodeId) -> Result<(), String> {
-        let settings = Arc::clone(&self.settings);
+        let usual = Arc::clone(&self.settings);
         let mut out = Outbox::new();
         let machine = self.machine(id)?;
+        let settings = machine.settings.clone().unwrap_or(usual);
         if machine.node.is_some() {
             return Err(format!("{id} is up"));
         }
@@ -343,7 +346,7 @@ impl World {
 impl Machine {
     fn new(kept: Recovered) -> Self {
         let disk = Disk { kept, waiting: VecDeque::new(), held: false };
-        Self { node: None, clock: Time::ZERO, disk, lives: 0, embedder: Embedder::default() }
+        Self { node: None, clock: Time::ZERO, disk, lives: 0, settings: None, embedder: Embedder::default() }
     }
 
     pub(crate) fn embedder_texts(&self) -> String {

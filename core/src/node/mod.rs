@@ -6,6 +6,7 @@
 
 pub mod autopilot;
 mod commands;
+mod handover;
 mod reads;
 mod status;
 
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use self::status::{RoleName, Status};
 
 use self::commands::Commands;
+use self::handover::Handover;
+use self::reads::Reads;
 use crate::config::Settings;
 use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
 use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
@@ -32,6 +35,8 @@ pub struct Node {
     raft: Raft,
     topology: Topology,
     commands: Commands,
+    reads: Reads,
+    handover: Option<Handover>,
     embedder: Embedder,
 }
 
@@ -74,6 +79,8 @@ impl Node {
         let mut node = Self {
             topology: Topology::new(&settings.topology),
             commands: Commands::new(raft.boot(), raft.term()),
+            reads: Reads::new(raft.boot()),
+            handover: None,
             raft,
             embedder: Embedder::default(),
             settings,
@@ -101,25 +108,31 @@ impl Node {
             Input::Wake => {
                 self.raft.wake(now, out);
                 self.commands.expire(now, out);
+                self.reads.expire(now, out);
             }
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
+            Input::Receive(from, Message::ReadIndex(asked)) => self.on_read_index(now, from, &asked, out),
+            Input::Receive(_, Message::ReadIndexAnswer(answer)) => self.on_read_index_answer(answer, out),
             Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
-            Input::Read(request, consistency) => self.on_read(request, consistency, out),
-            Input::Transfer(request, target) => self.on_transfer(request, target, out),
-            Input::ForgetLeader => {}
+            Input::Read(request, consistency) => self.on_read(now, request, consistency, out),
+            Input::Transfer(request, target) => self.on_transfer(now, request, target, out),
+            Input::ForgetLeader => self.raft.forget_leader(out),
             Input::Persisted(write) => self.raft.persisted(now, write, out),
             Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
             Input::Captured(index, state) => self.on_captured(index, state, out),
         }
         self.apply_committed(out);
+        self.settle_reads(out);
+        self.settle_handover(now, out);
         self.take_snapshot_if_due(out);
         self.raft.save_hard_state(out);
         if self.raft.halted().is_some() {
             self.commands.abandon(out);
+            self.abandon_questions(out);
         }
     }
 
@@ -128,7 +141,8 @@ impl Node {
         if self.raft.halted().is_some() {
             return None;
         }
-        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).min()
+        let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
+        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).chain(questions).min()
     }
 
     /// Returns the committed topology as far as this node has applied it.
@@ -160,6 +174,7 @@ impl Node {
         self.raft.assert_invariants();
         let (waiting, bound) = (self.commands.len(), self.settings.bounds().pending_commands);
         assert!(waiting <= bound, "{waiting} commands wait, above the bound of {bound}");
+        self.assert_reads();
     }
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {

@@ -45,6 +45,8 @@ pub enum Body {
     Vote {
         /// The last entry of the candidate's log.
         last: Position,
+        /// Why the candidate stands.
+        candidacy: Candidacy,
     },
     /// Answers a vote; sent only when the vote is on disk.
     VoteAnswer(Ballot),
@@ -88,6 +90,20 @@ pub enum Body {
         /// The memory that it has.
         incarnation: Incarnation,
     },
+    /// Asks a voter to stand for election at once, in the leader's place (section 3.10).
+    TimeoutNow {
+        /// Up to where the receiver is known to hold the leader's log.
+        reaches: LogIndex,
+    },
+}
+
+/// Why a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Candidacy {
+    /// It missed the leader for an election timeout: nobody votes for it who still presumes a leader.
+    Silence,
+    /// The leader of the term before asked it to: whoever presumes that leader votes all the same.
+    Transfer,
 }
 
 /// Entries from a leader; without any it probes whether `prev` matches.
@@ -162,7 +178,8 @@ impl Message {
             | Body::HeartbeatAnswer { .. }
             | Body::Commit { .. }
             | Body::Outdated
-            | Body::Stranger { .. } => LogIndex::ZERO,
+            | Body::Stranger { .. }
+            | Body::TimeoutNow { .. } => LogIndex::ZERO,
         };
         self.term.get().max(index.get()) <= REACH_MAX
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use delian_core::ids::{Incarnation, ReplicationSession, Round};
-use delian_core::raft::{self, Append, Appended, Ballot, Body, Configuration};
+use delian_core::raft::{self, Append, Appended, Ballot, Body, Candidacy, Configuration};
 use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Snapshot};
 use delian_core::topology::{Command, Refusal};
-use delian_core::wire::{Answer, Forward, Request, Ticket, WIRE_VERSION};
+use delian_core::wire::{Answer, Forward, ReadIndex, ReadIndexAnswer, Request, Ticket, WIRE_VERSION};
 use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Position, Rejected, Term};
 use proptest::prelude::*;
 
@@ -95,11 +95,15 @@ fn ballot() -> impl Strategy<Value = Ballot> {
     prop_oneof![Just(Ballot::Granted), Just(Ballot::Refused)]
 }
 
+fn candidacy() -> impl Strategy<Value = Candidacy> {
+    prop_oneof![Just(Candidacy::Silence), Just(Candidacy::Transfer)]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         position().prop_map(|last| Body::PreVote { last }),
         ballot().prop_map(Body::PreVoteAnswer),
-        position().prop_map(|last| Body::Vote { last }),
+        (position(), candidacy()).prop_map(|(last, candidacy)| Body::Vote { last, candidacy }),
         ballot().prop_map(Body::VoteAnswer),
         (session(), position(), entries(), index()).prop_map(|(session, prev, entries, commit)| Body::Append(Append {
             session,
@@ -119,6 +123,7 @@ fn body() -> impl Strategy<Value = Body> {
         (session(), snapshot()).prop_map(|(session, snapshot)| Body::Snapshot { session, snapshot }),
         Just(Body::Outdated),
         incarnation().prop_map(|incarnation| Body::Stranger { incarnation }),
+        index().prop_map(|reaches| Body::TimeoutNow { reaches }),
     ]
 }
 
@@ -153,6 +158,11 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
             Message::Forward(Forward { term: Term::new(term), ticket, request })
         }),
         1 => (ticket(), outcome()).prop_map(|(ticket, outcome)| Message::Answer(Answer { ticket, outcome })),
+        1 => (number(), ticket())
+            .prop_map(|(term, ticket)| Message::ReadIndex(ReadIndex { term: Term::new(term), ticket })),
+        1 => (ticket(), outcome(), index()).prop_map(|(ticket, outcome, index)| {
+            Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: outcome.map(|_| index) })
+        }),
     ]
 }
 
@@ -173,7 +183,9 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     vec![
         ("pre-vote", raft(Body::PreVote { last })),
         ("pre-vote-answer", raft(Body::PreVoteAnswer(Ballot::Granted))),
-        ("vote", raft(Body::Vote { last })),
+        ("vote", raft(Body::Vote { last, candidacy: Candidacy::Silence })),
+        ("vote-by-transfer", raft(Body::Vote { last, candidacy: Candidacy::Transfer })),
+        ("timeout-now", raft(Body::TimeoutNow { reaches: commit })),
         ("vote-answer", raft(Body::VoteAnswer(Ballot::Refused))),
         ("append", raft(Body::Append(Append { session, prev: last, entries, commit }))),
         ("append-answer-matched", raft(Body::AppendAnswer { session, appended: Appended::Matched(commit) })),
@@ -192,6 +204,12 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         (
             "answer-rejected",
             Message::Answer(Answer { ticket, outcome: Err(Rejected::NotLeader(Some(NodeId::new(2)))) }),
+        ),
+        ("read-index", Message::ReadIndex(ReadIndex { term: Term::new(4), ticket })),
+        ("read-index-answer", Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Ok(commit) })),
+        (
+            "read-index-rejected",
+            Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Err(Rejected::NotLeader(None)) }),
         ),
     ]
 }

@@ -19,13 +19,19 @@ pub(super) enum Setting {
     Count(fn(&mut Config) -> &mut usize),
     /// A number of entries.
     Entries(fn(&mut Config) -> &mut u64),
+    /// A place in an order.
+    Rank(fn(&mut Config) -> &mut u32),
+    /// Parts per million, if there are any.
+    Ppm(fn(&mut Config) -> &mut Option<u32>),
 }
 
 /// Every field, in the order of [`Config`].
-pub(super) const SETTINGS: [(&str, Setting); 18] = [
+pub(super) const SETTINGS: [(&str, Setting); 21] = [
     ("heartbeat_interval", Setting::Span(|config| &mut config.heartbeat_interval)),
     ("election_timeout_min", Setting::Span(|config| &mut config.election_timeout_min)),
     ("election_timeout_max", Setting::Span(|config| &mut config.election_timeout_max)),
+    ("election_priority", Setting::Rank(|config| &mut config.election_priority)),
+    ("clock_drift_max_ppm", Setting::Ppm(|config| &mut config.clock_drift_max_ppm)),
     ("append_bytes_max", Setting::Bytes(|config| &mut config.append_bytes_max)),
     ("inflight_messages_max", Setting::Count(|config| &mut config.inflight_messages_max)),
     ("inflight_bytes_max", Setting::Bytes(|config| &mut config.inflight_bytes_max)),
@@ -36,6 +42,7 @@ pub(super) const SETTINGS: [(&str, Setting); 18] = [
     ("withheld_max", Setting::Count(|config| &mut config.withheld_max)),
     ("command_timeout", Setting::Span(|config| &mut config.command_timeout)),
     ("pending_commands_max", Setting::Count(|config| &mut config.pending_commands_max)),
+    ("pending_reads_max", Setting::Count(|config| &mut config.pending_reads_max)),
     ("registrations_max", Setting::Count(|config| &mut config.registrations_max)),
     ("text_bytes_max", Setting::Size(|config| &mut config.text_bytes_max)),
     ("tags_max", Setting::Count(|config| &mut config.tags_max)),
@@ -55,6 +62,8 @@ mod tests {
             match setting {
                 Setting::Span(field) => *field(&mut config) = Duration::from_nanos(77_777),
                 Setting::Bytes(field) | Setting::Entries(field) => *field(&mut config) = 77_777,
+                Setting::Rank(field) => *field(&mut config) = 77_777,
+                Setting::Ppm(field) => *field(&mut config) = Some(77_777),
                 Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
             }
         }

@@ -144,6 +144,11 @@ fn write_config(text: &mut Text, config: &Config) {
             }
             Setting::Count(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
             Setting::Entries(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Rank(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Ppm(field) => {
+                let number = |ppm: &Option<u32>| ppm.unwrap_or_default().to_string();
+                text.unless(field(&mut usual), key, field(&mut config), number);
+            }
         }
     }
 }

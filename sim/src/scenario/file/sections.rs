@@ -99,6 +99,12 @@ impl Draft {
                 Setting::Size(field) => put(field(config), entry.bytes(reader).map(|bytes| bytes as usize)),
                 Setting::Count(field) => put(field(config), entry.number(reader, &(0..=u64::MAX)).map(|n| n as usize)),
                 Setting::Entries(field) => put(field(config), entry.number(reader, &(0..=u64::MAX))),
+                Setting::Rank(field) => {
+                    put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| n as u32))
+                }
+                Setting::Ppm(field) => {
+                    put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| Some(n as u32)))
+                }
             }
         }
         for key in ["voters", "learners"] {
