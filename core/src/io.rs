@@ -11,8 +11,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence};
-use crate::ids::{SessionId, Term, WriteId};
+use crate::ids::{Blob, Boot, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, RequestId, Round};
+use crate::ids::{Sequence, SessionId, Term, WriteId};
 use crate::node::Operation;
 use crate::node::autopilot::Advice;
 use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
@@ -164,7 +164,7 @@ impl fmt::Display for Rejected {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask {leader}"),
             Self::NotLeader(None) => write!(f, "no leader is known: try again later"),
-            Self::Busy => write!(f, "too many commands wait: try again later"),
+            Self::Busy => write!(f, "too much waits here: try again later"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::QuorumRefused(refusal) => write!(f, "refused: {refusal}"),
             Self::Superseded => write!(f, "another leader's entry took its place: try again"),
@@ -340,6 +340,41 @@ pub enum Event {
         /// The topology's epoch there.
         epoch: Epoch,
     },
+    /// The leader takes no proposals until another voter took over or the hand-over ends.
+    TransferBegan {
+        /// The leader's term.
+        term: Term,
+        /// Who is to take over.
+        target: NodeId,
+    },
+    /// The leader told a voter to stand for election at once.
+    ToldToStand {
+        /// The leader's term.
+        term: Term,
+        /// The voter.
+        target: NodeId,
+    },
+    /// Nobody took over in time, or the target lost its voice: the leader takes proposals again.
+    TransferAborted {
+        /// The leader's term.
+        term: Term,
+        /// Who was to take over.
+        target: NodeId,
+    },
+    /// A follower dropped its leader, as it was asked to.
+    LeaderForgotten {
+        /// The leader's term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
+    },
+    /// A follower was asked to drop its leader, but keeps it, for the leader's lease may count on it.
+    LeaderKept {
+        /// The leader's term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
+    },
     /// A peer said what it cannot mean; the message was ignored.
     PeerContradicted {
         /// The peer.
@@ -382,6 +417,13 @@ pub enum Contradiction {
         matched: LogIndex,
         /// The leader's last.
         last: LogIndex,
+    },
+    /// It answers a round of heartbeats that the leader has not begun.
+    RoundNotBegun {
+        /// The round it names.
+        round: Round,
+        /// The last round begun.
+        begun: Round,
     },
     /// Its bytes decode but its terms fall along the log, or exceed the message's.
     TermsOutOfOrder,

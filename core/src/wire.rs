@@ -11,7 +11,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Incarnation, NodeId, Term};
+use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Term};
 use crate::io::{Applied, Rejected};
 use crate::raft;
 
@@ -37,6 +37,10 @@ pub enum Message {
         /// Its memory.
         incarnation: Incarnation,
     },
+    /// Asks the leader of one term from where on its followers may read.
+    ReadIndex(ReadIndex),
+    /// Tells the asking node from where on it may read.
+    ReadIndexAnswer(ReadIndexAnswer),
 }
 
 /// A command on its way to the leader.
@@ -64,12 +68,12 @@ pub enum Request {
     Session(Blob),
 }
 
-/// Names one forward of one run of one node.
+/// Names one forward, or one read, of one run of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket {
     /// The run of the forwarding node.
     pub boot: Boot,
-    /// The number of the forward in that run, rising from 1.
+    /// The number of the forward or read in that run, rising from 1.
     pub number: u64,
 }
 
@@ -80,6 +84,27 @@ pub struct Answer {
     pub ticket: Ticket,
     /// What became of it.
     pub outcome: Result<Applied, Rejected>,
+}
+
+/// A read on its way to the leader.
+///
+/// The leader takes a copy in like another read and answers it anew: every answer is right for the ticket whenever it
+/// arrives, for its index was confirmed after the ticket was made, and the asking node makes no ticket twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReadIndex {
+    /// The term whose leader may answer it.
+    pub term: Term,
+    /// Which read it is.
+    pub ticket: Ticket,
+}
+
+/// The outcome of a read at the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReadIndexAnswer {
+    /// The read it answers.
+    pub ticket: Ticket,
+    /// The index that the asking node must have applied; a later state is as good.
+    pub outcome: Result<LogIndex, Rejected>,
 }
 
 /// Why bytes are no frame.

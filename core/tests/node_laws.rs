@@ -36,6 +36,8 @@ fn the_liars_come_close_to_the_truth() {
         ("commands applied", sum(|seen| seen.commands_applied)),
         ("sessions opened", sum(|seen| seen.sessions_opened)),
         ("sessions ended", sum(|seen| seen.sessions_ended)),
+        ("reads answered", sum(|seen| seen.reads)),
+        ("requests to stand", sum(|seen| seen.requests_to_stand)),
     ] {
         assert!(times >= 50, "only {times} {what} among the liars");
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use delian_core::raft::{Append, Appended, Ballot, Body, HardState, Record};
+use delian_core::raft::{Append, Appended, Ballot, Body, Candidacy, HardState, Record};
 use delian_core::topology::Command;
 use delian_core::wire::Request;
 use delian_core::{
@@ -209,6 +209,8 @@ fn describe(message: &Message) -> String {
         }
         Message::Visitor { node, incarnation } => return format!("Visitor {node} {incarnation}"),
         Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
+        Message::ReadIndex(asked) => return format!("ReadIndex {} {:?}", asked.term, asked.ticket),
+        Message::ReadIndexAnswer(answer) => return format!("ReadIndexAnswer {:?} {:?}", answer.ticket, answer.outcome),
     };
     let term = raft.term;
     let ballot = |ballot: &Ballot| match ballot {
@@ -218,7 +220,8 @@ fn describe(message: &Message) -> String {
     match &raft.body {
         Body::PreVote { last } => format!("PreVote {term} last {last}"),
         Body::PreVoteAnswer(answer) => format!("PreVoteAnswer {term} {}", ballot(answer)),
-        Body::Vote { last } => format!("Vote {term} last {last}"),
+        Body::Vote { last, candidacy: Candidacy::Silence } => format!("Vote {term} last {last}"),
+        Body::Vote { last, candidacy: Candidacy::Transfer } => format!("Vote {term} last {last} by transfer"),
         Body::VoteAnswer(answer) => format!("VoteAnswer {term} {}", ballot(answer)),
         Body::Append(Append { session: _, prev, entries, commit }) => {
             format!("Append {term} prev {prev} {} entries commit {commit}", entries.len())
@@ -239,6 +242,7 @@ fn describe(message: &Message) -> String {
             format!("Snapshot {term} of {} {} bytes", snapshot.last, snapshot.state.len())
         }
         Body::Outdated => format!("Outdated {term}"),
+        Body::TimeoutNow { reaches } => format!("TimeoutNow {term} reaches {reaches}"),
         Body::Stranger { incarnation } => format!("Stranger {term} {incarnation}"),
         Body::Chunk { session: _, identity, offset, bytes } => {
             format!("Chunk {term} of {} {} bytes at {offset} of {}", identity.last, bytes.len(), identity.bytes)

@@ -1,7 +1,7 @@
 //! Messages that no correct peer would send, or not there and then.
 
 use delian_core::ids::{ReplicationSession, Round};
-use delian_core::raft::{Append, Appended, Body, Configuration, Entries, Entry, Message, Payload};
+use delian_core::raft::{Append, Appended, Body, Candidacy, Configuration, Entries, Entry, Message, Payload};
 use delian_core::raft::{Snapshot, SnapshotIdentity};
 use delian_core::{Blob, FeatureLevel, Input, LogIndex, Term};
 
@@ -29,7 +29,12 @@ pub(crate) fn forge(world: &mut World, mut line: Line) -> Result<(), String> {
     let session = ReplicationSession::new(line.number("session", 0)?);
     let body = match line.word(1)? {
         "heartbeat" => Body::Heartbeat { commit, round: Round::new(line.number("round", 0)?) },
-        "vote" => Body::Vote { last },
+        "vote" => Body::Vote { last, candidacy: Candidacy::Silence },
+        "heartbeat-answer" => {
+            let round = Round::new(line.number("round", 0)?);
+            Body::HeartbeatAnswer { round, level: FeatureLevel::FIRST }
+        }
+        "timeout-now" => Body::TimeoutNow { reaches: LogIndex::new(line.number("reaches", 0)?) },
         "pre-vote" => Body::PreVote { last },
         "outdated" => Body::Outdated,
         "matched" => {

@@ -3,6 +3,7 @@
 //! ```text
 //! cluster voters=3 [learners=] [spares=1: blank nodes that nobody knows] [n2=t3:1x3,2] [held] [told]
 //!   [inflight= log-bytes= chunk-bytes= trailing= …] level=2 [n3-level=1]   they speak level 1 unless a story says more
+//!   [drift=1000: leases] [ranks=0,1,1: election priorities]
 //! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
 //! deliver · drop · duplicate · hold · release · damage · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
 //! settle                                     everything is delivered and written until nothing moves; no clock does
@@ -97,6 +98,11 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         sessions_max: size(line, "sessions", default.sessions_max)?,
         session_window: line.number("window", default.session_window)?,
         session_entries_max: line.number("silence", default.session_entries_max)?,
+        pending_reads_max: size(line, "reads", default.pending_reads_max)?,
+        clock_drift_max_ppm: match line.number("drift", u64::MAX)? {
+            u64::MAX => None,
+            ppm => Some(u32::try_from(ppm).map_err(|error| error.to_string())?),
+        },
         ..default
     };
     let times: [(&str, &mut Duration); 2] =
@@ -107,7 +113,14 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         }
     }
     let spares = line.number("spares", 0)?;
-    World::new(config, spares)
+    let ranks = line.option("ranks");
+    let mut world = World::new(config.clone(), spares)?;
+    for (place, rank) in ranks.iter().flat_map(|ranks| ranks.split(',')).enumerate() {
+        let election_priority = rank.parse().map_err(|_| format!("{rank} is no rank"))?;
+        let settings = Config { election_priority, ..config.clone() }.check().map_err(|error| error.to_string())?;
+        world.machine(NodeId::new(place as u64 + 1))?.settings = settings.into();
+    }
+    Ok(world)
 }
 
 /// Starts the nodes with what the story says their disks hold, such as `n2=t3:1x3,2`.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use delian_core::io::{Contradiction, SessionEnd, StepDown};
 use delian_core::raft::{
-    Append, Appended, Ballot, Body, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange, Ranges,
-    SnapshotForm,
+    Append, Appended, Ballot, Body, Candidacy, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
+    Ranges, SnapshotForm,
 };
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
 use delian_core::wire::Request;
@@ -177,6 +177,11 @@ pub(crate) fn event(event: &Event) -> String {
         Event::PeerContradicted { peer, claim } => format!("ignores {peer}: {}", contradiction(claim)),
         Event::Halted(halt) => format!("halts: {halt}"),
         Event::TurnedAway { rejected } => format!("turns a command away: {rejected}"),
+        Event::TransferBegan { term, target } => format!("hands {term} over to {target}"),
+        Event::ToldToStand { term, target } => format!("tells {target} to stand after {term}"),
+        Event::TransferAborted { term, target } => format!("keeps {term}: {target} did not take over"),
+        Event::LeaderForgotten { term, leader } => format!("forgets {leader}, the leader of {term}"),
+        Event::LeaderKept { term, leader } => format!("keeps {leader}, the leader of {term}, for its lease"),
         other => format!("{other:?}"),
     }
 }
@@ -195,6 +200,7 @@ fn changed(what: Changed) -> String {
 fn contradiction(claim: &Contradiction) -> String {
     match claim {
         Contradiction::MatchBeyondLog { matched, last } => format!("it matched {matched}, but the log ends at {last}"),
+        Contradiction::RoundNotBegun { round, begun } => format!("it answers {round}, but {begun} was the last begun"),
         Contradiction::TermsOutOfOrder => "its terms are out of order".to_string(),
         Contradiction::SnapshotMalformed => "its snapshot does not decode".to_string(),
         Contradiction::SnapshotDamaged => "its snapshot is damaged".to_string(),
@@ -235,6 +241,8 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Message::Forward(_) => return "forward",
         Message::Answer(_) => return "answer",
         Message::Visitor { .. } => return "visitor",
+        Message::ReadIndex(_) => return "read-index",
+        Message::ReadIndexAnswer(_) => return "read-index-answer",
     };
     match message.body {
         Body::PreVote { .. } => "pre-vote",
@@ -251,6 +259,7 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Body::Stranger { .. } => "stranger",
         Body::Chunk { .. } => "chunk",
         Body::ChunkAnswer { .. } => "chunk-answer",
+        Body::TimeoutNow { .. } => "timeout-now",
     }
 }
 
@@ -272,9 +281,18 @@ pub(crate) fn message(message: &Message) -> String {
             let ticket = answer.ticket;
             return format!("{name} {}#{} {}", ticket.boot, ticket.number, outcome(&answer.outcome));
         }
+        Message::ReadIndex(asked) => {
+            return format!("{name} {} {}#{}", asked.term, asked.ticket.boot, asked.ticket.number);
+        }
+        Message::ReadIndexAnswer(answer) => {
+            let from = answer.outcome.as_ref().map_or_else(ToString::to_string, |index| format!("from {index} on"));
+            return format!("{name} {}#{} {from}", answer.ticket.boot, answer.ticket.number);
+        }
     };
     let says = match &message.body {
-        Body::PreVote { last } | Body::Vote { last } => format!("log at {last}"),
+        Body::PreVote { last } | Body::Vote { last, candidacy: Candidacy::Silence } => format!("log at {last}"),
+        Body::Vote { last, candidacy: Candidacy::Transfer } => format!("log at {last}, as the leader asked"),
+        Body::TimeoutNow { reaches } => format!("with a log up to {reaches}"),
         Body::PreVoteAnswer(ballot) | Body::VoteAnswer(ballot) => match ballot {
             Ballot::Granted => "granted".to_string(),
             Ballot::Refused => "refused".to_string(),
@@ -406,6 +424,15 @@ pub(crate) fn status(status: &Status) -> String {
     }
     if status.pending_commands > 0 {
         words.push(format!("pending {}", status.pending_commands));
+    }
+    if status.pending_reads > 0 {
+        words.push(format!("reads {}", status.pending_reads));
+    }
+    if let Some(target) = status.transfer {
+        words.push(format!("hands over to {target}"));
+    }
+    if let Some(until) = status.lease_until {
+        words.push(format!("lease until {until}"));
     }
     if let Some(halt) = status.halted {
         words.push(format!("halted: {halt}"));

@@ -46,7 +46,7 @@ pub(crate) struct Packet {
 pub(crate) struct Machine {
     /// Nothing while the machine is down.
     pub(crate) node: Option<Node>,
-    settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
     clock: Time,
     pub(crate) disk: Disk,
     /// How often its disk was lost.

@@ -305,6 +305,7 @@ impl Node {
         self.raft.admits_proposal(batch.bytes).map_err(|error| match error {
             ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
             ProposeError::Busy => Rejected::Busy,
+            ProposeError::Transferring(target) => Rejected::Transferring(target),
         })?;
         batch.bytes += payload.cost();
         batch.payloads.push(payload);
@@ -408,6 +409,7 @@ impl Node {
         self.note_leading();
         let position = self.raft.change_quorum(change, out).map_err(|error| match error {
             ChangeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ChangeError::Transferring(target) => Rejected::Transferring(target),
             ChangeError::Refused(refusal) => Rejected::QuorumRefused(refusal),
         })?;
         self.await_place(now, position, origin, out);

@@ -208,6 +208,8 @@ impl Configuration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeError {
     NotLeader,
+    /// The leader is handing over to this node.
+    Transferring(NodeId),
     Refused(QuorumRefusal),
 }
 
@@ -216,6 +218,9 @@ impl Raft {
     pub(crate) fn change_quorum(&mut self, change: &QuorumChange, out: &mut Outbox) -> Result<Position, ChangeError> {
         if !self.is_leader() {
             return Err(ChangeError::NotLeader);
+        }
+        if let Some(target) = self.transfer_target() {
+            return Err(ChangeError::Transferring(target));
         }
         if !self.may_change_quorum() {
             return Err(ChangeError::Refused(QuorumRefusal::ChangeUnderWay));
@@ -241,7 +246,9 @@ impl Raft {
         let configuration = Arc::clone(self.configurations.latest());
         if configuration.is_joint() {
             self.append_own(Payload::Configuration(Arc::new(configuration.left())), out);
+            self.abort_transfer_if_due(now, out);
         } else if !configuration.is_voter(self.id) {
+            self.hand_over_without_voice(out);
             out.emit(Event::SteppedDown { term: self.term(), reason: StepDown::Removed });
             let term = self.term();
             self.become_follower(now, term, None, out);

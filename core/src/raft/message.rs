@@ -46,6 +46,8 @@ pub enum Body {
     Vote {
         /// The last entry of the candidate's log.
         last: Position,
+        /// Why the candidate stands.
+        candidacy: Candidacy,
     },
     /// Answers a vote; sent only when the vote is on disk.
     VoteAnswer(Ballot),
@@ -111,6 +113,20 @@ pub enum Body {
         /// What it has of it: what lies between is missing.
         held: Ranges,
     },
+    /// Asks a voter to stand for election at once, in the leader's place (section 3.10).
+    TimeoutNow {
+        /// Up to where the receiver is known to hold the leader's log.
+        reaches: LogIndex,
+    },
+}
+
+/// Why a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Candidacy {
+    /// It missed the leader for an election timeout: nobody votes for it who still presumes a leader.
+    Silence,
+    /// The leader of the term before asked it to: whoever presumes that leader votes all the same.
+    Transfer,
 }
 
 /// Entries from a leader; without any it probes whether `prev` matches.
@@ -193,7 +209,8 @@ impl Message {
             | Body::Commit { .. }
             | Body::Outdated
             | Body::Stranger { .. }
-            | Body::ChunkAnswer { .. } => LogIndex::ZERO,
+            | Body::ChunkAnswer { .. }
+            | Body::TimeoutNow { .. } => LogIndex::ZERO,
         };
         self.term.get().max(index.get()) <= REACH_MAX
     }

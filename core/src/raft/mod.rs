@@ -18,9 +18,11 @@ mod level;
 mod log;
 mod message;
 mod progress;
+mod read;
 mod record;
 mod shipment;
 mod snapshot;
+mod transfer;
 mod writes;
 
 use alloc::sync::Arc;
@@ -32,16 +34,19 @@ pub use configuration::Configuration;
 pub use election::Votes;
 pub use lead::Leadership;
 pub use log::Log;
-pub use message::{Append, Appended, Ballot, Body, Entries, Entry, Message, Payload};
+pub use message::{Append, Appended, Ballot, Body, Candidacy, Entries, Entry, Message, Payload};
 pub use progress::{Pace, Peers, Probe, Progress, SnapshotForm, Window};
 pub use record::{HardState, RECORD_VERSION, Record, RecordError, Recovered, Snapshot};
 pub use shipment::Shipment;
 
 pub(crate) use change::ChangeError;
+pub(crate) use read::{ReadFate, ReadMark};
 pub(crate) use snapshot::Offered;
+pub(crate) use transfer::TransferError;
 
 use self::chunks::Partial;
 use self::configurations::Configurations;
+use self::election::Canvass;
 use self::writes::Writes;
 use crate::config::Settings;
 use crate::ids::{Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term, WriteId};
@@ -96,6 +101,8 @@ pub enum Role {
 pub(crate) enum ProposeError {
     NotLeader,
     Busy,
+    /// The leader is handing over to this node.
+    Transferring(NodeId),
 }
 
 impl Raft {
@@ -113,6 +120,10 @@ impl Raft {
         let founding = recovered.hard_state.incarnation == Some(Incarnation::FOUNDING);
         // Zero is the founding one, which no other memory may take.
         let incarnation = recovered.hard_state.incarnation.or_else(|| Some(Incarnation::new(rng.next_u64().max(1))));
+        // An earlier run may have promised a leader's lease to vote for nobody else, and forgot until when.
+        let may_have_promised = recovered.hard_state.boot > Boot::ZERO && settings.raft.lease_timeout.is_some();
+        let leader_presumed_until =
+            if may_have_promised { now + settings.raft.election_timeout_min } else { Time::ZERO };
         let hard_state = HardState { boot, incarnation, ..recovered.hard_state };
         let (log, refusal) = match Log::recover(recovered) {
             Ok(log) => (log, None),
@@ -144,7 +155,7 @@ impl Raft {
             partial: None,
             election_at: Time::NEVER,
             election_timeout: Duration::ZERO,
-            leader_presumed_until: Time::ZERO,
+            leader_presumed_until,
             halted: None,
         };
         if let Some(what) = refusal {
@@ -159,8 +170,9 @@ impl Raft {
         out.emit(Event::Started { boot, last: raft.log.last() });
         raft.draw_election_timeout(now);
         raft.save_hard_state(out);
-        if raft.is_sole_voter() {
-            raft.campaign(now, out);
+        // The log of a sole voter may lack the entry that made another node a voter, and that one's lease counts on this.
+        if raft.is_sole_voter() && !may_have_promised {
+            raft.campaign(now, Candidacy::Silence, out);
         }
         raft
     }
@@ -182,7 +194,7 @@ impl Raft {
         match body {
             Body::PreVote { last } => self.on_pre_vote(now, from, term, last, out),
             Body::PreVoteAnswer(ballot) => self.on_pre_vote_answer(now, from, term, ballot, out),
-            Body::Vote { last } => self.on_vote(now, from, term, last, out),
+            Body::Vote { last, candidacy } => self.on_vote(now, from, term, Canvass { last, candidacy }, out),
             Body::VoteAnswer(ballot) => {
                 if self.follow_newer(now, term, out) {
                     self.on_vote_answer(now, from, term, ballot, out);
@@ -215,6 +227,11 @@ impl Raft {
             Body::Commit { commit } => {
                 if self.follow_leader(now, from, term, out) {
                     self.on_commit(from, commit, out);
+                }
+            }
+            Body::TimeoutNow { reaches } => {
+                if self.follow_leader(now, from, term, out) {
+                    self.on_timeout_now(now, reaches, out);
                 }
             }
             Body::Snapshot { session, snapshot } => {
@@ -458,7 +475,9 @@ impl Raft {
             self.hard_state = HardState { term, voted_for: None, ..self.hard_state };
             self.hard_state_changed = true;
             self.writes.drop_withheld();
-            self.leader_presumed_until = Time::ZERO;
+            if self.settings.raft.lease_timeout.is_none() {
+                self.leader_presumed_until = Time::ZERO;
+            }
         }
         self.role = Role::Follower;
         if let Some(leader) = leader.filter(|leader| newer || self.leader != Some(*leader)) {

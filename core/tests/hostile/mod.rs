@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
 use delian_core::raft::{
-    self, Append, Appended, Ballot, Body, Configuration, Entries, Entry, HardState, Parcel, Payload, QuorumChange,
-    Range, Ranges, Record, Recovered, Role, Snapshot, SnapshotIdentity,
+    self, Append, Appended, Ballot, Body, Candidacy, Configuration, Entries, Entry, HardState, Parcel, Payload,
+    QuorumChange, Range, Ranges, Record, Recovered, Role, Snapshot, SnapshotIdentity,
 };
 use delian_core::topology::Command;
-use delian_core::wire::{Answer, Forward, Request, Ticket};
+use delian_core::wire::{Answer, Forward, ReadIndex, ReadIndexAnswer, Request, Ticket};
 use delian_core::{
     Applied, Blob, Boot, Config, Consistency, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox,
     Position,
@@ -26,7 +26,7 @@ use delian_core::{Term, Time, Topology, WriteId};
 /// Panics if the node breaks an invariant, goes back, or answers a client twice.
 pub(crate) fn run(bytes: &[u8]) -> Seen {
     let mut bytes = Bytes(bytes);
-    let mut bench = Bench::new(bytes.one_in(2));
+    let mut bench = Bench::new(&mut bytes);
     while !bytes.0.is_empty() {
         if bytes.one_in(32) {
             bench.restart(&mut bytes);
@@ -54,6 +54,8 @@ pub(crate) struct Seen {
     pub(crate) commands_applied: usize,
     pub(crate) sessions_opened: usize,
     pub(crate) sessions_ended: usize,
+    pub(crate) reads: usize,
+    pub(crate) requests_to_stand: usize,
 }
 
 impl Seen {
@@ -65,6 +67,7 @@ impl Seen {
         self.levels_raised += usize::from(matches!(event, Event::LevelRaised { .. }));
         self.snapshots_taken += usize::from(matches!(event, Event::Compacted { .. }));
         self.contradictions += usize::from(matches!(event, Event::PeerContradicted { .. }));
+        self.requests_to_stand += usize::from(matches!(event, Event::ToldToStand { .. }));
         self.halts += usize::from(matches!(event, Event::Halted(_)));
         self.sessions_opened += usize::from(matches!(event, Event::SessionOpened { .. }));
         self.sessions_ended += usize::from(matches!(event, Event::SessionEnded { .. }));
@@ -176,8 +179,11 @@ struct Bench {
 
 impl Bench {
     /// Starts the node new, or as a member of an old federation.
-    fn new(old: bool) -> Self {
+    fn new(bytes: &mut Bytes<'_>) -> Self {
+        let old = bytes.one_in(2);
         let config = Config {
+            clock_drift_max_ppm: bytes.one_in(2).then_some(1_000),
+            pending_reads_max: 4,
             voters: [1, 2, 3].map(NodeId::new).into(),
             learners: [4].map(NodeId::new).into(),
             snapshot_chunk_bytes: 7,
@@ -233,6 +239,7 @@ impl Bench {
             7 if bytes.one_in(3) => Input::Quorum(self.request(), bytes.quorum_change()),
             7 if bytes.one_in(2) => self.question(bytes),
             7 => Input::Captured(if bytes.one_in(2) { self.capture } else { bytes.index() }, bytes.blob()),
+            8 if bytes.one_in(3) => self.question(bytes),
             8 => Input::Receive(bytes.node(), self.gossip(bytes)),
             _ => {
                 let (mut term, body) = self.fitting_body(bytes);
@@ -253,9 +260,12 @@ impl Bench {
         }
         let request = self.request();
         match what {
-            1 => Input::Transfer(request, bytes.node()),
-            2 => Input::Read(request, Consistency::Local),
-            3 => Input::Read(request, Consistency::Lease),
+            1..=3 => {
+                let target = bytes.node();
+                Input::Transfer(request, if bytes.one_in(2) { NodeId::new(2) } else { target })
+            }
+            4 => Input::Read(request, Consistency::Local),
+            5 => Input::Read(request, Consistency::Lease),
             _ => Input::Read(request, Consistency::Quorum),
         }
     }
@@ -293,7 +303,8 @@ impl Bench {
             Role::Leader(_) if !bytes.one_in(32) => match bytes.take() % 3 {
                 0 => (term, heartbeat_answer(bytes)),
                 1 => {
-                    let appended = Appended::Matched(bytes.index());
+                    let last = self.node.raft().log().last().index;
+                    let appended = Appended::Matched(if bytes.one_in(2) { last } else { bytes.index() });
                     (term, Body::AppendAnswer { session: self.session(bytes), appended })
                 }
                 2 if bytes.one_in(3) => (term, self.chunk_answer(bytes)),
@@ -318,17 +329,35 @@ impl Bench {
             };
             return Message::Forward(Forward { term, ticket, request });
         }
+        if bytes.one_in(2) {
+            return self.gossip_of_reads(bytes, ticket);
+        }
         let applied = Applied { position: bytes.position(), epoch: Epoch::new(bytes.number()) };
         let outcome = if bytes.one_in(2) { Ok(applied) } else { Err(Rejected::Busy) };
         Message::Answer(Answer { ticket, outcome })
     }
 
+    /// Questions in a term that mostly is the node's own, and answers to what it mostly asked.
+    fn gossip_of_reads(&self, bytes: &mut Bytes<'_>, drawn: Ticket) -> Message {
+        if bytes.one_in(2) {
+            let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
+            return Message::ReadIndex(ReadIndex { term, ticket: drawn });
+        }
+        let fitting = Ticket { boot: self.node.raft().boot(), number: u64::from(bytes.take() % 16) };
+        let ticket = if bytes.one_in(4) { drawn } else { fitting };
+        let outcome = if bytes.one_in(4) { Err(Rejected::Busy) } else { Ok(bytes.index()) };
+        Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome })
+    }
+
     fn body(&self, bytes: &mut Bytes<'_>) -> Body {
         let ballot = |bytes: &mut Bytes<'_>| if bytes.one_in(4) { Ballot::Refused } else { Ballot::Granted };
-        match bytes.take() % 20 {
+        match bytes.take() % 21 {
             0 => Body::PreVote { last: bytes.position() },
             1 => Body::PreVoteAnswer(ballot(bytes)),
-            2 => Body::Vote { last: bytes.position() },
+            2 => {
+                let candidacy = if bytes.one_in(2) { Candidacy::Transfer } else { Candidacy::Silence };
+                Body::Vote { last: bytes.position(), candidacy }
+            }
             3 | 4 => Body::VoteAnswer(ballot(bytes)),
             5 => Body::AppendAnswer { session: self.session(bytes), appended: Appended::Matched(bytes.index()) },
             6 => {
@@ -345,6 +374,7 @@ impl Bench {
                 appended: Appended::SnapshotRefused(bytes.position()),
             },
             13..=15 => self.chunk(bytes),
+            16 => Body::TimeoutNow { reaches: bytes.index() },
             _ => self.append(bytes),
         }
     }
@@ -484,7 +514,11 @@ impl Bench {
                     assert!(self.open.remove(&request), "{request} is answered twice");
                     self.seen.commands_applied += usize::from(outcome.is_ok());
                 }
-                Effect::Read(request, _) | Effect::Transferred(request, _) => {
+                Effect::Read(request, outcome) => {
+                    assert!(self.open.remove(&request), "{request} is answered twice");
+                    self.seen.reads += usize::from(outcome.is_ok());
+                }
+                Effect::Transferred(request, _) => {
                     assert!(self.open.remove(&request), "{request} is answered twice");
                 }
                 Effect::Emit(event) => self.seen.note(&event),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
-use delian_core::raft::{self, Append, Appended, Ballot, Body, Configuration};
+use delian_core::raft::{self, Append, Appended, Ballot, Body, Candidacy, Configuration};
 use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Range, Ranges, Snapshot, SnapshotIdentity};
 use delian_core::topology::{Command, Refusal};
-use delian_core::wire::{Answer, Forward, Request, Ticket, WIRE_VERSION};
+use delian_core::wire::{Answer, Forward, ReadIndex, ReadIndexAnswer, Request, Ticket, WIRE_VERSION};
 use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Operation, Position, Rejected, Sequence};
 use delian_core::{SessionId, SessionRequest, Term};
 use proptest::prelude::*;
@@ -120,11 +120,15 @@ fn ballot() -> impl Strategy<Value = Ballot> {
     prop_oneof![Just(Ballot::Granted), Just(Ballot::Refused)]
 }
 
+fn candidacy() -> impl Strategy<Value = Candidacy> {
+    prop_oneof![Just(Candidacy::Silence), Just(Candidacy::Transfer)]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         position().prop_map(|last| Body::PreVote { last }),
         ballot().prop_map(Body::PreVoteAnswer),
-        position().prop_map(|last| Body::Vote { last }),
+        (position(), candidacy()).prop_map(|(last, candidacy)| Body::Vote { last, candidacy }),
         ballot().prop_map(Body::VoteAnswer),
         (session(), position(), entries(), index()).prop_map(|(session, prev, entries, commit)| Body::Append(Append {
             session,
@@ -157,6 +161,7 @@ fn body() -> impl Strategy<Value = Body> {
             identity,
             held
         }),
+        index().prop_map(|reaches| Body::TimeoutNow { reaches }),
     ]
 }
 
@@ -203,6 +208,11 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         1 => (node(), incarnation())
             .prop_map(|(node, incarnation)| Message::Visitor { node, incarnation }),
         1 => (ticket(), outcome()).prop_map(|(ticket, outcome)| Message::Answer(Answer { ticket, outcome })),
+        1 => (number(), ticket())
+            .prop_map(|(term, ticket)| Message::ReadIndex(ReadIndex { term: Term::new(term), ticket })),
+        1 => (ticket(), outcome(), index()).prop_map(|(ticket, outcome, index)| {
+            Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: outcome.map(|_| index) })
+        }),
     ]
 }
 
@@ -235,7 +245,9 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     vec![
         ("pre-vote", raft(Body::PreVote { last })),
         ("pre-vote-answer", raft(Body::PreVoteAnswer(Ballot::Granted))),
-        ("vote", raft(Body::Vote { last })),
+        ("vote", raft(Body::Vote { last, candidacy: Candidacy::Silence })),
+        ("vote-by-transfer", raft(Body::Vote { last, candidacy: Candidacy::Transfer })),
+        ("timeout-now", raft(Body::TimeoutNow { reaches: commit })),
         ("vote-answer", raft(Body::VoteAnswer(Ballot::Refused))),
         ("append", raft(Body::Append(Append { session, prev: last, entries, commit }))),
         ("append-session", raft(Body::Append(Append { session, prev: last, entries: in_session, commit }))),
@@ -260,6 +272,12 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         (
             "answer-rejected",
             Message::Answer(Answer { ticket, outcome: Err(Rejected::NotLeader(Some(NodeId::new(2)))) }),
+        ),
+        ("read-index", Message::ReadIndex(ReadIndex { term: Term::new(4), ticket })),
+        ("read-index-answer", Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Ok(commit) })),
+        (
+            "read-index-rejected",
+            Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Err(Rejected::NotLeader(None)) }),
         ),
     ]
 }

@@ -19,7 +19,8 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
     let message = match message {
         Message::Raft(message) => message,
         Message::Forward(forward) => return on_forward(id, forward.ticket, view),
-        Message::Answer(_) | Message::Visitor { .. } => return Ok(()),
+        Message::ReadIndex(asked) => return on_forward(id, asked.ticket, view),
+        Message::Answer(_) | Message::Visitor { .. } | Message::ReadIndexAnswer(_) => return Ok(()),
     };
     match message.body {
         Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),
@@ -34,7 +35,7 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
                 format!("its disk does not hold {position}"),
             ]))
         }
-        Body::Vote { last } => on_request(id, message.term, last, view),
+        Body::Vote { last, candidacy: _ } => on_request(id, message.term, last, view),
         // Everything else asks, tells or refuses, and a crash may forget that it was said.
         Body::PreVote { .. }
         | Body::PreVoteAnswer(_)
@@ -48,7 +49,8 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
         | Body::Outdated
         | Body::Stranger { .. }
         | Body::Chunk { .. }
-        | Body::ChunkAnswer { .. } => Ok(()),
+        | Body::ChunkAnswer { .. }
+        | Body::TimeoutNow { .. } => Ok(()),
     }
 }
 
@@ -69,7 +71,7 @@ fn on_forward(id: NodeId, ticket: Ticket, view: &impl View) -> Result<(), Breach
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
-        format!("{id} forwarded a command under {}", ticket.boot),
+        format!("{id} forwarded a command or a read under {}", ticket.boot),
         format!("its disk holds {on_disk:?}"),
     ]))
 }

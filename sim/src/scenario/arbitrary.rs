@@ -192,6 +192,9 @@ fn configs() -> impl Strategy<Value = Config> {
             custom_bytes_max: size,
             withheld_max: count,
             removals_kept: count,
+            pending_reads_max: count,
+            election_priority: (count % 17) as u32,
+            clock_drift_max_ppm: count.is_multiple_of(2).then_some(count as u32 % 100),
             ..Config::default()
         })
     ]

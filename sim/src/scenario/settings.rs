@@ -75,8 +75,8 @@ mod tests {
             match setting {
                 Setting::Span(field) => *field(&mut config) = Duration::from_nanos(77_777),
                 Setting::Bytes(field) | Setting::Entries(field) => *field(&mut config) = 77_777,
-                Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
                 Setting::Rank(field) => *field(&mut config) = 77_777,
+                Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
                 Setting::Maybe(field) => *field(&mut config) = Some(77_777),
                 Setting::Level(field) => *field(&mut config) = FeatureLevel::new(77_777),
             }
