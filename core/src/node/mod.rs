@@ -82,7 +82,7 @@ impl Node {
         let mut node = Self {
             topology: Topology::new(&settings.topology),
             sessions: Sessions::new(&settings.sessions),
-            commands: Commands::new(raft.boot(), raft.term()),
+            commands: Commands::new(raft.incarnation(), raft.boot(), raft.term()),
             raft,
             embedder: Embedder::default(),
             autopilot: Autopilot::default(),

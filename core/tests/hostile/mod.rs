@@ -290,7 +290,8 @@ impl Bench {
     }
 
     fn gossip(&self, bytes: &mut Bytes<'_>) -> Message {
-        let ticket = Ticket { boot: Boot::new(bytes.number()), number: bytes.number() };
+        let incarnation = Incarnation::new(bytes.number());
+        let ticket = Ticket { incarnation, boot: Boot::new(bytes.number()), number: bytes.number() };
         if bytes.one_in(2) {
             let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
             let request = match bytes.take() % 4 {
