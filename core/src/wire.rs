@@ -68,9 +68,11 @@ pub enum Request {
     Session(Blob),
 }
 
-/// Names one forward, or one read, of one run of one node.
+/// Names one forward, or one read, of one run of one memory of a node: a node that lost its disk counts its runs anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket {
+    /// The memory of the forwarding node.
+    pub incarnation: Incarnation,
     /// The run of the forwarding node.
     pub boot: Boot,
     /// The number of the forward or read in that run, rising from 1.

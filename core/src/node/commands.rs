@@ -9,7 +9,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::{Node, SessionRequest};
-use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
+use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::{ChangeError, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
@@ -22,6 +22,7 @@ const RESOLVED_KEPT: usize = 64;
 /// The commands that wait for an outcome at this node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Commands {
+    incarnation: Incarnation,
     boot: Boot,
     /// Proposals in the own log, by index.
     proposed: BTreeMap<LogIndex, Proposed>,
@@ -33,7 +34,7 @@ pub(super) struct Commands {
     /// The latest term that this node led, or may have led before its last start.
     led: Term,
     /// The forwards accepted in that term.
-    accepted: BTreeMap<NodeId, Accepted>,
+    accepted: BTreeMap<(NodeId, Incarnation), Accepted>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,7 +86,7 @@ enum Waiting {
     Forwarded(u64),
 }
 
-/// Which forwards of one peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
+/// Which forwards of one memory of a peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Accepted {
     boot: Boot,
@@ -119,8 +120,9 @@ impl Accepted {
 }
 
 impl Commands {
-    pub(super) fn new(boot: Boot, term: Term) -> Self {
+    pub(super) fn new(incarnation: Incarnation, boot: Boot, term: Term) -> Self {
         Self {
+            incarnation,
             boot,
             proposed: BTreeMap::new(),
             forwarded: BTreeMap::new(),
@@ -194,7 +196,7 @@ impl Commands {
     }
 
     pub(super) fn on_answer(&mut self, answer: Answer, out: &mut Outbox) {
-        if answer.ticket.boot == self.boot
+        if (answer.ticket.incarnation, answer.ticket.boot) == (self.incarnation, self.boot)
             && let Some(request) = self.forwarded.remove(&answer.ticket.number)
         {
             out.push(Effect::Reply(request, answer.outcome));
@@ -329,7 +331,7 @@ impl Node {
         let number = commands.last_forward;
         commands.forwarded.insert(number, request);
         commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
-        let ticket = Ticket { boot: commands.boot, number };
+        let ticket = Ticket { incarnation: commands.incarnation, boot: commands.boot, number };
         let forward = Forward { term: self.raft.term(), ticket, request: asked() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
         Ok(())
@@ -348,14 +350,15 @@ impl Node {
             // An earlier copy may have been accepted: its fate, not this copy's, is the answer.
             return;
         }
+        let sender = (from, ticket.incarnation);
         if self.commands.accepted.len() >= self.settings.topology.registrations_max
-            && !self.commands.accepted.contains_key(&from)
+            && !self.commands.accepted.contains_key(&sender)
         {
             // No room to remember what was accepted from one more peer: silence keeps its outcome honest.
             return;
         }
         let first = Accepted { boot: ticket.boot, greatest: 0, seen: 0 };
-        if !self.commands.accepted.entry(from).or_insert(first).is_new(ticket) {
+        if !self.commands.accepted.entry(sender).or_insert(first).is_new(ticket) {
             return;
         }
         if self.commands.proposed.len() >= self.settings.commands.pending_max {
@@ -441,7 +444,7 @@ mod tests {
     use super::*;
 
     fn ticket(boot: u64, number: u64) -> Ticket {
-        Ticket { boot: Boot::new(boot), number }
+        Ticket { incarnation: Incarnation::FOUNDING, boot: Boot::new(boot), number }
     }
 
     #[test]
@@ -458,7 +461,7 @@ mod tests {
 
     #[test]
     fn deadlines_do_not_pile_up_behind_a_command_that_nobody_answers() {
-        let (mut commands, mut out) = (Commands::new(Boot::new(1), Term::ZERO), Outbox::new());
+        let (mut commands, mut out) = (Commands::new(Incarnation::FOUNDING, Boot::new(1), Term::ZERO), Outbox::new());
         for number in 1..=10_000 {
             commands.forwarded.insert(number, RequestId::new(number));
             commands.watch(Time::from_millis(number), Waiting::Forwarded(number));
@@ -469,6 +472,17 @@ mod tests {
         }
         assert!(commands.deadlines.len() <= 2 * commands.len() + RESOLVED_KEPT + 1);
         assert_eq!(commands.next_wake().map(|wake| wake.at), Some(Time::from_millis(1)));
+    }
+
+    #[test]
+    fn an_answer_to_a_memory_that_was_lost_is_for_nobody() {
+        let (mut commands, mut out) = (Commands::new(Incarnation::new(7), Boot::new(1), Term::ZERO), Outbox::new());
+        commands.forwarded.insert(1, RequestId::new(1));
+        commands.on_answer(Answer { ticket: ticket(1, 1), outcome: Err(Rejected::Busy) }, &mut out);
+        assert!(out.is_empty());
+        let own = Ticket { incarnation: Incarnation::new(7), ..ticket(1, 1) };
+        commands.on_answer(Answer { ticket: own, outcome: Err(Rejected::Busy) }, &mut out);
+        assert!(!out.is_empty());
     }
 
     #[test]

@@ -87,8 +87,8 @@ impl Node {
         let mut node = Self {
             topology: Topology::new(&settings.topology),
             sessions: Sessions::new(&settings.sessions),
-            commands: Commands::new(raft.boot(), raft.term()),
-            reads: Reads::new(raft.boot()),
+            commands: Commands::new(raft.incarnation(), raft.boot(), raft.term()),
+            reads: Reads::new(raft.incarnation(), raft.boot()),
             handover: None,
             raft,
             embedder: Embedder::default(),

@@ -8,7 +8,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Node;
-use crate::ids::{Boot, LogIndex, NodeId, RequestId};
+use crate::ids::{Boot, Incarnation, LogIndex, NodeId, RequestId};
 use crate::io::{Consistency, Effect, Outbox, ReadAt, Rejected, Wake, WakeReason};
 use crate::raft::{ReadFate, ReadMark};
 use crate::time::Time;
@@ -17,6 +17,7 @@ use crate::wire::{Message, ReadIndex, ReadIndexAnswer, Ticket};
 /// The reads that wait for an answer at this node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Reads {
+    incarnation: Incarnation,
     boot: Boot,
     /// At this node as a leader, in the order of their marks and deadlines.
     led: VecDeque<Led>,
@@ -49,8 +50,15 @@ struct Asked {
 }
 
 impl Reads {
-    pub(super) const fn new(boot: Boot) -> Self {
-        Self { boot, led: VecDeque::new(), asked: BTreeMap::new(), answered: BTreeSet::new(), last_ticket: 0 }
+    pub(super) const fn new(incarnation: Incarnation, boot: Boot) -> Self {
+        Self {
+            incarnation,
+            boot,
+            led: VecDeque::new(),
+            asked: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            last_ticket: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -136,7 +144,7 @@ impl Node {
     pub(super) fn on_read_index_answer(&mut self, answer: ReadIndexAnswer, out: &mut Outbox) {
         let ReadIndexAnswer { ticket, outcome } = answer;
         let reads = &mut self.reads;
-        if ticket.boot != reads.boot {
+        if (ticket.incarnation, ticket.boot) != (reads.incarnation, reads.boot) {
             return;
         }
         match outcome {
@@ -224,7 +232,7 @@ impl Node {
         let number = reads.last_ticket;
         let deadline = now + self.settings.commands.timeout;
         reads.asked.insert(number, Asked { request, deadline, index: None });
-        let ticket = Ticket { boot: reads.boot, number };
+        let ticket = Ticket { incarnation: reads.incarnation, boot: reads.boot, number };
         out.push(Effect::Send(leader, Message::ReadIndex(ReadIndex { term: self.raft.term(), ticket })));
         Ok(())
     }

@@ -319,7 +319,8 @@ impl Bench {
     }
 
     fn gossip(&self, bytes: &mut Bytes<'_>) -> Message {
-        let ticket = Ticket { boot: Boot::new(bytes.number()), number: bytes.number() };
+        let incarnation = Incarnation::new(bytes.number());
+        let ticket = Ticket { incarnation, boot: Boot::new(bytes.number()), number: bytes.number() };
         if bytes.one_in(2) {
             let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
             let request = match bytes.take() % 4 {
@@ -343,7 +344,9 @@ impl Bench {
             let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
             return Message::ReadIndex(ReadIndex { term, ticket: drawn });
         }
-        let fitting = Ticket { boot: self.node.raft().boot(), number: u64::from(bytes.take() % 16) };
+        let raft = self.node.raft();
+        let number = u64::from(bytes.take() % 16);
+        let fitting = Ticket { incarnation: raft.incarnation(), boot: raft.boot(), number };
         let ticket = if bytes.one_in(4) { drawn } else { fitting };
         let outcome = if bytes.one_in(4) { Err(Rejected::Busy) } else { Ok(bytes.index()) };
         Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome })

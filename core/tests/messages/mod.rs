@@ -166,7 +166,8 @@ fn body() -> impl Strategy<Value = Body> {
 }
 
 fn ticket() -> impl Strategy<Value = Ticket> {
-    (number(), number()).prop_map(|(boot, number)| Ticket { boot: Boot::new(boot), number })
+    let parts = (incarnation(), number(), number());
+    parts.prop_map(|(incarnation, boot, number)| Ticket { incarnation, boot: Boot::new(boot), number })
 }
 
 fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
@@ -237,7 +238,7 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         Operation { session: SessionId::new(300), sequence: Sequence::new(7), awaited_from: Sequence::new(5) };
     let asked = SessionRequest::Do { operation, command: command.clone() }.encode();
     let in_session = Entries::one(entry(Payload::Session(asked.clone())));
-    let ticket = Ticket { boot: Boot::new(2), number: 9 };
+    let ticket = Ticket { incarnation: Incarnation::new(3), boot: Boot::new(2), number: 9 };
     let applied = Applied { position: last, epoch: Epoch::new(5) };
     let raft = |body| Message::Raft(raft::Message { term: Term::new(4), to: None, body });
     let session = ReplicationSession::new(8);

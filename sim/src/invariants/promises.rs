@@ -27,7 +27,7 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
         Body::AppendAnswer { appended: Appended::Matched(index), .. } => {
             let Some(term) = view.node(id).and_then(|node| node.raft().log().term_at(index)) else { return Ok(()) };
             let position = Position::new(term, index);
-            if view.disk_holds(id, position) || position == Position::ZERO {
+            if holds(id, position, view) {
                 return Ok(());
             }
             Err(PromisesAreDurable::breach(vec![
@@ -55,7 +55,7 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
 }
 
 fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -> Result<(), Breach> {
-    if view.disk_holds_vote(id, term, to) {
+    if holds_vote(id, term, to, view) {
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
@@ -64,14 +64,14 @@ fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -
     ]))
 }
 
-/// A forward is told from those of other runs by the sender's boot, so no crash may bring that boot about again.
+/// A forward is told from those of other runs by the sender's memory and boot, so no crash may bring them about again.
 fn on_forward(id: NodeId, ticket: Ticket, view: &impl View) -> Result<(), Breach> {
-    let on_disk = view.hard_state_on_disk(id).map(|hard_state| hard_state.boot);
-    if on_disk == Some(ticket.boot) {
+    let on_disk = view.disk(id).map(|disk| (disk.hard_state.incarnation, disk.hard_state.boot));
+    if on_disk == Some((Some(ticket.incarnation), ticket.boot)) {
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
-        format!("{id} forwarded a command or a read under {}", ticket.boot),
+        format!("{id} forwarded a command under {ticket:?}"),
         format!("its disk holds {on_disk:?}"),
     ]))
 }
@@ -83,12 +83,21 @@ fn on_request(id: NodeId, term: delian_core::Term, last: Position, view: &impl V
     if raft.term() != term || matches!(raft.role(), Role::Follower) || !raft.log().contains(last) {
         return Ok(());
     }
-    let (holds_vote, holds_log) = (view.disk_holds_vote(id, term, id), view.disk_holds(id, last));
-    if holds_vote && (holds_log || last == Position::ZERO) {
+    let (holds_vote, holds_log) = (holds_vote(id, term, id, view), holds(id, last, view));
+    if holds_vote && holds_log {
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
         format!("{id} asked for votes of {term} for a log that ends at {last}"),
         format!("its disk holds its own vote: {holds_vote}; it holds {last}: {holds_log}"),
     ]))
+}
+
+fn holds(id: NodeId, position: Position, view: &impl View) -> bool {
+    position == Position::ZERO || view.disk(id).is_some_and(|disk| super::holds(disk, position))
+}
+
+fn holds_vote(id: NodeId, term: delian_core::Term, candidate: NodeId, view: &impl View) -> bool {
+    let on_disk = view.disk(id).map(|disk| disk.hard_state);
+    on_disk.is_some_and(|on_disk| on_disk.term == term && on_disk.voted_for == Some(candidate))
 }
