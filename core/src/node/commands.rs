@@ -9,9 +9,10 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::Node;
+use super::proposals::{Proposals, Proposed};
 use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
-use crate::raft::{ChangeError, Payload, ProposeError, QuorumChange};
+use crate::raft::{ChangeError, Entries, Entry, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
 use crate::topology::Command;
 use crate::wire::{Answer, Forward, Message, Request, Ticket};
@@ -23,8 +24,8 @@ const RESOLVED_KEPT: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Commands {
     boot: Boot,
-    /// Proposals in the own log, by index.
-    proposed: BTreeMap<LogIndex, Proposed>,
+    /// Proposals in the own log.
+    proposed: Proposals,
     /// Commands of local clients at the leader, by the number of their forward.
     forwarded: BTreeMap<u64, RequestId>,
     last_forward: u64,
@@ -36,22 +37,17 @@ pub(super) struct Commands {
     accepted: BTreeMap<NodeId, Accepted>,
 }
 
+/// Who waits for a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Proposed {
-    term: Term,
-    origin: Origin,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Origin {
+pub(super) enum Origin {
     Local(RequestId),
     Remote(NodeId, Ticket),
 }
 
 /// Proposals that go into the log together, with who waits for each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Batch {
-    payloads: Vec<Payload>,
+    entries: Vec<Entry>,
     origins: Vec<Origin>,
     bytes: u64,
 }
@@ -99,7 +95,7 @@ impl Commands {
     pub(super) fn new(boot: Boot, term: Term) -> Self {
         Self {
             boot,
-            proposed: BTreeMap::new(),
+            proposed: Proposals::default(),
             forwarded: BTreeMap::new(),
             last_forward: 0,
             deadlines: VecDeque::new(),
@@ -118,7 +114,7 @@ impl Commands {
 
     /// Tells whoever waits for `position` what became of it.
     pub(super) fn resolve(&mut self, position: Position, outcome: Result<Applied, Rejected>, out: &mut Outbox) {
-        if let Some(proposed) = self.proposed.remove(&position.index) {
+        if let Some(proposed) = self.proposed.remove(position.index) {
             let outcome = if proposed.term == position.term { outcome } else { Err(Rejected::Superseded) };
             tell(&proposed.origin, outcome, out);
             self.forget_resolved();
@@ -127,10 +123,7 @@ impl Commands {
 
     /// Tells whoever waits for an index up to `index` that a snapshot has covered it: what it held is not known.
     pub(super) fn skipped_to(&mut self, index: LogIndex, out: &mut Outbox) {
-        while let Some((first, _)) = self.proposed.first_key_value()
-            && *first <= index
-            && let Some((_, proposed)) = self.proposed.pop_first()
-        {
+        while let Some(proposed) = self.proposed.pop_through(index) {
             tell(&proposed.origin, Err(Rejected::Unknown), out);
         }
         self.forget_resolved();
@@ -141,8 +134,8 @@ impl Commands {
         while let Some((_, waiting)) = self.deadlines.pop_front_if(|(at, _)| *at <= now) {
             match waiting {
                 Waiting::Proposed(index, term) => {
-                    if self.proposed.get(&index).is_some_and(|proposed| proposed.term == term)
-                        && let Some(proposed) = self.proposed.remove(&index)
+                    if self.proposed.contains(index, term)
+                        && let Some(proposed) = self.proposed.remove(index)
                     {
                         tell(&proposed.origin, Err(Rejected::Unknown), out);
                     }
@@ -159,7 +152,7 @@ impl Commands {
 
     /// Tells local clients of a node that stopped that nothing more will be known here.
     pub(super) fn abandon(&mut self, out: &mut Outbox) {
-        for (_, proposed) in core::mem::take(&mut self.proposed) {
+        for proposed in self.proposed.drain() {
             if let Origin::Local(request) = proposed.origin {
                 out.push(Effect::Reply(request, Err(Rejected::Unknown)));
             }
@@ -198,7 +191,7 @@ impl Commands {
 
     fn is_open(&self, waiting: Waiting) -> bool {
         match waiting {
-            Waiting::Proposed(index, term) => self.proposed.get(&index).is_some_and(|found| found.term == term),
+            Waiting::Proposed(index, term) => self.proposed.contains(index, term),
             Waiting::Forwarded(number) => self.forwarded.contains_key(&number),
         }
     }
@@ -218,14 +211,25 @@ fn turn_away(origin: &Origin, rejected: Rejected, out: &mut Outbox) {
 }
 
 impl Node {
+    /// Proposes or forwards the command of a local client.
+    pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) {
+        let origin = Origin::Local(request);
+        let done = self.check_room(command, 0).and_then(|()| {
+            if self.raft.is_leader() {
+                return self.propose_one(now, origin.clone(), Payload::Command(command.encode()), out);
+            }
+            self.forward(now, request, || Request::Command(command.encode()), out)
+        });
+        if let Err(rejected) = done {
+            turn_away(&origin, rejected, out);
+        }
+    }
+
     /// Proposes or forwards the commands of local clients; those that are proposed share one append.
-    pub(super) fn on_commands(
-        &mut self,
-        now: Time,
-        commands: impl IntoIterator<Item = (RequestId, Command)>,
-        out: &mut Outbox,
-    ) {
-        let mut batch = Batch::default();
+    pub(super) fn on_commands(&mut self, now: Time, commands: Vec<(RequestId, Command)>, out: &mut Outbox) {
+        let room = if self.raft.is_leader() { commands.len() } else { 0 };
+        let (entries, origins) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        let mut batch = Batch { entries, origins, bytes: 0 };
         for (request, command) in commands {
             if let Err(rejected) = self.admit(now, request, &command, &mut batch, out) {
                 turn_away(&Origin::Local(request), rejected, out);
@@ -258,26 +262,36 @@ impl Node {
         batch: &mut Batch,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        self.check_form(command).map_err(Rejected::Refused)?;
-        if self.commands.len() + batch.origins.len() >= self.settings.commands.pending_max {
-            return Err(Rejected::Busy);
-        }
+        self.check_room(command, batch.origins.len())?;
         if self.raft.is_leader() {
             return self.join(Origin::Local(request), Payload::Command(command.encode()), batch);
         }
         self.forward(now, request, || Request::Command(command.encode()), out)
     }
 
+    /// Checks the form of a local client's command, and that one more may wait beside those that are `joining`.
+    fn check_room(&self, command: &Command, joining: usize) -> Result<(), Rejected> {
+        self.check_form(command).map_err(Rejected::Refused)?;
+        if self.commands.len() + joining >= self.settings.commands.pending_max {
+            return Err(Rejected::Busy);
+        }
+        Ok(())
+    }
+
     /// Takes a proposal into the batch, as far as the leader has room for it.
     fn join(&self, origin: Origin, payload: Payload, batch: &mut Batch) -> Result<(), Rejected> {
-        self.raft.admits_proposal(batch.bytes).map_err(|error| match error {
-            ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
-            ProposeError::Busy => Rejected::Busy,
-        })?;
+        self.check_admission(batch.bytes)?;
         batch.bytes += payload.cost();
-        batch.payloads.push(payload);
+        batch.entries.push(Entry { term: self.raft.term(), payload });
         batch.origins.push(origin);
         Ok(())
+    }
+
+    fn check_admission(&self, bytes: u64) -> Result<(), Rejected> {
+        self.raft.admits_proposal(bytes).map_err(|error| match error {
+            ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ProposeError::Busy => Rejected::Busy,
+        })
     }
 
     fn forward(
@@ -342,24 +356,30 @@ impl Node {
     ) -> Result<(), Rejected> {
         match request {
             Request::Command(bytes) => {
-                let command = Command::decode(&bytes).map_err(Rejected::Refused)?;
+                let command = Command::decode_shared(&bytes).map_err(Rejected::Refused)?;
                 self.check_form(&command).map_err(Rejected::Refused)?;
-                let mut batch = Batch::default();
-                self.join(origin, Payload::Command(bytes), &mut batch)?;
-                self.propose(now, batch, out);
-                Ok(())
+                self.propose_one(now, origin, Payload::Command(bytes), out)
             }
             Request::Quorum(change) => self.propose_quorum(now, origin, &change, out),
         }
     }
 
+    fn propose_one(&mut self, now: Time, origin: Origin, payload: Payload, out: &mut Outbox) -> Result<(), Rejected> {
+        self.check_admission(0)?;
+        self.note_leading();
+        let entry = Entry { term: self.raft.term(), payload };
+        let position = self.raft.propose(Entries::one(entry), out);
+        self.await_place(now, position, origin, out);
+        Ok(())
+    }
+
     fn propose(&mut self, now: Time, batch: Batch, out: &mut Outbox) {
-        let Batch { payloads, origins, bytes: _ } = batch;
-        if payloads.is_empty() {
+        let Batch { entries, origins, bytes: _ } = batch;
+        if entries.is_empty() {
             return;
         }
         self.note_leading();
-        let last = self.raft.propose(payloads, out);
+        let last = self.raft.propose(Entries::from(entries), out);
         let mut index = LogIndex::new(last.index.get() - origins.len() as u64);
         for origin in origins {
             index = index.next();
@@ -387,7 +407,8 @@ impl Node {
     fn await_place(&mut self, now: Time, position: Position, origin: Origin, out: &mut Outbox) {
         // A proposal of an older term at this index was truncated; its fate is settled when the index is applied, but
         // one index can only be watched for one term, so the older one is told that it lost its place here.
-        if let Some(older) = self.commands.proposed.insert(position.index, Proposed { term: position.term, origin }) {
+        let proposed = Proposed { index: position.index, term: position.term, origin };
+        if let Some(older) = self.commands.proposed.insert(proposed) {
             tell(&older.origin, Err(Rejected::Unknown), out);
         }
         let deadline = now + self.settings.commands.timeout;

@@ -6,6 +6,7 @@
 
 pub mod autopilot;
 mod commands;
+mod proposals;
 mod quorum;
 mod reads;
 mod status;
@@ -110,7 +111,7 @@ impl Node {
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
-            Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
+            Input::Command(request, command) => self.on_command(now, request, &command, out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
             Input::Read(request, consistency) => self.on_read(request, consistency, out),
@@ -199,39 +200,13 @@ impl Node {
     }
 
     fn apply_committed(&mut self, out: &mut Outbox) {
-        while self.raft.halted().is_none()
-            && let Some((position, entry)) = self.raft.next_committed()
-        {
-            let outcome = self.apply(position, &entry, out);
-            self.commands.resolve(position, outcome, out);
+        if self.raft.halted().is_some() {
+            return;
         }
-    }
-
-    fn apply(&mut self, position: Position, entry: &Entry, out: &mut Outbox) -> Result<Applied, Rejected> {
-        let unchanged = Applied { position, epoch: self.topology.epoch() };
-        let bytes = match &entry.payload {
-            Payload::Noop => return Ok(unchanged),
-            Payload::Configuration(configuration) => {
-                out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
-                return Ok(unchanged);
-            }
-            Payload::Command(bytes) => bytes,
-        };
-        let outcome = Command::decode(bytes).and_then(|command| Ok((self.topology.apply(&command)?, command)));
-        match outcome {
-            Ok((change, command)) => {
-                let applied = Applied { position, epoch: change.epoch };
-                out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
-                if let (Changed::Custom, Command::Custom(bytes)) = (change.what, command) {
-                    self.embedder.has_state = true;
-                    out.push(Effect::Apply(applied, bytes));
-                }
-                Ok(applied)
-            }
-            Err(refusal) => {
-                out.emit(Event::Refused { position, refusal: refusal.clone().into() });
-                Err(Rejected::Refused(refusal))
-            }
+        let Self { raft, topology, commands, embedder, .. } = self;
+        while let Some((position, entry)) = raft.next_committed() {
+            let outcome = apply(topology, embedder, position, entry, out);
+            commands.resolve(position, outcome, out);
         }
     }
 
@@ -271,6 +246,41 @@ impl Node {
             Command::Custom(_) | Command::Deregister(_) | Command::Evict { .. } | Command::SetCondition { .. } => {
                 Ok(())
             }
+        }
+    }
+}
+
+/// Applies one committed entry and says what its proposer is to hear.
+fn apply(
+    topology: &mut Topology,
+    embedder: &mut Embedder,
+    position: Position,
+    entry: &Entry,
+    out: &mut Outbox,
+) -> Result<Applied, Rejected> {
+    let unchanged = Applied { position, epoch: topology.epoch() };
+    let bytes = match &entry.payload {
+        Payload::Noop => return Ok(unchanged),
+        Payload::Configuration(configuration) => {
+            out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
+            return Ok(unchanged);
+        }
+        Payload::Command(bytes) => bytes,
+    };
+    let outcome = Command::decode_shared(bytes).and_then(|command| Ok((topology.apply(&command)?, command)));
+    match outcome {
+        Ok((change, command)) => {
+            let applied = Applied { position, epoch: change.epoch };
+            out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
+            if let (Changed::Custom, Command::Custom(bytes)) = (change.what, command) {
+                embedder.has_state = true;
+                out.push(Effect::Apply(applied, bytes));
+            }
+            Ok(applied)
+        }
+        Err(refusal) => {
+            out.emit(Event::Refused { position, refusal: refusal.clone().into() });
+            Err(Rejected::Refused(refusal))
         }
     }
 }
