@@ -69,6 +69,14 @@ pub struct Config {
     /// The most reads that wait for an answer, of local clients and of other nodes alike. Default 4,096.
     pub pending_reads_max: usize,
 
+    /// How many log entries a session may be silent. Default 100,000: minutes under heavy load, and a client that is
+    /// quiet while the log is quiet keeps its session for days.
+    pub session_entries_max: u64,
+    /// The most open sessions. Default 4,096: beyond it the one that was silent longest is closed.
+    pub sessions_max: usize,
+    /// The most commands that a session may wait for. Default 64: that many outcomes are remembered for it.
+    pub session_window: u64,
+
     /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
     pub registrations_max: usize,
     /// The most bytes in a name, address, rack, datacenter, region or tag. Default 255: the limit of a DNS name.
@@ -106,6 +114,9 @@ impl Default for Config {
             command_timeout: Duration::from_secs(10),
             pending_commands_max: 4096,
             pending_reads_max: 4096,
+            session_entries_max: 100_000,
+            sessions_max: 4096,
+            session_window: 64,
             registrations_max: 16_384,
             text_bytes_max: 255,
             tags_max: 32,
@@ -122,6 +133,7 @@ pub struct Settings {
     pub(crate) learners: BTreeSet<NodeId>,
     pub(crate) raft: RaftSettings,
     pub(crate) commands: CommandSettings,
+    pub(crate) sessions: SessionSettings,
     pub(crate) topology: TopologySettings,
     pub(crate) autopilot: Option<AutopilotSettings>,
 }
@@ -130,6 +142,11 @@ impl Settings {
     /// Returns the limits of the topology.
     pub const fn topology(&self) -> &TopologySettings {
         &self.topology
+    }
+
+    /// Returns the limits of the sessions.
+    pub const fn sessions(&self) -> &SessionSettings {
+        &self.sessions
     }
 
     /// Returns the bounds that an observer may hold a running node to.
@@ -201,6 +218,14 @@ pub struct CommandSettings {
     pub(crate) timeout: Duration,
     pub(crate) pending_max: usize,
     pub(crate) reads_max: usize,
+}
+
+/// The limits of sessions; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionSettings {
+    pub(crate) entries_max: u64,
+    pub(crate) sessions_max: usize,
+    pub(crate) window: u64,
 }
 
 /// The limits of the topology; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
@@ -283,6 +308,11 @@ impl Config {
                 pending_max: self.pending_commands_max,
                 reads_max: self.pending_reads_max,
             },
+            sessions: SessionSettings {
+                entries_max: self.session_entries_max,
+                sessions_max: self.sessions_max,
+                window: self.session_window,
+            },
             topology: TopologySettings {
                 registrations_max: self.registrations_max,
                 text_bytes_max: self.text_bytes_max,
@@ -363,6 +393,9 @@ impl Config {
             ("withheld_max", self.withheld_max as u64),
             ("pending_commands_max", self.pending_commands_max as u64),
             ("pending_reads_max", self.pending_reads_max as u64),
+            ("session_entries_max", self.session_entries_max),
+            ("sessions_max", self.sessions_max as u64),
+            ("session_window", self.session_window),
             ("registrations_max", self.registrations_max as u64),
             ("text_bytes_max", self.text_bytes_max as u64),
             ("custom_bytes_max", self.custom_bytes_max as u64),

@@ -85,6 +85,14 @@ number!(
 );
 
 number!(
+    /// A client's session: the index of the log entry that opened it, so no two sessions of a federation share one.
+    SessionId, "s"
+);
+number!(
+    /// The number that a client gives to one command of its session; a retry repeats it.
+    Sequence, "q"
+);
+number!(
     /// Which memory of a node this is: drawn when a node starts with an empty disk, kept on that disk, and so lost with
     /// it. A configuration names the incarnation it admitted, so a node that lost its memory counts for nothing.
     Incarnation, "x"
@@ -208,7 +216,8 @@ impl Blob {
 
     /// Returns these bytes with `front` before them; shared, if that is what lies there.
     pub(crate) fn with_front(&self, front: &[u8]) -> Self {
-        if self.whole[..self.start].ends_with(front) {
+        let before = self.whole[..self.start].iter().rev();
+        if front.len() <= self.start && before.zip(front.iter().rev()).all(|(one, other)| one == other) {
             return Self { whole: Arc::clone(&self.whole), start: self.start - front.len() };
         }
         Self { start: 0, ..Self::behind(front, self) }

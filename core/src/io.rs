@@ -11,7 +11,9 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence, SessionId};
+use crate::ids::{Term, WriteId};
+use crate::node::Operation;
 use crate::node::autopilot::Advice;
 use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
 use crate::time::Time;
@@ -31,6 +33,12 @@ pub enum Input {
     Commands(Vec<(RequestId, Command)>),
     /// A local operator wants this node, which is in no configuration, to join the log of that one.
     Join(NodeId),
+    /// A local client opens a session; the index at which that is applied is its [`SessionId`].
+    OpenSession(RequestId),
+    /// A local client asks for a change that takes effect once, however often it is asked for.
+    SessionCommand(RequestId, Operation, Command),
+    /// A local client lets its session go, with all that is remembered for it.
+    CloseSession(RequestId, SessionId),
     /// A local operator asks for a change of who decides.
     Quorum(RequestId, QuorumChange),
     /// A local client asks from where on the node's state is recent enough to be read; answered by [`Effect::Read`].
@@ -74,7 +82,7 @@ pub enum Effect {
 /// A command that took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Applied {
-    /// Its place in the log.
+    /// Its place in the log; for a repeated command of a session, the place where it took effect.
     pub position: Position,
     /// The topology epoch that it made.
     pub epoch: Epoch,
@@ -129,6 +137,26 @@ pub enum Rejected {
     LeaseDisabled,
     /// The node cannot hand over to this one, which is the leader itself or no voter.
     TransferRefused(NodeId),
+    /// The session was closed, was silent for too long or never was: this attempt has no effect, and what an earlier one
+    /// came to is forgotten.
+    SessionExpired(SessionId),
+    /// The client said before that it does not wait for this outcome: this attempt has no effect, and what an earlier one
+    /// came to is forgotten.
+    Forgotten {
+        /// The command.
+        sequence: Sequence,
+        /// The lowest one that the client still waits for.
+        awaited_from: Sequence,
+    },
+    /// The command is not among those that a session may wait for at a time.
+    OutsideWindow {
+        /// The command.
+        sequence: Sequence,
+        /// The lowest one that the client says it waits for.
+        awaited_from: Sequence,
+        /// How many there may be from that one on.
+        window: u64,
+    },
 }
 
 impl fmt::Display for Rejected {
@@ -148,6 +176,13 @@ impl fmt::Display for Rejected {
                 write!(f, "no lease without clock_drift_max_ppm: set it on every node or ask for a quorum")
             }
             Self::TransferRefused(target) => write!(f, "{target} is not another voter: name one"),
+            Self::SessionExpired(session) => write!(f, "session {session} is not open: open another"),
+            Self::Forgotten { sequence, awaited_from } => {
+                write!(f, "the outcome of {sequence} is forgotten: the client waited for none before {awaited_from}")
+            }
+            Self::OutsideWindow { sequence, awaited_from, window } => {
+                write!(f, "{sequence} is not among the {window} from {awaited_from} on: wait for earlier outcomes")
+            }
         }
     }
 }
@@ -239,6 +274,32 @@ pub enum Event {
         /// Why.
         refusal: Box<Refusal>,
     },
+    /// A session was opened.
+    SessionOpened {
+        /// The entry, whose index names the session.
+        position: Position,
+    },
+    /// A session is over; its later commands are refused.
+    SessionEnded {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        why: SessionEnd,
+    },
+    /// A committed command of a session was one that had its outcome already; it took no second effect.
+    Repeated {
+        /// The entry.
+        position: Position,
+        /// Which command.
+        operation: Operation,
+    },
+    /// A committed request of a session was refused without a look at the topology, on every node alike.
+    SessionRefused {
+        /// The entry.
+        position: Position,
+        /// Why.
+        rejected: Box<Rejected>,
+    },
     /// A command was turned away before it cost a place in the log.
     TurnedAway {
         /// Why.
@@ -285,6 +346,17 @@ pub enum StepDown {
     QuorumLost,
     /// It has no voice in the committed configuration.
     Removed,
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionEnd {
+    /// Its client closed it.
+    Closed,
+    /// Nothing was heard of its client for too many log entries.
+    Silent,
+    /// It was the one that was silent longest when one more was opened than there may be.
+    Crowded,
 }
 
 /// What a peer said that cannot be.

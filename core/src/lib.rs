@@ -30,9 +30,10 @@ pub mod topology;
 pub mod node;
 
 pub use config::{Config, ConfigError, Settings};
-pub use ids::{Blob, Boot, Bytes, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Term, WriteId};
+pub use ids::{Blob, Boot, Bytes, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence, SessionId};
+pub use ids::{Term, WriteId};
 pub use io::{Applied, Consistency, Effect, Event, Halt, Input, Outbox, ReadAt, Rejected, Wake, WakeReason};
-pub use node::{Node, RoleName, Status};
+pub use node::{Node, Operation, RoleName, SessionRequest, Sessions, Status};
 pub use rng::{Seed, Stream};
 pub use time::{Time, WallTime};
 pub use topology::Topology;

@@ -58,6 +58,8 @@ pub enum Request {
     Command(Blob),
     /// A change of who decides.
     Quorum(raft::QuorumChange),
+    /// An encoded [`crate::SessionRequest`].
+    Session(Blob),
 }
 
 /// Names one forward of one run of one node.

@@ -9,7 +9,7 @@ use std::alloc::System;
 
 use delian_core::topology::Command;
 use delian_core::wire::WIRE_VERSION;
-use delian_core::{Config, Message, Topology};
+use delian_core::{Config, LogIndex, Message, SessionRequest, Sessions, Topology};
 use messages::message;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -38,7 +38,11 @@ fn check(bytes: &[u8]) {
     let message = allocated(|| drop(Message::decode(bytes)));
     let command = allocated(|| drop(Command::decode(bytes)));
     let topology = allocated(|| drop(Topology::from_bytes(bytes, settings.topology())));
-    for (what, is) in [("message", message), ("command", command), ("topology", topology)] {
+    let last = LogIndex::new(120);
+    let sessions = allocated(|| drop(Sessions::from_bytes(bytes, last, settings.sessions())));
+    let asked = allocated(|| drop(SessionRequest::decode(bytes)));
+    let all = [("message", message), ("command", command), ("topology", topology)];
+    for (what, is) in all.into_iter().chain([("table of sessions", sessions), ("request of a session", asked)]) {
         assert!(is <= limit, "a {what} of {} bytes made decoding allocate {is}: {bytes:?}", bytes.len());
     }
 }
@@ -72,6 +76,13 @@ fn decoding_allocates_no_more_than_its_input_backs() {
     let empty = Topology::new(settings.topology()).to_bytes();
     for place in 1..=empty.len() {
         check(&[&empty[..place], &[0x80, 0x10], &[1; 2_048]].concat());
+    }
+    // Sessions in their shortest forms: with nothing to remember, and with one outcome each.
+    for outcomes in [&[0][..], &[1, 0, 0, 1, 1, 0]] {
+        let opened = (1..=100_u8).flat_map(|opened| [&[opened, opened, 0][..], outcomes].concat());
+        let count = if outcomes.len() == 1 { 100 } else { 90 };
+        check(&[1, count].into_iter().chain(opened).collect::<Vec<u8>>());
+        check(&[1, 0xff, 0x7f].into_iter().chain([1; 2_048]).collect::<Vec<u8>>());
     }
     // An append of nothing but the shortest entries is the densest honest input.
     let mut dense = vec![WIRE_VERSION, 0, 1, 0, 4, 0, 0, 0, 0x80, 0x08];

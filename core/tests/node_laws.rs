@@ -17,7 +17,7 @@ proptest! {
 fn the_liars_come_close_to_the_truth() {
     let mut word = 0x9e37_79b9_7f4a_7c15_u64;
     let mut seen = Vec::new();
-    for _ in 0..3000 {
+    for _ in 0..12_000 {
         let bytes: Vec<u8> = (0..600).map(|_| next_byte(&mut word)).collect();
         seen.push(hostile::run(&bytes));
     }
@@ -31,6 +31,8 @@ fn the_liars_come_close_to_the_truth() {
         ("contradictions", sum(|seen| seen.contradictions)),
         ("halts", sum(|seen| seen.halts)),
         ("commands applied", sum(|seen| seen.commands_applied)),
+        ("sessions opened", sum(|seen| seen.sessions_opened)),
+        ("sessions ended", sum(|seen| seen.sessions_ended)),
     ] {
         assert!(times >= 50, "only {times} {what} among the liars");
     }

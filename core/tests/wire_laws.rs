@@ -4,7 +4,7 @@ mod messages;
 
 use delian_core::raft::{Append, Body};
 use delian_core::wire::{DecodeError, FRAME_BYTES_MAX, WIRE_VERSION};
-use delian_core::{Message, Topology, topology};
+use delian_core::{LogIndex, Message, SessionRequest, Sessions, Topology, topology};
 use messages::message;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -78,6 +78,8 @@ fn read_everything(bytes: &[u8]) {
     let settings = delian_core::Config::default().check().expect("the defaults make sense");
     let _ = topology::Command::decode(bytes);
     let _ = Topology::from_bytes(bytes, settings.topology());
+    let _ = SessionRequest::decode(bytes);
+    let _ = Sessions::from_bytes(bytes, LogIndex::new(100), settings.sessions());
 }
 
 /// A length of 2^40 in front of nothing: whoever reserves it, dies here.

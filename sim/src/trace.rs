@@ -9,7 +9,9 @@ use std::fmt;
 use delian_core::raft::{Append, Appended, Ballot, Body, HardState, Record};
 use delian_core::topology::Command;
 use delian_core::wire::Request;
-use delian_core::{Applied, Event, Input, Message, NodeId, ReadAt, Rejected, RequestId, Term, Time, WriteId};
+use delian_core::{
+    Applied, Event, Input, Message, NodeId, Operation, ReadAt, Rejected, RequestId, SessionRequest, Term, Time, WriteId,
+};
 use serde::Serialize;
 
 /// One event of a run.
@@ -101,6 +103,11 @@ impl Line {
             Input::Command(request, command) => ("command", format!("{request} {}", describe_command(command))),
             Input::Commands(commands) => ("commands", format!("{} of them", commands.len())),
             Input::Join(contact) => ("join", format!("by {contact}")),
+            Input::OpenSession(request) => ("session", format!("{request} open")),
+            Input::SessionCommand(request, Operation { session, sequence, awaited_from: _ }, command) => {
+                ("command", format!("{request} {session} {sequence} {}", describe_command(command)))
+            }
+            Input::CloseSession(request, session) => ("session", format!("{request} close {session}")),
             Input::Quorum(request, change) => ("quorum", format!("{request} {change:?}")),
             Input::Read(request, consistency) => ("read", format!("{request} {consistency:?}")),
             Input::Transfer(request, target) => ("transfer", format!("{request} to {target}")),
@@ -177,6 +184,17 @@ fn describe_command(command: &Command) -> String {
     }
 }
 
+fn describe_session(bytes: &[u8]) -> String {
+    match SessionRequest::decode(bytes) {
+        Ok(SessionRequest::Open) => "open a session".to_string(),
+        Ok(SessionRequest::Do { operation: Operation { session, sequence, awaited_from: _ }, command }) => {
+            format!("{session} {sequence} {} bytes", command.len())
+        }
+        Ok(SessionRequest::Close(session)) => format!("close {session}"),
+        Err(_) => format!("{} strange bytes", bytes.len()),
+    }
+}
+
 /// Says in a few words what a message says.
 fn describe(message: &Message) -> String {
     let raft = match message {
@@ -184,6 +202,7 @@ fn describe(message: &Message) -> String {
         Message::Forward(forward) => {
             let asked = match &forward.request {
                 Request::Command(bytes) => format!("{} bytes", bytes.len()),
+                Request::Session(bytes) => describe_session(bytes),
                 Request::Quorum(change) => format!("{change:?}"),
             };
             return format!("Forward {} {:?} {asked}", forward.term, forward.ticket);

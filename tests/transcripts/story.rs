@@ -8,6 +8,7 @@
 //! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
 //! read n1 [local|lease|quorum] · transfer n1 n2 · forget-leader n1
+//! session n1 · propose n1 session=s5 seq=3 [awaited=2] custom hello · close n1 session=s5 · sessions n1
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
 //! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
 //! join n4 n1                                  a blank node asks to be let in
@@ -21,7 +22,7 @@
 use std::time::Duration;
 
 use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Config, Consistency, Input, NodeId, Term, WakeReason, WriteId};
+use delian_core::{Config, Consistency, Input, NodeId, Operation, Sequence, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::quorum;
@@ -53,7 +54,7 @@ impl Story {
             "deliver" | "drop" | "duplicate" | "hold" | "release" | "in-flight" => network(world, line)?,
             "hold-disk" | "release-disk" | "persist" | "fail-disk" | "acknowledge" | "crash" | "restart" | "wipe"
             | "tamper" | "writes" => disk(world, line)?,
-            "log" | "status" | "progress" | "state" => show(world, line)?,
+            "log" | "status" | "progress" | "state" | "sessions" => show(world, line)?,
             "forge" => forge::forge(world, line)?,
             _ => act(world, line)?,
         }
@@ -88,6 +89,9 @@ fn cluster(line: &mut Line) -> Result<World, String> {
             .map(|voters| voters as u32),
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
+        sessions_max: size(line, "sessions", default.sessions_max)?,
+        session_window: line.number("window", default.session_window)?,
+        session_entries_max: line.number("silence", default.session_entries_max)?,
         ..default
     };
     let times: [(&str, &mut Duration); 2] =
@@ -167,6 +171,15 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
             world.request(id, |request| Input::Transfer(request, target))?;
         }
         "forget-leader" => world.step(words::node(line.word(1)?)?, Input::ForgetLeader)?,
+        "session" => {
+            let request = world.next_request();
+            world.step(words::node(line.word(1)?)?, Input::OpenSession(request))?;
+        }
+        "close" => {
+            let session = words::session(&line.option("session").ok_or("session= is missing")?)?;
+            let request = world.next_request();
+            world.step(words::node(line.word(1)?)?, Input::CloseSession(request, session))?;
+        }
         "isolate" => {
             let id = words::node(line.word(1)?)?;
             let others: Vec<_> = world.machines.keys().copied().collect();
@@ -196,6 +209,9 @@ fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
     let id = words::node(line.word(1)?)?;
     let count = line.number("count", 1)?;
     let padding = line.number("bytes", 0)? as usize;
+    let session = line.option("session").map(|text| words::session(&text)).transpose()?;
+    let first = line.number("seq", 0)?;
+    let awaited_from = Sequence::new(line.number("awaited", 1)?);
     let wish: Vec<_> = line.words.iter().skip(2).filter(|word| *word != "quiet").cloned().collect();
     for turn in 1..=count {
         let mut spoken = wish.clone();
@@ -207,7 +223,16 @@ fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
         if let Some(last) = spoken.last_mut() {
             *last = format!("{last:.<padding$}");
         }
-        world.command(id, words::command(&spoken)?)?;
+        let command = words::command(&spoken)?;
+        match session {
+            Some(session) => {
+                let sequence = Sequence::new(first + turn - 1);
+                let request = world.next_request();
+                world
+                    .step(id, Input::SessionCommand(request, Operation { session, sequence, awaited_from }, command))?;
+            }
+            None => world.command(id, command)?,
+        }
     }
     Ok(())
 }
@@ -362,6 +387,10 @@ fn show(world: &mut World, line: Line) -> Result<(), String> {
                 let members: Vec<_> = node.topology().members().map(|m| m.registration.name.clone()).collect();
                 let texts = world.machines.get(&id).map(Machine::embedder_texts).unwrap_or_default();
                 vec![format!("{id} {} members [{}] embedder [{texts}]", node.topology().epoch(), members.join(" "))]
+            }
+            "sessions" => {
+                let open = node.sessions().iter().map(|(session, outcomes)| format!("{session} remembers {outcomes}"));
+                vec![format!("{id} [{}]", open.collect::<Vec<_>>().join(", "))]
             }
             _ => vec![words::status(&node.status())],
         };

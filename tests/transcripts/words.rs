@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use delian_core::io::{Contradiction, StepDown};
+use delian_core::io::{Contradiction, SessionEnd, StepDown};
 use delian_core::raft::{
     Append, Appended, Ballot, Body, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
 };
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
 use delian_core::wire::Request;
-use delian_core::{Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Position, ReadAt};
-use delian_core::{Rejected, Status, Term, WallTime};
+use delian_core::{
+    Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Operation, Position, ReadAt, Rejected, SessionId,
+    SessionRequest, Status, Term, WallTime,
+};
 
 /// A command line of a story, taken apart.
 pub(crate) struct Line {
@@ -63,6 +65,11 @@ pub(crate) fn prefixed(text: &str, prefix: char) -> Result<u64, String> {
 
 pub(crate) fn node(text: &str) -> Result<NodeId, String> {
     prefixed(text, 'n').map(NodeId::new)
+}
+
+/// Reads `s5`.
+pub(crate) fn session(text: &str) -> Result<SessionId, String> {
+    prefixed(text, 's').map(SessionId::new)
 }
 
 /// Reads `n2`, `n1..n3` or `n1,n3`.
@@ -151,6 +158,16 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MemoryLost { node, incarnation: _ } => format!("hears that {node} lost its memory"),
         Event::Changed { position, epoch, what } => format!("applies {position} as {epoch}: {}", changed(*what)),
         Event::Refused { position, refusal } => format!("applies {position} without effect: {refusal}"),
+        Event::SessionOpened { position } => format!("applies {position}: session s{} is open", position.index.get()),
+        Event::SessionEnded { session, why } => match why {
+            SessionEnd::Closed => format!("ends {session}: it is closed"),
+            SessionEnd::Silent => format!("ends {session}: it was silent for too long"),
+            SessionEnd::Crowded => format!("ends {session}: it was silent longest, and another needs its place"),
+        },
+        Event::Repeated { position, operation: Operation { session, sequence, awaited_from: _ } } => {
+            format!("applies {position} without effect: {session} {sequence} has its outcome")
+        }
+        Event::SessionRefused { position, rejected } => format!("applies {position} without effect: {rejected}"),
         Event::Compacted { last, bytes: _ } => format!("keeps a snapshot of {last}"),
         Event::SnapshotSent { to, last } => format!("sends {to} its snapshot of {last}"),
         Event::SnapshotInstalled { last, epoch } => format!("installs a snapshot of {last}, {epoch}"),
@@ -234,6 +251,7 @@ pub(crate) fn message(message: &Message) -> String {
             let ticket = forward.ticket;
             let asked = match &forward.request {
                 Request::Command(bytes) => payload(bytes),
+                Request::Session(bytes) => session_request(bytes),
                 Request::Quorum(change) => quorum_change(change),
             };
             return format!("{name} {} {}#{} {asked}", forward.term, ticket.boot, ticket.number);
@@ -284,6 +302,7 @@ fn entry_payload(carried: &Payload) -> String {
     match carried {
         Payload::Noop => "-".to_string(),
         Payload::Command(bytes) => payload(bytes),
+        Payload::Session(bytes) => session_request(bytes),
         Payload::Configuration(found) => configuration(found),
     }
 }
@@ -312,6 +331,17 @@ fn quorum_change(change: &QuorumChange) -> String {
             let voters: Vec<_> = voters.iter().map(NodeId::to_string).collect();
             format!("make the voters {}", voters.join(" "))
         }
+    }
+}
+
+fn session_request(bytes: &[u8]) -> String {
+    match SessionRequest::decode(bytes) {
+        Ok(SessionRequest::Open) => "open".to_string(),
+        Ok(SessionRequest::Do { operation: Operation { session, sequence, awaited_from: _ }, command }) => {
+            format!("{session} {sequence} {}", payload(&command))
+        }
+        Ok(SessionRequest::Close(session)) => format!("close {session}"),
+        Err(_) => format!("{} strange bytes", bytes.len()),
     }
 }
 

@@ -154,8 +154,13 @@ impl World {
     }
 
     pub(crate) fn command(&mut self, id: NodeId, command: delian_core::topology::Command) -> Result<(), String> {
+        let request = self.next_request();
+        self.step(id, Input::Command(request, command))
+    }
+
+    pub(crate) fn next_request(&mut self) -> RequestId {
         self.requests += 1;
-        self.step(id, Input::Command(RequestId::new(self.requests), command))
+        RequestId::new(self.requests)
     }
 
     /// Steps a node with an input that carries the number of a new request.

@@ -8,8 +8,8 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use super::Node;
 use super::proposals::{Proposals, Proposed};
+use super::{Node, SessionRequest};
 use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::{ChangeError, Entries, Entry, Payload, ProposeError, QuorumChange};
@@ -44,12 +44,35 @@ pub(super) enum Origin {
     Remote(NodeId, Ticket),
 }
 
-/// Proposals that go into the log together, with who waits for each.
+/// Proposals of local clients that go into the log together, with who waits for each.
 #[derive(Debug)]
 struct Batch {
     entries: Vec<Entry>,
-    origins: Vec<Origin>,
+    requests: Vec<RequestId>,
     bytes: u64,
+}
+
+/// What a client asks to have put into the log.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Command(Command),
+    Session(SessionRequest),
+}
+
+impl Asked {
+    fn payload(&self) -> Payload {
+        match self {
+            Self::Command(command) => Payload::Command(command.encode()),
+            Self::Session(request) => Payload::Session(request.encode()),
+        }
+    }
+
+    fn request(&self) -> Request {
+        match self {
+            Self::Command(command) => Request::Command(command.encode()),
+            Self::Session(request) => Request::Session(request.encode()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,13 +235,22 @@ fn turn_away(origin: &Origin, rejected: Rejected, out: &mut Outbox) {
 
 impl Node {
     /// Proposes or forwards the command of a local client.
-    pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: &Command, out: &mut Outbox) {
+    pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: Command, out: &mut Outbox) {
+        self.on_asked(now, request, &Asked::Command(command), out);
+    }
+
+    /// Proposes or forwards what a local client asks within a session.
+    pub(super) fn on_session(&mut self, now: Time, request: RequestId, asked: SessionRequest, out: &mut Outbox) {
+        self.on_asked(now, request, &Asked::Session(asked), out);
+    }
+
+    fn on_asked(&mut self, now: Time, request: RequestId, asked: &Asked, out: &mut Outbox) {
         let origin = Origin::Local(request);
-        let done = self.check_room(command, 0).and_then(|()| {
+        let done = self.check_room(asked, 0).and_then(|()| {
             if self.raft.is_leader() {
-                return self.propose_one(now, origin.clone(), Payload::Command(command.encode()), out);
+                return self.propose_one(now, origin.clone(), asked.payload(), out);
             }
-            self.forward(now, request, || Request::Command(command.encode()), out)
+            self.forward(now, request, || asked.request(), out)
         });
         if let Err(rejected) = done {
             turn_away(&origin, rejected, out);
@@ -228,10 +260,9 @@ impl Node {
     /// Proposes or forwards the commands of local clients; those that are proposed share one append.
     pub(super) fn on_commands(&mut self, now: Time, commands: Vec<(RequestId, Command)>, out: &mut Outbox) {
         let room = if self.raft.is_leader() { commands.len() } else { 0 };
-        let (entries, origins) = (Vec::with_capacity(room), Vec::with_capacity(room));
-        let mut batch = Batch { entries, origins, bytes: 0 };
+        let mut batch = Batch { entries: Vec::with_capacity(room), requests: Vec::with_capacity(room), bytes: 0 };
         for (request, command) in commands {
-            if let Err(rejected) = self.admit(now, request, &command, &mut batch, out) {
+            if let Err(rejected) = self.admit(now, request, &Asked::Command(command), &mut batch, out) {
                 turn_away(&Origin::Local(request), rejected, out);
             }
         }
@@ -253,25 +284,25 @@ impl Node {
         }
     }
 
-    /// Takes a local client's command into the batch, or forwards it.
+    /// Takes what a local client asks into the batch, or forwards it.
     fn admit(
         &mut self,
         now: Time,
         request: RequestId,
-        command: &Command,
+        asked: &Asked,
         batch: &mut Batch,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        self.check_room(command, batch.origins.len())?;
+        self.check_room(asked, batch.requests.len())?;
         if self.raft.is_leader() {
-            return self.join(Origin::Local(request), Payload::Command(command.encode()), batch);
+            return self.join(request, asked.payload(), batch);
         }
-        self.forward(now, request, || Request::Command(command.encode()), out)
+        self.forward(now, request, || asked.request(), out)
     }
 
-    /// Checks the form of a local client's command, and that one more may wait beside those that are `joining`.
-    fn check_room(&self, command: &Command, joining: usize) -> Result<(), Rejected> {
-        self.check_form(command).map_err(Rejected::Refused)?;
+    /// Checks the form of what a local client asks, and that it may wait beside those that are `joining`.
+    fn check_room(&self, asked: &Asked, joining: usize) -> Result<(), Rejected> {
+        self.check_form(asked)?;
         if self.commands.len() + joining >= self.settings.commands.pending_max {
             return Err(Rejected::Busy);
         }
@@ -279,11 +310,11 @@ impl Node {
     }
 
     /// Takes a proposal into the batch, as far as the leader has room for it.
-    fn join(&self, origin: Origin, payload: Payload, batch: &mut Batch) -> Result<(), Rejected> {
+    fn join(&self, request: RequestId, payload: Payload, batch: &mut Batch) -> Result<(), Rejected> {
         self.check_admission(batch.bytes)?;
         batch.bytes += payload.cost();
         batch.entries.push(Entry { term: self.raft.term(), payload });
-        batch.origins.push(origin);
+        batch.requests.push(request);
         Ok(())
     }
 
@@ -354,14 +385,13 @@ impl Node {
         request: Request,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        match request {
-            Request::Command(bytes) => {
-                let command = Command::decode_shared(&bytes).map_err(Rejected::Refused)?;
-                self.check_form(&command).map_err(Rejected::Refused)?;
-                self.propose_one(now, origin, Payload::Command(bytes), out)
-            }
-            Request::Quorum(change) => self.propose_quorum(now, origin, &change, out),
-        }
+        let (asked, payload) = match request {
+            Request::Command(bytes) => (Command::decode_shared(&bytes).map(Asked::Command), Payload::Command(bytes)),
+            Request::Session(bytes) => (SessionRequest::decode(&bytes).map(Asked::Session), Payload::Session(bytes)),
+            Request::Quorum(change) => return self.propose_quorum(now, origin, &change, out),
+        };
+        self.check_form(&asked.map_err(Rejected::Refused)?)?;
+        self.propose_one(now, origin, payload, out)
     }
 
     fn propose_one(&mut self, now: Time, origin: Origin, payload: Payload, out: &mut Outbox) -> Result<(), Rejected> {
@@ -374,16 +404,16 @@ impl Node {
     }
 
     fn propose(&mut self, now: Time, batch: Batch, out: &mut Outbox) {
-        let Batch { entries, origins, bytes: _ } = batch;
+        let Batch { entries, requests, bytes: _ } = batch;
         if entries.is_empty() {
             return;
         }
         self.note_leading();
         let last = self.raft.propose(Entries::from(entries), out);
-        let mut index = LogIndex::new(last.index.get() - origins.len() as u64);
-        for origin in origins {
+        let mut index = LogIndex::new(last.index.get() - requests.len() as u64);
+        for request in requests {
             index = index.next();
-            self.await_place(now, Position::new(last.term, index), origin, out);
+            self.await_place(now, Position::new(last.term, index), Origin::Local(request), out);
         }
     }
 

@@ -5,8 +5,10 @@
 //! `Clone + Eq + Hash`, so a simulator can fork it and a model checker can tell whether it has been here before.
 
 pub mod autopilot;
+mod sessions;
 mod commands;
 mod proposals;
+mod apply;
 mod quorum;
 mod reads;
 mod status;
@@ -15,17 +17,18 @@ use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::sessions::{Operation, SessionRequest, Sessions};
 pub use self::status::{RoleName, Status};
 
 use self::autopilot::Autopilot;
-use self::commands::Commands;
+use self::commands::{Asked, Commands};
 use crate::config::Settings;
-use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
-use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
-use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered};
+use crate::ids::{Blob, LogIndex, NodeId, RequestId};
+use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
+use crate::raft::{self, Offered, Raft, Recovered, Snapshot};
 use crate::rng::Seed;
 use crate::time::Time;
-use crate::topology::{Changed, Command, Refusal, Topology};
+use crate::topology::{Command, Refusal, Topology};
 use crate::wire::Message;
 
 /// One node: what it agreed on, what it waits for, what it promised.
@@ -34,6 +37,7 @@ pub struct Node {
     settings: Arc<Settings>,
     raft: Raft,
     topology: Topology,
+    sessions: Sessions,
     commands: Commands,
     embedder: Embedder,
     autopilot: Autopilot,
@@ -44,14 +48,15 @@ pub struct Node {
 struct Embedder {
     /// Whether a `Custom` command ever took effect: until then the embedder's state is empty and nobody asks for it.
     has_state: bool,
-    /// The snapshot that waits for the embedder's state: its index and the topology's bytes there.
-    capturing: Option<(LogIndex, Blob)>,
+    /// The snapshot that waits for the embedder's state: its index, and the rest of the state there.
+    capturing: Option<(LogIndex, StateBytes)>,
 }
 
 /// The state machine's bytes in a snapshot.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct StateBytes {
     topology: Blob,
+    sessions: Blob,
     /// Nothing if no `Custom` command ever took effect.
     embedder: Option<Blob>,
 }
@@ -73,10 +78,11 @@ impl Node {
         out: &mut Outbox,
     ) -> Self {
         assert!(out.is_empty(), "the effects of the last step were not carried out");
-        let state = recovered.snapshot.as_ref().map(|snapshot| decode_state(&snapshot.state, &settings));
+        let state = recovered.snapshot.as_ref().map(|snapshot| decode_state(snapshot, &settings));
         let raft = Raft::start(now, id, Arc::clone(&settings), seed, recovered, out);
         let mut node = Self {
             topology: Topology::new(&settings.topology),
+            sessions: Sessions::new(&settings.sessions),
             commands: Commands::new(raft.boot(), raft.term()),
             raft,
             embedder: Embedder::default(),
@@ -111,8 +117,15 @@ impl Node {
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
-            Input::Command(request, command) => self.on_command(now, request, &command, out),
+            Input::Command(request, command) => self.on_command(now, request, command, out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
+            Input::OpenSession(request) => self.on_session(now, request, SessionRequest::Open, out),
+            Input::SessionCommand(request, operation, command) => {
+                self.on_session(now, request, SessionRequest::of(operation, &command), out);
+            }
+            Input::CloseSession(request, session) => {
+                self.on_session(now, request, SessionRequest::Close(session), out);
+            }
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
             Input::Read(request, consistency) => self.on_read(request, consistency, out),
             Input::Transfer(request, target) => self.on_transfer(request, target, out),
@@ -146,6 +159,11 @@ impl Node {
         &self.topology
     }
 
+    /// Returns the open sessions as far as this node has applied the log.
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     /// Returns the consensus machine, to look at.
     pub const fn raft(&self) -> &Raft {
         &self.raft
@@ -174,7 +192,7 @@ impl Node {
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
-        match decode_state(&offered.snapshot.state, &self.settings) {
+        match decode_state(&offered.snapshot, &self.settings) {
             Some(state) => self.install(offered, state, out),
             None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
         }
@@ -192,21 +210,11 @@ impl Node {
 
     fn restore(&mut self, state: State, out: &mut Outbox) {
         self.topology = state.topology;
+        self.sessions = state.sessions;
         let had_state = self.embedder.has_state;
         self.embedder.has_state = state.embedder.is_some();
         if had_state || self.embedder.has_state {
             out.push(Effect::Restore(state.embedder.unwrap_or_default()));
-        }
-    }
-
-    fn apply_committed(&mut self, out: &mut Outbox) {
-        if self.raft.halted().is_some() {
-            return;
-        }
-        let Self { raft, topology, commands, embedder, .. } = self;
-        while let Some((position, entry)) = raft.next_committed() {
-            let outcome = apply(topology, embedder, position, entry, out);
-            commands.resolve(position, outcome, out);
         }
     }
 
@@ -217,26 +225,40 @@ impl Node {
             return;
         }
         let index = self.raft.applied();
-        let topology = Blob::from(self.topology.to_bytes());
+        let state = StateBytes {
+            topology: Blob::from(self.topology.to_bytes()),
+            sessions: Blob::from(self.sessions.to_bytes()),
+            embedder: None,
+        };
         if self.embedder.has_state {
-            self.embedder.capturing = Some((index, topology));
+            self.embedder.capturing = Some((index, state));
             out.push(Effect::Capture(index));
         } else {
-            self.raft.compact(index, encode_state(topology, None), out);
+            self.raft.compact(index, encode_state(&state), out);
         }
     }
 
-    fn on_captured(&mut self, index: LogIndex, state: Blob, out: &mut Outbox) {
-        if let Some((expected, _)) = &self.embedder.capturing
-            && *expected == index
-            && let Some((_, topology)) = self.embedder.capturing.take()
-        {
-            self.raft.compact(index, encode_state(topology, Some(state)), out);
+    fn on_captured(&mut self, index: LogIndex, embedder: Blob, out: &mut Outbox) {
+        if let Some((_, state)) = self.embedder.capturing.take_if(|(expected, _)| *expected == index) {
+            let state = StateBytes { embedder: Some(embedder), ..state };
+            self.raft.compact(index, encode_state(&state), out);
         }
     }
 
-    /// Checks what does not depend on the topology, so that nonsense is refused before it costs a place in the log.
-    fn check_form(&self, command: &Command) -> Result<(), Refusal> {
+    /// Checks what does not depend on the state, so that nonsense is refused before it costs a place in the log.
+    fn check_form(&self, asked: &Asked) -> Result<(), Rejected> {
+        match asked {
+            Asked::Command(command) => self.check_command(command).map_err(Rejected::Refused),
+            Asked::Session(SessionRequest::Do { operation, command }) => {
+                operation.check_window(&self.settings.sessions)?;
+                let command = Command::decode(command).map_err(Rejected::Refused)?;
+                self.check_command(&command).map_err(Rejected::Refused)
+            }
+            Asked::Session(SessionRequest::Open | SessionRequest::Close(_)) => Ok(()),
+        }
+    }
+
+    fn check_command(&self, command: &Command) -> Result<(), Refusal> {
         let limits = &self.settings.topology;
         match command {
             Command::Register(registration) => registration.validate(limits),
@@ -250,46 +272,15 @@ impl Node {
     }
 }
 
-/// Applies one committed entry and says what its proposer is to hear.
-fn apply(
-    topology: &mut Topology,
-    embedder: &mut Embedder,
-    position: Position,
-    entry: &Entry,
-    out: &mut Outbox,
-) -> Result<Applied, Rejected> {
-    let unchanged = Applied { position, epoch: topology.epoch() };
-    let bytes = match &entry.payload {
-        Payload::Noop => return Ok(unchanged),
-        Payload::Configuration(configuration) => {
-            out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
-            return Ok(unchanged);
-        }
-        Payload::Command(bytes) => bytes,
-    };
-    let outcome = Command::decode_shared(bytes).and_then(|command| Ok((topology.apply(&command)?, command)));
-    match outcome {
-        Ok((change, command)) => {
-            let applied = Applied { position, epoch: change.epoch };
-            out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
-            if let (Changed::Custom, Command::Custom(bytes)) = (change.what, command) {
-                embedder.has_state = true;
-                out.push(Effect::Apply(applied, bytes));
-            }
-            Ok(applied)
-        }
-        Err(refusal) => {
-            out.emit(Event::Refused { position, refusal: refusal.clone().into() });
-            Err(Rejected::Refused(refusal))
-        }
-    }
-}
-
 /// Answers what a client asks of a node that has stopped.
 fn refuse_halted(input: &Input, out: &mut Outbox) {
     let mut refuse = |request: &RequestId| out.push(Effect::Reply(*request, Err(Rejected::Halted)));
     match input {
-        Input::Command(request, _) | Input::Quorum(request, _) => refuse(request),
+        Input::Command(request, _)
+        | Input::OpenSession(request)
+        | Input::SessionCommand(request, ..)
+        | Input::CloseSession(request, _)
+        | Input::Quorum(request, _) => refuse(request),
         Input::Commands(commands) => commands.iter().for_each(|(request, _)| refuse(request)),
         Input::Read(request, _) => out.push(Effect::Read(*request, Err(Rejected::Halted))),
         Input::Transfer(request, _) => out.push(Effect::Transferred(*request, Err(Rejected::Halted))),
@@ -305,18 +296,22 @@ fn refuse_halted(input: &Input, out: &mut Outbox) {
 
 struct State {
     topology: Topology,
+    sessions: Sessions,
     embedder: Option<Blob>,
 }
 
-fn encode_state(topology: Blob, embedder: Option<Blob>) -> Blob {
-    let bytes = postcard::to_allocvec(&StateBytes { topology, embedder });
-    Blob::from(bytes.expect("a vector grows as needed and blobs have a postcard form"))
+fn encode_state(state: &StateBytes) -> Blob {
+    Blob::from(postcard::to_allocvec(state).expect("a vector grows as needed and blobs have a postcard form"))
 }
 
-fn decode_state(bytes: &[u8], settings: &Settings) -> Option<State> {
-    let (StateBytes { topology, embedder }, rest) = postcard::take_from_bytes(bytes).ok()?;
+fn decode_state(snapshot: &Snapshot, settings: &Settings) -> Option<State> {
+    let (StateBytes { topology, sessions, embedder }, rest) = postcard::take_from_bytes(&snapshot.state).ok()?;
     if !rest.is_empty() {
         return None;
     }
-    Some(State { topology: Topology::from_bytes(&topology, &settings.topology).ok()?, embedder })
+    Some(State {
+        topology: Topology::from_bytes(&topology, &settings.topology).ok()?,
+        sessions: Sessions::from_bytes(&sessions, snapshot.last.index, &settings.sessions)?,
+        embedder,
+    })
 }

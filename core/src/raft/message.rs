@@ -144,6 +144,8 @@ pub enum Payload {
     Command(Blob),
     /// Who decides from here on; in force as soon as it is in the log (section 4.1).
     Configuration(Arc<Configuration>),
+    /// What a client asks within its session; Raft does not read it either.
+    Session(Blob),
 }
 
 impl Message {
@@ -181,7 +183,7 @@ impl Payload {
         let bytes = match self {
             // A configuration is small, and the next one waits until it is committed.
             Self::Noop | Self::Configuration(_) => 0,
-            Self::Command(bytes) => bytes.len() as u64,
+            Self::Command(bytes) | Self::Session(bytes) => bytes.len() as u64,
         };
         bytes + 32
     }
@@ -195,7 +197,8 @@ pub struct Entries(Held);
 enum Held {
     Nothing,
     One(Entry),
-    Many(Arc<[Entry]>),
+    /// A vector behind the pointer: it is taken over as it was gathered.
+    Many(Arc<Vec<Entry>>),
 }
 
 impl Entries {
@@ -215,7 +218,7 @@ impl From<Vec<Entry>> for Entries {
         match entries.len() {
             0 => Self::none(),
             1 => entries.pop().map_or_else(Self::none, Self::one),
-            _ => Self(Held::Many(entries.into())),
+            _ => Self(Held::Many(Arc::new(entries))),
         }
     }
 }
@@ -231,7 +234,7 @@ impl From<&[Entry]> for Entries {
         match entries {
             [] => Self::none(),
             [entry] => Self::one(entry.clone()),
-            entries => Self(Held::Many(entries.into())),
+            entries => Self(Held::Many(Arc::new(entries.into()))),
         }
     }
 }

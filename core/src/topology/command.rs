@@ -75,10 +75,14 @@ impl Command {
 
     /// Reads a command as [`Command::decode`] does; one of the embedder shares the bytes that it is read from.
     pub(crate) fn decode_shared(bytes: &Blob) -> Result<Self, Refusal> {
-        match custom_within(bytes) {
-            Some(custom) => Ok(Self::Custom(bytes.after(bytes.len() - custom.len()))),
-            None => Self::decode(bytes),
-        }
+        Self::custom_within(bytes).map_or_else(|| Self::decode(bytes), |custom| Ok(Self::Custom(custom)))
+    }
+
+    /// Returns the embedder's bytes, shared, if these are exactly a command of the embedder.
+    pub(crate) fn custom_within(bytes: &Blob) -> Option<Blob> {
+        let (&CUSTOM, counted) = bytes.split_first()? else { return None };
+        let (custom, rest): (&[u8], _) = postcard::take_from_bytes(counted).ok()?;
+        rest.is_empty().then(|| bytes.after(bytes.len() - custom.len()))
     }
 }
 
@@ -94,13 +98,6 @@ fn custom_front(bytes: usize) -> ([u8; 11], usize) {
     }
     front[used] = left as u8;
     (front, used + 1)
-}
-
-/// Returns the embedder's bytes if these are exactly a command of the embedder.
-fn custom_within(bytes: &[u8]) -> Option<&[u8]> {
-    let (CUSTOM, counted) = bytes.split_first().map(|(variant, rest)| (*variant, rest))? else { return None };
-    let (custom, rest) = postcard::take_from_bytes(counted).ok()?;
-    rest.is_empty().then_some(custom)
 }
 
 /// How a registered node fares, as far as the federation has agreed on it.

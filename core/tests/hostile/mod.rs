@@ -16,7 +16,8 @@ use delian_core::{
     Applied, Blob, Boot, Config, Consistency, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox,
     Position,
 };
-use delian_core::{Rejected, RequestId, Seed, Settings, Term, Time, Topology, WriteId};
+use delian_core::{Operation, Rejected, RequestId, Seed, Sequence, SessionId, SessionRequest, Sessions, Settings};
+use delian_core::{Term, Time, Topology, WriteId};
 
 /// Runs one node over the inputs that the bytes spell.
 ///
@@ -48,6 +49,8 @@ pub(crate) struct Seen {
     pub(crate) contradictions: usize,
     pub(crate) halts: usize,
     pub(crate) commands_applied: usize,
+    pub(crate) sessions_opened: usize,
+    pub(crate) sessions_ended: usize,
 }
 
 impl Seen {
@@ -59,6 +62,8 @@ impl Seen {
         self.snapshots_taken += usize::from(matches!(event, Event::Compacted { .. }));
         self.contradictions += usize::from(matches!(event, Event::PeerContradicted { .. }));
         self.halts += usize::from(matches!(event, Event::Halted(_)));
+        self.sessions_opened += usize::from(matches!(event, Event::SessionOpened { .. }));
+        self.sessions_ended += usize::from(matches!(event, Event::SessionEnded { .. }));
     }
 }
 
@@ -108,6 +113,27 @@ impl Bytes<'_> {
         }
     }
 
+    /// A command of a session, mostly of the one that is open and one of its first.
+    fn operation(&mut self, open: Option<SessionId>) -> Operation {
+        let drawn = SessionId::new(self.number());
+        let session = if self.one_in(8) { drawn } else { open.unwrap_or(drawn) };
+        let awaited_from = Sequence::new(if self.one_in(4) { self.number() } else { 0 });
+        let sequence = Sequence::new(if self.one_in(4) { self.number() } else { u64::from(self.take() % 2) });
+        Operation { session, sequence, awaited_from }
+    }
+
+    fn session_request(&mut self, open: Option<SessionId>) -> SessionRequest {
+        match self.take() % 8 {
+            0..=2 if open.is_none() => SessionRequest::Open,
+            0 => SessionRequest::Open,
+            1 => SessionRequest::Close(open.unwrap_or_default()),
+            _ => {
+                let command = if self.one_in(4) { self.blob() } else { Command::Custom(self.blob()).encode() };
+                SessionRequest::Do { operation: self.operation(open), command }
+            }
+        }
+    }
+
     /// A configuration that may make no sense at all.
     fn configuration(&mut self) -> Configuration {
         let mut nodes = || (0..self.take() % 5).map(|_| self.node()).collect();
@@ -147,6 +173,9 @@ impl Bench {
             uncommitted_bytes_max: 400,
             withheld_max: 4,
             pending_commands_max: 4,
+            sessions_max: 1,
+            session_window: 12,
+            session_entries_max: 3,
             ..Config::default()
         };
         let settings = Arc::new(config.check().expect("the numbers make sense"));
@@ -183,18 +212,8 @@ impl Bench {
                 }
                 None => Input::Wake,
             },
-            6 => {
-                self.asked += 1;
-                let request = RequestId::new(self.asked);
-                self.open.insert(request);
-                Input::Command(request, Command::Custom(bytes.blob()))
-            }
-            7 if bytes.one_in(3) => {
-                self.asked += 1;
-                let request = RequestId::new(self.asked);
-                self.open.insert(request);
-                Input::Quorum(request, bytes.quorum_change())
-            }
+            6 => self.command(bytes),
+            7 if bytes.one_in(3) => Input::Quorum(self.request(), bytes.quorum_change()),
             7 if bytes.one_in(2) => self.question(bytes),
             7 => Input::Captured(if bytes.one_in(2) { self.capture } else { bytes.index() }, bytes.blob()),
             8 => Input::Receive(bytes.node(), self.gossip(bytes)),
@@ -215,15 +234,36 @@ impl Bench {
         if what == 0 {
             return Input::ForgetLeader;
         }
-        self.asked += 1;
-        let request = RequestId::new(self.asked);
-        self.open.insert(request);
+        let request = self.request();
         match what {
             1 => Input::Transfer(request, bytes.node()),
             2 => Input::Read(request, Consistency::Local),
             3 => Input::Read(request, Consistency::Lease),
             _ => Input::Read(request, Consistency::Quorum),
         }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.asked += 1;
+        let request = RequestId::new(self.asked);
+        self.open.insert(request);
+        request
+    }
+
+    fn command(&mut self, bytes: &mut Bytes<'_>) -> Input {
+        let request = self.request();
+        let open = self.open_session();
+        match bytes.take() % 8 {
+            0..=2 => Input::Command(request, Command::Custom(bytes.blob())),
+            3 => Input::OpenSession(request),
+            4 if open.is_none() => Input::OpenSession(request),
+            4 => Input::CloseSession(request, open.unwrap_or_default()),
+            _ => Input::SessionCommand(request, bytes.operation(open), Command::Custom(bytes.blob())),
+        }
+    }
+
+    fn open_session(&self) -> Option<SessionId> {
+        self.node.sessions().iter().map(|(session, _)| session).next()
     }
 
     /// Says mostly what the node might expect, in the term in which it might expect it.
@@ -253,11 +293,12 @@ impl Bench {
         let ticket = Ticket { boot: Boot::new(bytes.number()), number: bytes.number() };
         if bytes.one_in(2) {
             let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
-            return Message::Forward(Forward {
-                term,
-                ticket,
-                request: Request::Command(Command::Custom(bytes.blob()).encode()),
-            });
+            let request = match bytes.take() % 4 {
+                0 => Request::Session(bytes.blob()),
+                1 => Request::Session(bytes.session_request(self.open_session()).encode()),
+                _ => Request::Command(Command::Custom(bytes.blob()).encode()),
+            };
+            return Message::Forward(Forward { term, ticket, request });
         }
         let applied = Applied { position: bytes.position(), epoch: Epoch::new(bytes.number()) };
         let outcome = if bytes.one_in(2) { Ok(applied) } else { Err(Rejected::Busy) };
@@ -315,8 +356,10 @@ impl Bench {
         let entry = |bytes: &mut Bytes<'_>| {
             term = term.saturating_add(u64::from(bytes.take() % 8 / 6));
             let payload = match bytes.take() % 8 {
-                0..=3 => Payload::Noop,
-                4..=6 => Payload::Command(bytes.blob()),
+                0..=2 => Payload::Noop,
+                3..=4 => Payload::Command(bytes.blob()),
+                5..=6 if bytes.one_in(8) => Payload::Session(bytes.blob()),
+                5..=6 => Payload::Session(bytes.session_request(self.open_session()).encode()),
                 _ => Payload::Configuration(Arc::new(bytes.configuration())),
             };
             Entry { term: Term::new(term), payload }
@@ -329,8 +372,16 @@ impl Bench {
     fn snapshot(&self, bytes: &mut Bytes<'_>) -> Body {
         let topology = Topology::new(self.settings.topology()).to_bytes();
         let length = u8::try_from(topology.len()).expect("an empty topology is short");
-        // The state of a node: its topology's bytes with their length, and no embedder's state.
-        let state: Vec<u8> = [length].into_iter().chain(topology).chain([0]).collect();
+        let mut sessions = Sessions::new(self.settings.sessions()).to_bytes();
+        if bytes.one_in(4) {
+            // Mostly nonsense, at times one session that was opened by an early entry.
+            let opened = bytes.take() % 12;
+            sessions = vec![1, 1, opened, opened, bytes.take() % 2, 0];
+        }
+        let sessions_length = u8::try_from(sessions.len()).expect("few sessions are short");
+        // The state of a node: its topology's bytes and its sessions' with their lengths, and no embedder's state.
+        let state = [length].into_iter().chain(topology).chain([sessions_length]).chain(sessions).chain([0]);
+        let state: Vec<u8> = state.collect();
         let ahead = u64::from(bytes.take() % 8);
         let own = self.node.raft().log().last();
         let beyond = Position::new(own.term, LogIndex::new(own.index.get().saturating_add(ahead)));

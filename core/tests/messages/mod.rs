@@ -8,7 +8,8 @@ use delian_core::raft::{self, Append, Appended, Ballot, Body, Configuration};
 use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Snapshot};
 use delian_core::topology::{Command, Refusal};
 use delian_core::wire::{Answer, Forward, Request, Ticket, WIRE_VERSION};
-use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Position, Rejected, Term};
+use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Operation, Position, Rejected, Sequence};
+use delian_core::{SessionId, SessionRequest, Term};
 use proptest::prelude::*;
 
 /// A number of any size, small ones often.
@@ -32,6 +33,7 @@ fn entries() -> impl Strategy<Value = Entries> {
     let payload = prop_oneof![
         Just(Payload::Noop),
         blob().prop_map(Payload::Command),
+        blob().prop_map(Payload::Session),
         configuration().prop_map(|configuration| Payload::Configuration(Arc::new(configuration))),
     ];
     let entry = (number(), payload).prop_map(|(term, payload)| Entry { term: Term::new(term), payload });
@@ -88,7 +90,11 @@ fn quorum_change() -> impl Strategy<Value = QuorumChange> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    prop_oneof![blob().prop_map(Request::Command), quorum_change().prop_map(Request::Quorum)]
+    prop_oneof![
+        blob().prop_map(Request::Command),
+        quorum_change().prop_map(Request::Quorum),
+        blob().prop_map(Request::Session),
+    ]
 }
 
 fn ballot() -> impl Strategy<Value = Ballot> {
@@ -138,6 +144,16 @@ fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
         Just(Err(Rejected::LeaseDisabled)),
         node().prop_map(|node| Err(Rejected::Transferring(node))),
         node().prop_map(|node| Err(Rejected::TransferRefused(node))),
+        number().prop_map(|session| Err(Rejected::SessionExpired(SessionId::new(session)))),
+        (number(), number()).prop_map(|(sequence, awaited_from)| Err(Rejected::Forgotten {
+            sequence: Sequence::new(sequence),
+            awaited_from: Sequence::new(awaited_from)
+        })),
+        (number(), number(), number()).prop_map(|(sequence, awaited_from, window)| Err(Rejected::OutsideWindow {
+            sequence: Sequence::new(sequence),
+            awaited_from: Sequence::new(awaited_from),
+            window
+        })),
         (".{0,20}", number()).prop_map(|(name, holder)| {
             Err(Rejected::Refused(Refusal::DuplicateName { name, holder: NodeId::new(holder) }))
         }),
@@ -167,6 +183,10 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     let command = Command::Deregister(NodeId::new(4)).encode();
     let entry = |payload| Entry { term: Term::new(4), payload };
     let entries = Entries::from([entry(Payload::Noop), entry(Payload::Command(command.clone()))]);
+    let operation =
+        Operation { session: SessionId::new(300), sequence: Sequence::new(7), awaited_from: Sequence::new(5) };
+    let asked = SessionRequest::Do { operation, command: command.clone() }.encode();
+    let in_session = Entries::one(entry(Payload::Session(asked.clone())));
     let ticket = Ticket { boot: Boot::new(2), number: 9 };
     let applied = Applied { position: last, epoch: Epoch::new(5) };
     let raft = |body| Message::Raft(raft::Message { term: Term::new(4), to: None, body });
@@ -178,6 +198,7 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         ("vote", raft(Body::Vote { last })),
         ("vote-answer", raft(Body::VoteAnswer(Ballot::Refused))),
         ("append", raft(Body::Append(Append { session, prev: last, entries, commit }))),
+        ("append-session", raft(Body::Append(Append { session, prev: last, entries: in_session, commit }))),
         ("append-answer-matched", raft(Body::AppendAnswer { session, appended: Appended::Matched(commit) })),
         (
             "append-answer-conflict",
@@ -191,6 +212,7 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         ("stranger", raft(Body::Stranger { incarnation: Incarnation::new(77) })),
         ("forward", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Command(command) })),
         ("visitor", Message::Visitor { node: NodeId::new(4), incarnation: Incarnation::new(77) }),
+        ("forward-session", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Session(asked) })),
         ("answer-applied", Message::Answer(Answer { ticket, outcome: Ok(applied) })),
         (
             "answer-rejected",

@@ -40,7 +40,9 @@ impl AcknowledgedSurvive {
         let committed = ledger.position(position.index) == Some(position);
         let carries_it = match (ledger.payload(position), &asked) {
             (Some(Payload::Command(bytes)), Some(asked)) => bytes == asked,
-            (Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_)) | None, _) => false,
+            (Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_) | Payload::Session(_)) | None, _) => {
+                false
+            }
         };
         if committed && carries_it {
             return Ok(());

@@ -95,7 +95,10 @@ pub fn asked(command: &Command) -> Option<Input> {
 pub fn heard(outcome: &Result<Applied, Rejected>) -> Heard {
     match outcome {
         Ok(applied) => Heard::Answer(Output::Applied(applied.epoch)),
-        Err(Rejected::Unknown | Rejected::TimedOut) => Heard::Unknown,
+        // An earlier try of the same command may have taken effect.
+        Err(Rejected::Unknown | Rejected::TimedOut | Rejected::SessionExpired(_) | Rejected::Forgotten { .. }) => {
+            Heard::Unknown
+        }
         Err(
             Rejected::NotLeader(_)
             | Rejected::Busy
@@ -104,7 +107,8 @@ pub fn heard(outcome: &Result<Applied, Rejected>) -> Heard {
             | Rejected::QuorumRefused(_)
             | Rejected::Transferring(_)
             | Rejected::TransferRefused(_)
-            | Rejected::LeaseDisabled,
+            | Rejected::LeaseDisabled
+            | Rejected::OutsideWindow { .. },
         ) => Heard::NoEffect,
         Err(Rejected::Refused(refusal)) => refused(refusal).map_or(Heard::NoEffect, Heard::Answer),
     }

@@ -26,7 +26,7 @@ pub(super) enum Setting {
 }
 
 /// Every field, in the order of [`Config`].
-pub(super) const SETTINGS: [(&str, Setting); 25] = [
+pub(super) const SETTINGS: [(&str, Setting); 28] = [
     ("heartbeat_interval", Setting::Span(|config| &mut config.heartbeat_interval)),
     ("election_timeout_min", Setting::Span(|config| &mut config.election_timeout_min)),
     ("election_timeout_max", Setting::Span(|config| &mut config.election_timeout_max)),
@@ -47,6 +47,9 @@ pub(super) const SETTINGS: [(&str, Setting); 25] = [
     ("command_timeout", Setting::Span(|config| &mut config.command_timeout)),
     ("pending_commands_max", Setting::Count(|config| &mut config.pending_commands_max)),
     ("pending_reads_max", Setting::Count(|config| &mut config.pending_reads_max)),
+    ("session_entries_max", Setting::Entries(|config| &mut config.session_entries_max)),
+    ("sessions_max", Setting::Count(|config| &mut config.sessions_max)),
+    ("session_window", Setting::Entries(|config| &mut config.session_window)),
     ("registrations_max", Setting::Count(|config| &mut config.registrations_max)),
     ("text_bytes_max", Setting::Size(|config| &mut config.text_bytes_max)),
     ("tags_max", Setting::Count(|config| &mut config.tags_max)),
