@@ -7,6 +7,8 @@
 pub mod autopilot;
 mod sessions;
 mod commands;
+mod proposals;
+mod apply;
 mod quorum;
 mod handover;
 mod reads;
@@ -23,14 +25,13 @@ use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
 use self::handover::Handover;
 use self::reads::Reads;
-use self::sessions::Admission;
 use crate::config::Settings;
-use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
-use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, SessionEnd, Wake};
-use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered, Snapshot};
+use crate::ids::{Blob, LogIndex, NodeId, RequestId};
+use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
+use crate::raft::{self, Offered, Raft, Recovered, Snapshot};
 use crate::rng::Seed;
 use crate::time::Time;
-use crate::topology::{Changed, Command, Refusal, Topology};
+use crate::topology::{Command, Refusal, Topology};
 use crate::wire::Message;
 
 /// One node: what it agreed on, what it waits for, what it promised.
@@ -126,7 +127,7 @@ impl Node {
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
             Input::Receive(from, Message::ReadIndex(asked)) => self.on_read_index(now, from, &asked, out),
             Input::Receive(_, Message::ReadIndexAnswer(answer)) => self.on_read_index_answer(answer, out),
-            Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
+            Input::Command(request, command) => self.on_command(now, request, command, out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
             Input::OpenSession(request) => self.on_session(now, request, SessionRequest::Open, out),
             Input::SessionCommand(request, operation, command) => {
@@ -231,91 +232,6 @@ impl Node {
         self.embedder.has_state = state.embedder.is_some();
         if had_state || self.embedder.has_state {
             out.push(Effect::Restore(state.embedder.unwrap_or_default()));
-        }
-    }
-
-    fn apply_committed(&mut self, out: &mut Outbox) {
-        while self.raft.halted().is_none()
-            && let Some((position, entry)) = self.raft.next_committed()
-        {
-            let outcome = self.apply(position, &entry, out);
-            self.commands.resolve(position, outcome, out);
-        }
-    }
-
-    fn apply(&mut self, position: Position, entry: &Entry, out: &mut Outbox) -> Result<Applied, Rejected> {
-        while let Some(session) = self.sessions.end_silent(position.index) {
-            out.emit(Event::SessionEnded { session, why: SessionEnd::Silent });
-        }
-        match &entry.payload {
-            Payload::Noop => Ok(self.unchanged(position)),
-            Payload::Configuration(configuration) => {
-                out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
-                Ok(self.unchanged(position))
-            }
-            Payload::Level(level) => {
-                self.raft.raise_level(position, *level, out);
-                Ok(self.unchanged(position))
-            }
-            Payload::Command(bytes) => self.apply_command(position, bytes, out).map_err(Rejected::Refused),
-            Payload::Session(bytes) => self.apply_session(position, bytes, out),
-        }
-    }
-
-    fn unchanged(&self, position: Position) -> Applied {
-        Applied { position, epoch: self.topology.epoch() }
-    }
-
-    fn apply_command(&mut self, position: Position, bytes: &[u8], out: &mut Outbox) -> Result<Applied, Refusal> {
-        let outcome = Command::decode(bytes).and_then(|command| Ok((self.topology.apply(&command)?, command)));
-        match outcome {
-            Ok((change, command)) => {
-                let applied = Applied { position, epoch: change.epoch };
-                out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
-                if let (Changed::Custom, Command::Custom(bytes)) = (change.what, command) {
-                    self.embedder.has_state = true;
-                    out.push(Effect::Apply(applied, bytes));
-                }
-                Ok(applied)
-            }
-            Err(refusal) => {
-                out.emit(Event::Refused { position, refusal: refusal.clone().into() });
-                Err(refusal)
-            }
-        }
-    }
-
-    fn apply_session(&mut self, position: Position, bytes: &[u8], out: &mut Outbox) -> Result<Applied, Rejected> {
-        let refuse = |rejected: Rejected, out: &mut Outbox| {
-            out.emit(Event::SessionRefused { position, rejected: rejected.clone().into() });
-            Err(rejected)
-        };
-        match SessionRequest::decode(bytes) {
-            Ok(SessionRequest::Open) => {
-                if let Some(session) = self.sessions.open(position.index) {
-                    out.emit(Event::SessionEnded { session, why: SessionEnd::Crowded });
-                }
-                out.emit(Event::SessionOpened { position });
-                Ok(self.unchanged(position))
-            }
-            Ok(SessionRequest::Close(session)) if self.sessions.close(session) => {
-                out.emit(Event::SessionEnded { session, why: SessionEnd::Closed });
-                Ok(self.unchanged(position))
-            }
-            Ok(SessionRequest::Close(session)) => refuse(Rejected::SessionExpired(session), out),
-            Ok(SessionRequest::Do { operation, command }) => match self.sessions.admit(position.index, &operation) {
-                Admission::Execute => {
-                    let outcome = self.apply_command(position, &command, out);
-                    self.sessions.remember(&operation, outcome.clone());
-                    outcome.map_err(Rejected::Refused)
-                }
-                Admission::Repeat(outcome) => {
-                    out.emit(Event::Repeated { position, operation });
-                    outcome
-                }
-                Admission::Refuse(rejected) => refuse(rejected, out),
-            },
-            Err(refusal) => refuse(Rejected::Refused(refusal), out),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::configuration::Configuration;
 use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
@@ -125,12 +124,10 @@ impl Raft {
         Ok(())
     }
 
-    /// Puts proposals that were admitted into the log, at least one. Returns the place of the last.
-    pub(crate) fn propose(&mut self, payloads: Vec<Payload>, out: &mut Outbox) -> Position {
-        assert!(self.is_leader() && !payloads.is_empty(), "only a leader proposes, and something");
-        let term = self.term();
-        let entries: Vec<Entry> = payloads.into_iter().map(|payload| Entry { term, payload }).collect();
-        self.append(Entries::from(entries), out)
+    /// Puts proposals of this term that were admitted into the log, at least one. Returns the place of the last.
+    pub(crate) fn propose(&mut self, entries: Entries, out: &mut Outbox) -> Position {
+        assert!(self.is_leader() && !entries.is_empty(), "only a leader proposes, and something");
+        self.append(entries, out)
     }
 
     /// Puts one entry into the log. Returns its place.
@@ -232,7 +229,7 @@ impl Raft {
                     Pace::Probe(_) | Pace::Snapshot { .. } => {}
                 }
                 if further {
-                    self.commit_what_a_majority_has(now, out);
+                    self.commit_what_a_majority_has(now, matched, out);
                     if self.commit == commit_before {
                         self.tell_commit(from, known_before, out);
                     }
@@ -305,14 +302,18 @@ impl Raft {
     /// Counts the leader's own log as far as its disk has it.
     pub(super) fn count_own_log(&mut self, now: Time, out: &mut Outbox) {
         if self.is_leader() {
-            self.commit_what_a_majority_has(now, out);
+            self.commit_what_a_majority_has(now, self.writes.log_durable(), out);
         }
     }
 
     /// Commits by counting, but only entries of the own term: an older one may still be replaced by a newer leader that
-    /// never saw it (section 3.6.2, figure 3.7).
-    fn commit_what_a_majority_has(&mut self, now: Time, out: &mut Outbox) {
+    /// never saw it (section 3.6.2, figure 3.7). `reached` is how far one more of them is known to be.
+    fn commit_what_a_majority_has(&mut self, now: Time, reached: LogIndex, out: &mut Outbox) {
         let Role::Leader(leadership) = &self.role else { return };
+        if reached <= self.commit {
+            // Whoever is not past the commit cannot help a majority past it.
+            return;
+        }
         let own = self.writes.log_durable();
         let reached = |voter| {
             if voter == self.id { own } else { leadership.progress.get(voter).map_or(LogIndex::ZERO, |p| p.matched) }

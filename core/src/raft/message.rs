@@ -243,7 +243,8 @@ pub struct Entries(Held);
 enum Held {
     Nothing,
     One(Entry),
-    Many(Arc<[Entry]>),
+    /// A vector behind the pointer: it is taken over as it was gathered.
+    Many(Arc<Vec<Entry>>),
 }
 
 impl Entries {
@@ -263,7 +264,7 @@ impl From<Vec<Entry>> for Entries {
         match entries.len() {
             0 => Self::none(),
             1 => entries.pop().map_or_else(Self::none, Self::one),
-            _ => Self(Held::Many(entries.into())),
+            _ => Self(Held::Many(Arc::new(entries))),
         }
     }
 }
@@ -279,7 +280,7 @@ impl From<&[Entry]> for Entries {
         match entries {
             [] => Self::none(),
             [entry] => Self::one(entry.clone()),
-            entries => Self(Held::Many(entries.into())),
+            entries => Self(Held::Many(Arc::new(entries.into()))),
         }
     }
 }

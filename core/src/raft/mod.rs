@@ -282,12 +282,12 @@ impl Raft {
     }
 
     /// Takes the next committed entry to apply, if any.
-    pub(crate) fn next_committed(&mut self) -> Option<(Position, Entry)> {
+    pub(crate) fn next_committed(&mut self) -> Option<(Position, &Entry)> {
         if self.applied >= self.commit {
             return None;
         }
         let index = self.applied.next();
-        let entry = self.log.entry(index).expect("entries after the applied one stay until they are applied").clone();
+        let entry = self.log.entry(index).expect("entries after the applied one stay until they are applied");
         self.applied = index;
         self.applied_bytes += entry.cost();
         Some((Position::new(entry.term, index), entry))
