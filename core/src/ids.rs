@@ -5,7 +5,9 @@
 //! entry (Raft, section 5.3), which is why a missing vote is an `Option` and not a reserved id.
 
 use alloc::sync::Arc;
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use serde::de::{Error, SeqAccess, Visitor};
@@ -104,6 +106,20 @@ number!(
     /// One round of heartbeats of one term: they rise, so an answer names what it confirms and no later one.
     Round, "h"
 );
+number!(
+    /// What the members of a federation may say to each other: a form that an older release cannot read is used once all
+    /// members speak the level that brings it, and the log says so.
+    FeatureLevel, "l"
+);
+
+impl FeatureLevel {
+    /// The level that every federation begins at: a snapshot travels as one message.
+    pub const FIRST: Self = Self(1);
+    /// A snapshot travels in chunks.
+    pub const CHUNKS: Self = Self(2);
+    /// The highest level that this release speaks.
+    pub const HIGHEST: Self = Self::CHUNKS;
+}
 
 impl Incarnation {
     /// The incarnation of every node that a federation was founded with.
@@ -189,26 +205,81 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// Immutable shared bytes: cloning one copies a pointer, so an entry fans out to every peer without a copy.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Blob(Arc<[u8]>);
+/// Immutable shared bytes: cloning them copies a pointer, so an entry fans out to every peer without a copy.
+#[derive(Clone)]
+pub struct Blob {
+    whole: Arc<[u8]>,
+    /// Where these bytes begin: what an entry carries is handed on without what announces it.
+    start: usize,
+}
 
 impl Blob {
     /// Returns the shared bytes.
     pub fn as_slice(&self) -> &[u8] {
-        &self.0
+        &self.whole[self.start..]
+    }
+
+    /// Returns bytes that have others in front of them, which [`Blob::with_front`] finds again.
+    pub(crate) fn behind(front: &[u8], bytes: &[u8]) -> Self {
+        let mut whole: Arc<[u8]> = core::iter::repeat_n(0, front.len() + bytes.len()).collect();
+        let unshared = Arc::get_mut(&mut whole).expect("nobody else has heard of it");
+        unshared[..front.len()].copy_from_slice(front);
+        unshared[front.len()..].copy_from_slice(bytes);
+        Self { whole, start: front.len() }
+    }
+
+    /// Returns these bytes with `front` before them; shared, if that is what lies there.
+    pub(crate) fn with_front(&self, front: &[u8]) -> Self {
+        let before = self.whole[..self.start].iter().rev();
+        if front.len() <= self.start && before.zip(front.iter().rev()).all(|(one, other)| one == other) {
+            return Self { whole: Arc::clone(&self.whole), start: self.start - front.len() };
+        }
+        Self { start: 0, ..Self::behind(front, self) }
+    }
+
+    /// Returns all but the first `skipped` bytes, shared.
+    pub(crate) fn after(&self, skipped: usize) -> Self {
+        let start = self.start + skipped;
+        assert!(start <= self.whole.len(), "no {skipped} bytes to skip among {}", self.len());
+        Self { whole: Arc::clone(&self.whole), start }
     }
 }
 
 impl Default for Blob {
     fn default() -> Self {
-        Self(Arc::from([].as_slice()))
+        Self::from([].as_slice())
     }
 }
 
 impl<T: Into<Arc<[u8]>>> From<T> for Blob {
     fn from(bytes: T) -> Self {
-        Self(bytes.into())
+        Self { whole: bytes.into(), start: 0 }
+    }
+}
+
+impl PartialEq for Blob {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Blob {}
+
+impl PartialOrd for Blob {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Blob {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_slice().cmp(other.as_slice())
+    }
+}
+
+impl Hash for Blob {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
     }
 }
 
@@ -216,19 +287,19 @@ impl Deref for Blob {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.as_slice()
     }
 }
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
+        write!(f, "{} bytes", self.len())
     }
 }
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        serializer.serialize_bytes(self)
     }
 }
 

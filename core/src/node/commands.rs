@@ -8,10 +8,11 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::proposals::{Proposals, Proposed};
 use super::{Node, SessionRequest};
-use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
+use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
-use crate::raft::{ChangeError, Payload, ProposeError, QuorumChange};
+use crate::raft::{ChangeError, Entries, Entry, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
 use crate::topology::Command;
 use crate::wire::{Answer, Forward, Message, Request, Ticket};
@@ -22,9 +23,10 @@ const RESOLVED_KEPT: usize = 64;
 /// The commands that wait for an outcome at this node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Commands {
+    incarnation: Incarnation,
     boot: Boot,
-    /// Proposals in the own log, by index.
-    proposed: BTreeMap<LogIndex, Proposed>,
+    /// Proposals in the own log.
+    proposed: Proposals,
     /// Commands of local clients at the leader, by the number of their forward.
     forwarded: BTreeMap<u64, RequestId>,
     last_forward: u64,
@@ -33,26 +35,21 @@ pub(super) struct Commands {
     /// The latest term that this node led, or may have led before its last start.
     led: Term,
     /// The forwards accepted in that term.
-    accepted: BTreeMap<NodeId, Accepted>,
+    accepted: BTreeMap<(NodeId, Incarnation), Accepted>,
 }
 
+/// Who waits for a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Proposed {
-    term: Term,
-    origin: Origin,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Origin {
+pub(super) enum Origin {
     Local(RequestId),
     Remote(NodeId, Ticket),
 }
 
-/// Proposals that go into the log together, with who waits for each.
-#[derive(Debug, Default)]
+/// Proposals of local clients that go into the log together, with who waits for each.
+#[derive(Debug)]
 struct Batch {
-    payloads: Vec<Payload>,
-    origins: Vec<Origin>,
+    entries: Vec<Entry>,
+    requests: Vec<RequestId>,
     bytes: u64,
 }
 
@@ -85,7 +82,7 @@ enum Waiting {
     Forwarded(u64),
 }
 
-/// Which forwards of one peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
+/// Which forwards of one memory of a peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Accepted {
     boot: Boot,
@@ -119,10 +116,11 @@ impl Accepted {
 }
 
 impl Commands {
-    pub(super) fn new(boot: Boot, term: Term) -> Self {
+    pub(super) fn new(incarnation: Incarnation, boot: Boot, term: Term) -> Self {
         Self {
+            incarnation,
             boot,
-            proposed: BTreeMap::new(),
+            proposed: Proposals::default(),
             forwarded: BTreeMap::new(),
             last_forward: 0,
             deadlines: VecDeque::new(),
@@ -141,7 +139,7 @@ impl Commands {
 
     /// Tells whoever waits for `position` what became of it.
     pub(super) fn resolve(&mut self, position: Position, outcome: Result<Applied, Rejected>, out: &mut Outbox) {
-        if let Some(proposed) = self.proposed.remove(&position.index) {
+        if let Some(proposed) = self.proposed.remove(position.index) {
             let outcome = if proposed.term == position.term { outcome } else { Err(Rejected::Superseded) };
             tell(&proposed.origin, outcome, out);
             self.forget_resolved();
@@ -150,10 +148,7 @@ impl Commands {
 
     /// Tells whoever waits for an index up to `index` that a snapshot has covered it: what it held is not known.
     pub(super) fn skipped_to(&mut self, index: LogIndex, out: &mut Outbox) {
-        while let Some((first, _)) = self.proposed.first_key_value()
-            && *first <= index
-            && let Some((_, proposed)) = self.proposed.pop_first()
-        {
+        while let Some(proposed) = self.proposed.pop_through(index) {
             tell(&proposed.origin, Err(Rejected::Unknown), out);
         }
         self.forget_resolved();
@@ -164,8 +159,8 @@ impl Commands {
         while let Some((_, waiting)) = self.deadlines.pop_front_if(|(at, _)| *at <= now) {
             match waiting {
                 Waiting::Proposed(index, term) => {
-                    if self.proposed.get(&index).is_some_and(|proposed| proposed.term == term)
-                        && let Some(proposed) = self.proposed.remove(&index)
+                    if self.proposed.contains(index, term)
+                        && let Some(proposed) = self.proposed.remove(index)
                     {
                         tell(&proposed.origin, Err(Rejected::Unknown), out);
                     }
@@ -182,7 +177,7 @@ impl Commands {
 
     /// Tells local clients of a node that stopped that nothing more will be known here.
     pub(super) fn abandon(&mut self, out: &mut Outbox) {
-        for (_, proposed) in core::mem::take(&mut self.proposed) {
+        for proposed in self.proposed.drain() {
             if let Origin::Local(request) = proposed.origin {
                 out.push(Effect::Reply(request, Err(Rejected::Unknown)));
             }
@@ -194,7 +189,7 @@ impl Commands {
     }
 
     pub(super) fn on_answer(&mut self, answer: Answer, out: &mut Outbox) {
-        if answer.ticket.boot == self.boot
+        if (answer.ticket.incarnation, answer.ticket.boot) == (self.incarnation, self.boot)
             && let Some(request) = self.forwarded.remove(&answer.ticket.number)
         {
             out.push(Effect::Reply(request, answer.outcome));
@@ -221,7 +216,7 @@ impl Commands {
 
     fn is_open(&self, waiting: Waiting) -> bool {
         match waiting {
-            Waiting::Proposed(index, term) => self.proposed.get(&index).is_some_and(|found| found.term == term),
+            Waiting::Proposed(index, term) => self.proposed.contains(index, term),
             Waiting::Forwarded(number) => self.forwarded.contains_key(&number),
         }
     }
@@ -241,25 +236,35 @@ fn turn_away(origin: &Origin, rejected: Rejected, out: &mut Outbox) {
 }
 
 impl Node {
-    /// Proposes or forwards the commands of local clients; those that are proposed share one append.
-    pub(super) fn on_commands(
-        &mut self,
-        now: Time,
-        commands: impl IntoIterator<Item = (RequestId, Command)>,
-        out: &mut Outbox,
-    ) {
-        self.on_asked(now, commands.into_iter().map(|(request, command)| (request, Asked::Command(command))), out);
+    /// Proposes or forwards the command of a local client.
+    pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: Command, out: &mut Outbox) {
+        self.on_asked(now, request, &Asked::Command(command), out);
     }
 
     /// Proposes or forwards what a local client asks within a session.
     pub(super) fn on_session(&mut self, now: Time, request: RequestId, asked: SessionRequest, out: &mut Outbox) {
-        self.on_asked(now, [(request, Asked::Session(asked))], out);
+        self.on_asked(now, request, &Asked::Session(asked), out);
     }
 
-    fn on_asked(&mut self, now: Time, all: impl IntoIterator<Item = (RequestId, Asked)>, out: &mut Outbox) {
-        let mut batch = Batch::default();
-        for (request, asked) in all {
-            if let Err(rejected) = self.admit(now, request, &asked, &mut batch, out) {
+    fn on_asked(&mut self, now: Time, request: RequestId, asked: &Asked, out: &mut Outbox) {
+        let origin = Origin::Local(request);
+        let done = self.check_room(asked, 0).and_then(|()| {
+            if self.raft.is_leader() {
+                return self.propose_one(now, origin.clone(), asked.payload(), out);
+            }
+            self.forward(now, request, || asked.request(), out)
+        });
+        if let Err(rejected) = done {
+            turn_away(&origin, rejected, out);
+        }
+    }
+
+    /// Proposes or forwards the commands of local clients; those that are proposed share one append.
+    pub(super) fn on_commands(&mut self, now: Time, commands: Vec<(RequestId, Command)>, out: &mut Outbox) {
+        let room = if self.raft.is_leader() { commands.len() } else { 0 };
+        let mut batch = Batch { entries: Vec::with_capacity(room), requests: Vec::with_capacity(room), bytes: 0 };
+        for (request, command) in commands {
+            if let Err(rejected) = self.admit(now, request, &Asked::Command(command), &mut batch, out) {
                 turn_away(&Origin::Local(request), rejected, out);
             }
         }
@@ -290,26 +295,37 @@ impl Node {
         batch: &mut Batch,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        self.check_form(asked)?;
-        if self.commands.len() + batch.origins.len() >= self.settings.commands.pending_max {
-            return Err(Rejected::Busy);
-        }
+        self.check_room(asked, batch.requests.len())?;
         if self.raft.is_leader() {
-            return self.join(Origin::Local(request), asked.payload(), batch);
+            return self.join(request, asked.payload(), batch);
         }
         self.forward(now, request, || asked.request(), out)
     }
 
+    /// Checks the form of what a local client asks, and that it may wait beside those that are `joining`.
+    fn check_room(&self, asked: &Asked, joining: usize) -> Result<(), Rejected> {
+        self.check_form(asked)?;
+        if self.commands.len() + joining >= self.settings.commands.pending_max {
+            return Err(Rejected::Busy);
+        }
+        Ok(())
+    }
+
     /// Takes a proposal into the batch, as far as the leader has room for it.
-    fn join(&self, origin: Origin, payload: Payload, batch: &mut Batch) -> Result<(), Rejected> {
-        self.raft.admits_proposal(batch.bytes).map_err(|error| match error {
+    fn join(&self, request: RequestId, payload: Payload, batch: &mut Batch) -> Result<(), Rejected> {
+        self.check_admission(batch.bytes)?;
+        batch.bytes += payload.cost();
+        batch.entries.push(Entry { term: self.raft.term(), payload });
+        batch.requests.push(request);
+        Ok(())
+    }
+
+    fn check_admission(&self, bytes: u64) -> Result<(), Rejected> {
+        self.raft.admits_proposal(bytes).map_err(|error| match error {
             ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
             ProposeError::Busy => Rejected::Busy,
-        })?;
-        batch.bytes += payload.cost();
-        batch.payloads.push(payload);
-        batch.origins.push(origin);
-        Ok(())
+            ProposeError::Transferring(target) => Rejected::Transferring(target),
+        })
     }
 
     fn forward(
@@ -328,7 +344,7 @@ impl Node {
         let number = commands.last_forward;
         commands.forwarded.insert(number, request);
         commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
-        let ticket = Ticket { boot: commands.boot, number };
+        let ticket = Ticket { incarnation: commands.incarnation, boot: commands.boot, number };
         let forward = Forward { term: self.raft.term(), ticket, request: asked() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
         Ok(())
@@ -347,14 +363,15 @@ impl Node {
             // An earlier copy may have been accepted: its fate, not this copy's, is the answer.
             return;
         }
+        let sender = (from, ticket.incarnation);
         if self.commands.accepted.len() >= self.settings.topology.registrations_max
-            && !self.commands.accepted.contains_key(&from)
+            && !self.commands.accepted.contains_key(&sender)
         {
             // No room to remember what was accepted from one more peer: silence keeps its outcome honest.
             return;
         }
         let first = Accepted { boot: ticket.boot, greatest: 0, seen: 0 };
-        if !self.commands.accepted.entry(from).or_insert(first).is_new(ticket) {
+        if !self.commands.accepted.entry(sender).or_insert(first).is_new(ticket) {
             return;
         }
         if self.commands.proposed.len() >= self.settings.commands.pending_max {
@@ -373,28 +390,34 @@ impl Node {
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
         let (asked, payload) = match request {
-            Request::Command(bytes) => (Command::decode(&bytes).map(Asked::Command), Payload::Command(bytes)),
+            Request::Command(bytes) => (Command::decode_shared(&bytes).map(Asked::Command), Payload::Command(bytes)),
             Request::Session(bytes) => (SessionRequest::decode(&bytes).map(Asked::Session), Payload::Session(bytes)),
             Request::Quorum(change) => return self.propose_quorum(now, origin, &change, out),
         };
         self.check_form(&asked.map_err(Rejected::Refused)?)?;
-        let mut batch = Batch::default();
-        self.join(origin, payload, &mut batch)?;
-        self.propose(now, batch, out);
+        self.propose_one(now, origin, payload, out)
+    }
+
+    fn propose_one(&mut self, now: Time, origin: Origin, payload: Payload, out: &mut Outbox) -> Result<(), Rejected> {
+        self.check_admission(0)?;
+        self.note_leading();
+        let entry = Entry { term: self.raft.term(), payload };
+        let position = self.raft.propose(Entries::one(entry), out);
+        self.await_place(now, position, origin, out);
         Ok(())
     }
 
     fn propose(&mut self, now: Time, batch: Batch, out: &mut Outbox) {
-        let Batch { payloads, origins, bytes: _ } = batch;
-        if payloads.is_empty() {
+        let Batch { entries, requests, bytes: _ } = batch;
+        if entries.is_empty() {
             return;
         }
         self.note_leading();
-        let last = self.raft.propose(payloads, out);
-        let mut index = LogIndex::new(last.index.get() - origins.len() as u64);
-        for origin in origins {
+        let last = self.raft.propose(Entries::from(entries), out);
+        let mut index = LogIndex::new(last.index.get() - requests.len() as u64);
+        for request in requests {
             index = index.next();
-            self.await_place(now, Position::new(last.term, index), origin, out);
+            self.await_place(now, Position::new(last.term, index), Origin::Local(request), out);
         }
     }
 
@@ -408,6 +431,7 @@ impl Node {
         self.note_leading();
         let position = self.raft.change_quorum(change, out).map_err(|error| match error {
             ChangeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ChangeError::Transferring(target) => Rejected::Transferring(target),
             ChangeError::Refused(refusal) => Rejected::QuorumRefused(refusal),
         })?;
         self.await_place(now, position, origin, out);
@@ -418,7 +442,8 @@ impl Node {
     fn await_place(&mut self, now: Time, position: Position, origin: Origin, out: &mut Outbox) {
         // A proposal of an older term at this index was truncated; its fate is settled when the index is applied, but
         // one index can only be watched for one term, so the older one is told that it lost its place here.
-        if let Some(older) = self.commands.proposed.insert(position.index, Proposed { term: position.term, origin }) {
+        let proposed = Proposed { index: position.index, term: position.term, origin };
+        if let Some(older) = self.commands.proposed.insert(proposed) {
             tell(&older.origin, Err(Rejected::Unknown), out);
         }
         let deadline = now + self.settings.commands.timeout;
@@ -439,7 +464,7 @@ mod tests {
     use super::*;
 
     fn ticket(boot: u64, number: u64) -> Ticket {
-        Ticket { boot: Boot::new(boot), number }
+        Ticket { incarnation: Incarnation::FOUNDING, boot: Boot::new(boot), number }
     }
 
     #[test]
@@ -456,7 +481,7 @@ mod tests {
 
     #[test]
     fn deadlines_do_not_pile_up_behind_a_command_that_nobody_answers() {
-        let (mut commands, mut out) = (Commands::new(Boot::new(1), Term::ZERO), Outbox::new());
+        let (mut commands, mut out) = (Commands::new(Incarnation::FOUNDING, Boot::new(1), Term::ZERO), Outbox::new());
         for number in 1..=10_000 {
             commands.forwarded.insert(number, RequestId::new(number));
             commands.watch(Time::from_millis(number), Waiting::Forwarded(number));
@@ -467,6 +492,17 @@ mod tests {
         }
         assert!(commands.deadlines.len() <= 2 * commands.len() + RESOLVED_KEPT + 1);
         assert_eq!(commands.next_wake().map(|wake| wake.at), Some(Time::from_millis(1)));
+    }
+
+    #[test]
+    fn an_answer_to_a_memory_that_was_lost_is_for_nobody() {
+        let (mut commands, mut out) = (Commands::new(Incarnation::new(7), Boot::new(1), Term::ZERO), Outbox::new());
+        commands.forwarded.insert(1, RequestId::new(1));
+        commands.on_answer(Answer { ticket: ticket(1, 1), outcome: Err(Rejected::Busy) }, &mut out);
+        assert!(out.is_empty());
+        let own = Ticket { incarnation: Incarnation::new(7), ..ticket(1, 1) };
+        commands.on_answer(Answer { ticket: own, outcome: Err(Rejected::Busy) }, &mut out);
+        assert!(!out.is_empty());
     }
 
     #[test]

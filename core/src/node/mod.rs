@@ -7,7 +7,10 @@
 pub mod autopilot;
 mod sessions;
 mod commands;
+mod proposals;
+mod apply;
 mod quorum;
+mod handover;
 mod reads;
 mod status;
 
@@ -20,14 +23,15 @@ pub use self::status::{RoleName, Status};
 
 use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
-use self::sessions::Admission;
+use self::handover::Handover;
+use self::reads::Reads;
 use crate::config::Settings;
-use crate::ids::{Blob, LogIndex, NodeId, Position, RequestId};
-use crate::io::{Applied, Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, SessionEnd, Wake};
-use crate::raft::{self, Entry, Offered, Payload, Raft, Recovered, Snapshot};
+use crate::ids::{Blob, LogIndex, NodeId, RequestId};
+use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
+use crate::raft::{self, Offered, Raft, Recovered, Snapshot};
 use crate::rng::Seed;
 use crate::time::Time;
-use crate::topology::{Changed, Command, Refusal, Topology};
+use crate::topology::{Command, Refusal, Topology};
 use crate::wire::Message;
 
 /// One node: what it agreed on, what it waits for, what it promised.
@@ -38,6 +42,8 @@ pub struct Node {
     topology: Topology,
     sessions: Sessions,
     commands: Commands,
+    reads: Reads,
+    handover: Option<Handover>,
     embedder: Embedder,
     autopilot: Autopilot,
 }
@@ -82,7 +88,9 @@ impl Node {
         let mut node = Self {
             topology: Topology::new(&settings.topology),
             sessions: Sessions::new(&settings.sessions),
-            commands: Commands::new(raft.boot(), raft.term()),
+            commands: Commands::new(raft.incarnation(), raft.boot(), raft.term()),
+            reads: Reads::new(raft.incarnation(), raft.boot()),
+            handover: None,
             raft,
             embedder: Embedder::default(),
             autopilot: Autopilot::default(),
@@ -112,11 +120,14 @@ impl Node {
                 self.raft.wake(now, out);
                 self.steer(now, out);
                 self.commands.expire(now, out);
+                self.reads.expire(now, out);
             }
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
-            Input::Command(request, command) => self.on_commands(now, [(request, command)], out),
+            Input::Receive(from, Message::ReadIndex(asked)) => self.on_read_index(now, from, &asked, out),
+            Input::Receive(_, Message::ReadIndexAnswer(answer)) => self.on_read_index_answer(answer, out),
+            Input::Command(request, command) => self.on_command(now, request, command, out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
             Input::OpenSession(request) => self.on_session(now, request, SessionRequest::Open, out),
             Input::SessionCommand(request, operation, command) => {
@@ -126,9 +137,9 @@ impl Node {
                 self.on_session(now, request, SessionRequest::Close(session), out);
             }
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
-            Input::Read(request, consistency) => self.on_read(request, consistency, out),
-            Input::Transfer(request, target) => self.on_transfer(request, target, out),
-            Input::ForgetLeader => {}
+            Input::Read(request, consistency) => self.on_read(now, request, consistency, out),
+            Input::Transfer(request, target) => self.on_transfer(now, request, target, out),
+            Input::ForgetLeader => self.raft.forget_leader(out),
             Input::Receive(from, Message::Visitor { node, incarnation }) => {
                 self.on_visitor(from, node, incarnation, out);
             }
@@ -138,10 +149,13 @@ impl Node {
             Input::Captured(index, state) => self.on_captured(index, state, out),
         }
         self.apply_committed(out);
+        self.settle_reads(out);
+        self.settle_handover(now, out);
         self.take_snapshot_if_due(out);
         self.raft.save_hard_state(out);
         if self.raft.halted().is_some() {
             self.commands.abandon(out);
+            self.abandon_questions(out);
         }
     }
 
@@ -150,7 +164,8 @@ impl Node {
         if self.raft.halted().is_some() {
             return None;
         }
-        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).min()
+        let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
+        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).chain(questions).min()
     }
 
     /// Returns the committed topology as far as this node has applied it.
@@ -187,14 +202,17 @@ impl Node {
         self.raft.assert_invariants();
         let (waiting, bound) = (self.commands.len(), self.settings.bounds().pending_commands);
         assert!(waiting <= bound, "{waiting} commands wait, above the bound of {bound}");
+        self.assert_reads();
     }
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
-        match decode_state(&offered.snapshot, &self.settings) {
-            Some(state) => self.install(offered, state, out),
-            None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
-        }
+        let Some(state) = decode_state(&offered.snapshot, &self.settings) else {
+            let Offered { from, session, snapshot } = offered;
+            let claim = Contradiction::SnapshotMalformed;
+            return self.raft.refuse_snapshot(from, session, snapshot.last, claim, out);
+        };
+        self.install(offered, state, out);
     }
 
     fn install(&mut self, offered: Offered, state: State, out: &mut Outbox) {
@@ -214,87 +232,6 @@ impl Node {
         self.embedder.has_state = state.embedder.is_some();
         if had_state || self.embedder.has_state {
             out.push(Effect::Restore(state.embedder.unwrap_or_default()));
-        }
-    }
-
-    fn apply_committed(&mut self, out: &mut Outbox) {
-        while self.raft.halted().is_none()
-            && let Some((position, entry)) = self.raft.next_committed()
-        {
-            let outcome = self.apply(position, &entry, out);
-            self.commands.resolve(position, outcome, out);
-        }
-    }
-
-    fn apply(&mut self, position: Position, entry: &Entry, out: &mut Outbox) -> Result<Applied, Rejected> {
-        while let Some(session) = self.sessions.end_silent(position.index) {
-            out.emit(Event::SessionEnded { session, why: SessionEnd::Silent });
-        }
-        match &entry.payload {
-            Payload::Noop => Ok(self.unchanged(position)),
-            Payload::Configuration(configuration) => {
-                out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
-                Ok(self.unchanged(position))
-            }
-            Payload::Command(bytes) => self.apply_command(position, bytes, out).map_err(Rejected::Refused),
-            Payload::Session(bytes) => self.apply_session(position, bytes, out),
-        }
-    }
-
-    fn unchanged(&self, position: Position) -> Applied {
-        Applied { position, epoch: self.topology.epoch() }
-    }
-
-    fn apply_command(&mut self, position: Position, bytes: &[u8], out: &mut Outbox) -> Result<Applied, Refusal> {
-        let outcome = Command::decode(bytes).and_then(|command| Ok((self.topology.apply(&command)?, command)));
-        match outcome {
-            Ok((change, command)) => {
-                let applied = Applied { position, epoch: change.epoch };
-                out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
-                if let (Changed::Custom, Command::Custom(bytes)) = (change.what, command) {
-                    self.embedder.has_state = true;
-                    out.push(Effect::Apply(applied, bytes));
-                }
-                Ok(applied)
-            }
-            Err(refusal) => {
-                out.emit(Event::Refused { position, refusal: refusal.clone().into() });
-                Err(refusal)
-            }
-        }
-    }
-
-    fn apply_session(&mut self, position: Position, bytes: &[u8], out: &mut Outbox) -> Result<Applied, Rejected> {
-        let refuse = |rejected: Rejected, out: &mut Outbox| {
-            out.emit(Event::SessionRefused { position, rejected: rejected.clone().into() });
-            Err(rejected)
-        };
-        match SessionRequest::decode(bytes) {
-            Ok(SessionRequest::Open) => {
-                if let Some(session) = self.sessions.open(position.index) {
-                    out.emit(Event::SessionEnded { session, why: SessionEnd::Crowded });
-                }
-                out.emit(Event::SessionOpened { position });
-                Ok(self.unchanged(position))
-            }
-            Ok(SessionRequest::Close(session)) if self.sessions.close(session) => {
-                out.emit(Event::SessionEnded { session, why: SessionEnd::Closed });
-                Ok(self.unchanged(position))
-            }
-            Ok(SessionRequest::Close(session)) => refuse(Rejected::SessionExpired(session), out),
-            Ok(SessionRequest::Do { operation, command }) => match self.sessions.admit(position.index, &operation) {
-                Admission::Execute => {
-                    let outcome = self.apply_command(position, &command, out);
-                    self.sessions.remember(&operation, outcome.clone());
-                    outcome.map_err(Rejected::Refused)
-                }
-                Admission::Repeat(outcome) => {
-                    out.emit(Event::Repeated { position, operation });
-                    outcome
-                }
-                Admission::Refuse(rejected) => refuse(rejected, out),
-            },
-            Err(refusal) => refuse(Rejected::Refused(refusal), out),
         }
     }
 

@@ -5,9 +5,11 @@
 //! configuration has no quorum at all.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::VOTERS_MAX;
 use crate::ids::{Incarnation, LogIndex, NodeId};
 
 /// Who decides (voters) and who only listens (learners).
@@ -105,10 +107,23 @@ impl Configuration {
 }
 
 fn majority_index(voters: &BTreeSet<NodeId>, reached: &impl Fn(NodeId) -> LogIndex) -> LogIndex {
-    // Quadratic, without an allocation: at most 7 voters, on the path of every answered append.
-    let agreed = |index| voters.iter().filter(|voter| reached(**voter) >= index).count();
-    let candidates = voters.iter().map(|voter| reached(*voter));
-    candidates.filter(|index| agreed(*index) > voters.len() / 2).max().unwrap_or_default()
+    // On the path of answered appends: sorted in place, without an allocation.
+    let mut sorted = [LogIndex::ZERO; VOTERS_MAX];
+    let Some(sorted) = sorted.get_mut(..voters.len()) else {
+        // Founding and recovered configurations may have more voters than a change would admit.
+        let mut all: Vec<LogIndex> = voters.iter().map(|voter| reached(*voter)).collect();
+        return median_from_below(&mut all);
+    };
+    for (place, voter) in sorted.iter_mut().zip(voters) {
+        *place = reached(*voter);
+    }
+    median_from_below(sorted)
+}
+
+/// Returns the greatest index that more than half have reached; zero of none.
+fn median_from_below(reached: &mut [LogIndex]) -> LogIndex {
+    reached.sort_unstable();
+    reached.len().checked_sub(1).map_or(LogIndex::ZERO, |last| reached[last / 2])
 }
 
 #[cfg(test)]

@@ -40,6 +40,12 @@ struct Withheld {
     message: Message,
 }
 
+impl Withheld {
+    fn send(self, out: &mut Outbox) {
+        out.push(Effect::Send(self.to, wire::Message::Raft(self.message)));
+    }
+}
+
 /// The disk acknowledged what was never asked of it.
 #[derive(Debug)]
 pub(super) struct NeverIssued;
@@ -86,14 +92,19 @@ impl Writes {
         while let Some(write) = self.on_their_way.pop_front_if(|write| write.id <= self.done) {
             self.log_durable = self.log_durable.max(write.reaches);
         }
-        let done = self.done;
-        self.withheld.retain(|withheld| {
-            let ready = withheld.needs <= done;
-            if ready {
-                out.push(Effect::Send(withheld.to, wire::Message::Raft(withheld.message.clone())));
+        while let Some(withheld) = self.withheld.pop_front_if(|withheld| withheld.needs <= self.done) {
+            withheld.send(out);
+        }
+        // A message that waits for the hard state alone may be ready behind one that waits for a later write.
+        if self.withheld.iter().any(|withheld| withheld.needs <= self.done) {
+            for withheld in core::mem::take(&mut self.withheld) {
+                if withheld.needs <= self.done {
+                    withheld.send(out);
+                } else {
+                    self.withheld.push_back(withheld);
+                }
             }
-            !ready
-        });
+        }
         Ok(())
     }
 

@@ -44,26 +44,42 @@ impl Topology {
         Ok(Change { epoch, what })
     }
 
+    /// Applies a [`Command::Custom`] of so many bytes, which nobody here reads.
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`Topology::check`] returns.
+    pub(crate) fn order(&mut self, bytes: usize) -> Result<Change, Refusal> {
+        self.check_epochs()?;
+        self.check_custom(bytes)?;
+        self.epoch = self.epoch.next();
+        Ok(Change { epoch: self.epoch, what: Changed::Custom })
+    }
+
     /// Says whether [`Topology::apply`] would accept the command in this epoch.
     ///
     /// # Errors
     ///
     /// Returns why not, with the value at fault and the mend.
     pub fn check(&self, command: &Command) -> Result<(), Refusal> {
-        if self.epoch.next() == self.epoch {
-            return Err(Refusal::Exhausted);
-        }
+        self.check_epochs()?;
         match command {
             Command::Register(registration) => self.check_registration(registration),
             Command::Deregister(node) => self.registered_epoch(*node).map(|_| ()),
             Command::Evict { node, epoch } | Command::SetCondition { node, epoch, condition: _ } => {
                 self.check_life(*node, *epoch)
             }
-            Command::Custom(bytes) if bytes.len() > self.settings.custom_bytes_max => {
-                Err(Refusal::CustomTooLarge { bytes: bytes.len(), max: self.settings.custom_bytes_max })
-            }
-            Command::Custom(_) => Ok(()),
+            Command::Custom(bytes) => self.check_custom(bytes.len()),
         }
+    }
+
+    fn check_epochs(&self) -> Result<(), Refusal> {
+        if self.epoch.next() == self.epoch { Err(Refusal::Exhausted) } else { Ok(()) }
+    }
+
+    fn check_custom(&self, bytes: usize) -> Result<(), Refusal> {
+        let max = self.settings.custom_bytes_max;
+        if bytes > max { Err(Refusal::CustomTooLarge { bytes, max }) } else { Ok(()) }
     }
 
     fn register(&mut self, registration: &Registration, epoch: Epoch) -> Changed {
@@ -200,6 +216,7 @@ mod tests {
         assert_eq!(refused(&mut topology, &Command::Register(Box::new(portless))), Refusal::NoPort);
         let large = Command::Custom(Blob::from([0; 5].as_slice()));
         assert_eq!(refused(&mut topology, &large), Refusal::CustomTooLarge { bytes: 5, max: 4 });
+        assert_eq!(topology.order(5), Err(Refusal::CustomTooLarge { bytes: 5, max: 4 }));
     }
 
     #[test]
@@ -208,5 +225,6 @@ mod tests {
         topology.epoch = Epoch::new(u64::MAX - 1);
         assert!(topology.apply(&Command::Custom(Blob::default())).is_ok());
         assert_eq!(refused(&mut topology, &Command::Custom(Blob::default())), Refusal::Exhausted);
+        assert_eq!(topology.order(0), Err(Refusal::Exhausted));
     }
 }

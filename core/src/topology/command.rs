@@ -38,13 +38,26 @@ pub enum Command {
     Custom(Blob),
 }
 
+/// The number of [`Command::Custom`] among the variants, which begins its bytes.
+const CUSTOM: u8 = 4;
+
 impl Command {
+    /// Returns a command of the embedder; its bytes are placed so that no later step copies them.
+    pub fn custom(bytes: &[u8]) -> Self {
+        let (front, used) = custom_front(bytes.len());
+        Self::Custom(Blob::behind(&front[..used], bytes))
+    }
+
     /// Returns the bytes of the command, as the log and the wire carry them.
     ///
     /// # Panics
     ///
     /// Never: every length is known and memory takes any number of bytes.
     pub fn encode(&self) -> Blob {
+        if let Self::Custom(bytes) = self {
+            let (front, used) = custom_front(bytes.len());
+            return bytes.with_front(&front[..used]);
+        }
         Blob::from(postcard::to_allocvec(self).expect("lengths are known and memory takes all bytes"))
     }
 
@@ -59,6 +72,32 @@ impl Command {
             Ok((_, _)) | Err(_) => Err(Refusal::Malformed { bytes: bytes.len() }),
         }
     }
+
+    /// Reads a command as [`Command::decode`] does; one of the embedder shares the bytes that it is read from.
+    pub(crate) fn decode_shared(bytes: &Blob) -> Result<Self, Refusal> {
+        Self::custom_within(bytes).map_or_else(|| Self::decode(bytes), |custom| Ok(Self::Custom(custom)))
+    }
+
+    /// Returns the embedder's bytes, shared, if these are exactly a command of the embedder.
+    pub(crate) fn custom_within(bytes: &Blob) -> Option<Blob> {
+        let (&CUSTOM, counted) = bytes.split_first()? else { return None };
+        let (custom, rest): (&[u8], _) = postcard::take_from_bytes(counted).ok()?;
+        rest.is_empty().then(|| bytes.after(bytes.len() - custom.len()))
+    }
+}
+
+/// Returns what comes before the embedder's bytes in an encoded command: the variant and their count.
+fn custom_front(bytes: usize) -> ([u8; 11], usize) {
+    let mut front = [CUSTOM; 11];
+    let mut left = bytes;
+    let mut used = 1;
+    while left >= 0x80 {
+        front[used] = left as u8 | 0x80;
+        left >>= 7;
+        used += 1;
+    }
+    front[used] = left as u8;
+    (front, used + 1)
 }
 
 /// How a registered node fares, as far as the federation has agreed on it.
@@ -147,6 +186,36 @@ mod tests {
             assert_eq!(Command::decode(&bytes), Err(Refusal::Malformed { bytes: bytes.len() }));
             for cut in 0..bytes.len() - 1 {
                 assert_eq!(Command::decode(&bytes[..cut]), Err(Refusal::Malformed { bytes: cut }));
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_the_embedder_are_encoded_and_read_like_any_other_and_never_copied() {
+        for count in [0, 1, 127, 128, 16_383, 16_384, 70_000] {
+            let bytes = alloc::vec![7; count];
+            let placed = Command::custom(&bytes);
+            let encoded = placed.encode();
+            assert_eq!(encoded.as_slice(), postcard::to_allocvec(&placed).unwrap());
+            assert_eq!(Command::Custom(Blob::from(bytes)).encode(), encoded);
+            let (Command::Custom(given), Ok(Command::Custom(read))) = (placed, Command::decode_shared(&encoded)) else {
+                panic!("another command was read back");
+            };
+            assert_eq!(Command::decode(&encoded), Ok(Command::Custom(given.clone())));
+            assert_eq!(read.as_ptr(), given.as_ptr());
+        }
+    }
+
+    #[test]
+    fn a_shared_command_is_read_only_from_exactly_its_bytes() {
+        for command in one_of_each() {
+            let bytes = command.encode();
+            assert_eq!(Command::decode_shared(&bytes), Ok(command));
+            let longer = [bytes.as_slice(), &[0]].concat();
+            let malformed = |bytes: usize| Err(Refusal::Malformed { bytes });
+            assert_eq!(Command::decode_shared(&Blob::from(longer)), malformed(bytes.len() + 1));
+            for cut in 0..bytes.len() {
+                assert_eq!(Command::decode_shared(&Blob::from(&bytes[..cut])), malformed(cut));
             }
         }
     }

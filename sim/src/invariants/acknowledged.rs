@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use delian_core::raft::Payload;
+use delian_core::raft::{Configuration, Payload, QuorumChange};
 use delian_core::{Applied, NodeId, Rejected, RequestId, SessionRequest};
 
 use super::ledger::Ledger;
@@ -37,12 +37,22 @@ impl AcknowledgedSurvive {
         let Ok(applied) = outcome else { return Ok(()) };
         let position = applied.position;
         let committed = ledger.position(position.index) == Some(position);
+        let before = || ledger.configuration(ledger.before(position)).1;
         let carries_it = match (ledger.payload(position), &asked) {
             (Some(Payload::Command(bytes)), Some(Asked::Command(command))) => *bytes == command.encode(),
             (Some(Payload::Session(bytes)), Some(Asked::Session(request))) => is_about(bytes, request),
-            (Some(Payload::Command(_) | Payload::Session(_) | Payload::Noop | Payload::Configuration(_)) | None, _) => {
-                false
-            }
+            (Some(Payload::Configuration(made)), Some(Asked::Quorum(change))) => is_made_by(made, change, before()),
+            (
+                Some(
+                    Payload::Command(_)
+                    | Payload::Noop
+                    | Payload::Configuration(_)
+                    | Payload::Level(_)
+                    | Payload::Session(_),
+                )
+                | None,
+                _,
+            ) => false,
         };
         if committed && carries_it {
             return Ok(());
@@ -52,6 +62,11 @@ impl AcknowledgedSurvive {
             format!("committed there: {committed}; the entry carries the command: {carries_it}"),
         ]))
     }
+}
+
+/// Whether a configuration is what a change makes of the one before it.
+fn is_made_by(made: &Configuration, change: &QuorumChange, before: &Configuration) -> bool {
+    before.changed(change).is_ok_and(|changed| changed == *made)
 }
 
 /// Returns whether an entry is what a client asked, in this attempt or, within a session, in an earlier one.

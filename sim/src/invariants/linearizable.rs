@@ -43,7 +43,8 @@ impl Linearizable {
             Asked::Read(Consistency::Lease | Consistency::Quorum, subject) => {
                 Some(Input { subject: *subject, action: Action::Read })
             }
-            Asked::Read(Consistency::Local, _)
+            Asked::Quorum(_)
+            | Asked::Read(Consistency::Local, _)
             | Asked::Session(SessionRequest::Open | SessionRequest::Do { .. } | SessionRequest::Close(_)) => None,
         };
         if let Some(input) = input {

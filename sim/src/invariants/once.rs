@@ -44,7 +44,7 @@ impl AtMostOnce {
         let given = match asked {
             Asked::Command(command) => Given::Command(command.encode()),
             Asked::Session(request) => Given::Session(request.encode()),
-            Asked::Read(..) => return,
+            Asked::Quorum(_) | Asked::Read(..) => return,
         };
         self.counts.entry(given.clone()).or_default().given += 1;
         self.open.insert(request, given);
@@ -73,7 +73,7 @@ impl AtMostOnce {
         let given = match payload {
             Payload::Command(bytes) => Given::Command(bytes.clone()),
             Payload::Session(bytes) => Given::Session(bytes.clone()),
-            Payload::Noop | Payload::Configuration(_) => return Ok(()),
+            Payload::Noop | Payload::Configuration(_) | Payload::Level(_) => return Ok(()),
         };
         let count = self.counts.entry(given.clone()).or_default();
         count.committed += 1;

@@ -27,6 +27,7 @@ impl KeepTheirOrder {
     pub(super) fn on_call(&mut self, operation: OperationId, now: Time, asked: &Asked) {
         let judged = match asked {
             Asked::Command(_)
+            | Asked::Quorum(_)
             | Asked::Session(SessionRequest::Open | SessionRequest::Do { .. })
             | Asked::Read(Consistency::Lease | Consistency::Quorum, _) => true,
             // What is read locally may be old, and whoever closes a session expects nothing more.

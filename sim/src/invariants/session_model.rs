@@ -24,7 +24,7 @@ pub(super) fn replay(ledger: &Ledger, settings: &Settings) -> (Topology, Vec<Ses
         let index = position.index.get();
         open.retain(|_, session| index - session.last_active <= settings.sessions().entries_max());
         match payload {
-            Payload::Noop | Payload::Configuration(_) => {}
+            Payload::Noop | Payload::Configuration(_) | Payload::Level(_) => {}
             Payload::Command(bytes) => execute(&mut topology, bytes),
             Payload::Session(bytes) => match SessionRequest::decode(bytes) {
                 Ok(SessionRequest::Open) => {

@@ -48,7 +48,7 @@ impl OncePerSequence {
                 }
                 Ok(SessionRequest::Open | SessionRequest::Close(_)) | Err(_) => Ok(()),
             },
-            Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_)) | None => Ok(()),
+            Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_) | Payload::Level(_)) | None => Ok(()),
         }
     }
 

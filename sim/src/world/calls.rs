@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use delian_core::raft::QuorumChange;
 use delian_core::topology::Command;
 use delian_core::{Applied, Consistency, Input, NodeId, Operation, ReadAt, Rejected, RequestId, Sequence, SessionId};
 use delian_core::{SessionRequest, Time};
@@ -31,6 +32,7 @@ pub(super) enum Wish {
     Command(Command),
     InSession(SessionId, Sequence, Command),
     OpenSession,
+    Quorum(QuorumChange),
     Read(Consistency, NodeId),
 }
 
@@ -88,6 +90,7 @@ impl Wish {
         match self {
             Self::Command(command) | Self::InSession(_, _, command) => Asked::Command(command.clone()),
             Self::OpenSession => Asked::Session(SessionRequest::Open),
+            Self::Quorum(change) => Asked::Quorum(change.clone()),
             Self::Read(consistency, subject) => Asked::Read(*consistency, *subject),
         }
     }
@@ -97,7 +100,7 @@ impl Wish {
         match self {
             // A session too many is closed by silence.
             Self::InSession(..) | Self::Read(..) | Self::OpenSession => true,
-            Self::Command(_) => false,
+            Self::Command(_) | Self::Quorum(_) => false,
         }
     }
 }
@@ -169,6 +172,7 @@ impl World {
                 (Asked::Session(did), Input::SessionCommand(request, operation, command))
             }
             Wish::OpenSession => (Asked::Session(SessionRequest::Open), Input::OpenSession(request)),
+            Wish::Quorum(change) => (Asked::Quorum(change.clone()), Input::Quorum(request, change)),
             Wish::Read(consistency, subject) => (Asked::Read(consistency, subject), Input::Read(request, consistency)),
         };
         self.calls.attempts.insert(request, (operation, process));
@@ -324,7 +328,7 @@ impl World {
                     self.calls.sessions.remove(&client);
                 }
             }
-            (Wish::Command(_) | Wish::Read(..), _) => {}
+            (Wish::Command(_) | Wish::Quorum(_) | Wish::Read(..), _) => {}
         }
     }
 
@@ -340,7 +344,11 @@ impl World {
             Conclusion::Read(..) => match wish {
                 Wish::Read(Consistency::Quorum, _) => census.quorum_reads += 1,
                 Wish::Read(Consistency::Lease, _) => census.lease_reads += 1,
-                Wish::Read(Consistency::Local, _) | Wish::Command(_) | Wish::InSession(..) | Wish::OpenSession => {}
+                Wish::Read(Consistency::Local, _)
+                | Wish::Command(_)
+                | Wish::InSession(..)
+                | Wish::OpenSession
+                | Wish::Quorum(_) => {}
             },
             Conclusion::Nothing => {}
         }

@@ -51,7 +51,9 @@ impl World {
         let operation = &plan.operations[number as usize];
         let is_change = !matches!(operation.action, Action::Read | Action::ReadQuorum(_) | Action::ReadLease(_));
         for process in self.resolve(operation.via) {
-            if operation.manner.in_session && is_change {
+            if let Action::Quorum(change) = &operation.action {
+                self.ask_quorum(operation.via, process, operation.client, change);
+            } else if operation.manner.in_session && is_change {
                 self.within_session(operation.client, number, process);
             } else {
                 self.ask(process, Some(operation.client), &operation.action, operation.manner);
@@ -81,6 +83,8 @@ impl World {
             | Action::Evict(_)
             | Action::SetCondition(..)
             | Action::Custom(_) => Wish::Command(self.formulate(number, action)?),
+            // An operator looks before it asks.
+            Action::Quorum(_) => return None,
         };
         self.call(number, client, wish, manner.retries)
     }
@@ -119,7 +123,7 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
             Command::SetCondition { node: subject(number), epoch: life(number), condition: *condition }
         }
         Action::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
-        Action::Read | Action::ReadQuorum(_) | Action::ReadLease(_) => return None,
+        Action::Quorum(_) | Action::Read | Action::ReadQuorum(_) | Action::ReadLease(_) => return None,
     })
 }
 

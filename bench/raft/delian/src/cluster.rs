@@ -8,7 +8,7 @@ use std::sync::Arc;
 use delian_core::raft::Recovered;
 use delian_core::topology::Command;
 use delian_core::{
-    Blob, Config, Effect, Input, Message, Node, NodeId, Outbox, RequestId, RoleName, Seed, Time, WriteId,
+    Config, Effect, Input, Message, Node, NodeId, Outbox, RequestId, RoleName, Seed, Time, WriteId,
 };
 use raft_work::{Cluster, Rest, Way, payload};
 
@@ -55,7 +55,7 @@ impl Cluster for InOneProcess {
             let voters = ids.iter().copied().collect();
             let config = Config { voters, log_bytes_max: LOG_BYTES_MAX, ..Config::default() };
             let settings = Arc::new(config.check().expect("the configuration makes sense"));
-            let (seed, recovered) = (Seed::new(id.get()), Recovered::default());
+            let (seed, recovered) = (Seed::new(id.get()), Recovered::founding());
             let node = Node::start(cluster.now, *id, settings, seed, recovered, &mut cluster.outbox);
             cluster.nodes.push(node);
             cluster.carry_out(cluster.nodes.len() - 1);
@@ -74,8 +74,7 @@ impl Cluster for InOneProcess {
         let first = self.commands;
         self.commands += u64::from(commands);
         self.feed((first..self.commands).map(|number| {
-            let command = Command::Custom(Blob::from(payload(number).as_slice()));
-            (RequestId::new(number), command)
+            (RequestId::new(number), Command::custom(&payload(number)))
         }));
         self.settle();
     }
