@@ -9,7 +9,8 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
-use crate::ids::NodeId;
+use crate::ids::{FeatureLevel, NodeId};
+use crate::wire::FRAME_BYTES_MAX;
 
 /// What an operator may set; every field has a default, see [`Config::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,16 @@ pub struct Config {
     pub trailing_entries: u64,
     /// The wait before a snapshot that was not answered is sent again. Default 5 s.
     pub snapshot_resend_interval: Duration,
+    /// The most bytes in one chunk of a snapshot. Default 64 KiB: as an append, it delays no heartbeat for long.
+    pub snapshot_chunk_bytes: u64,
+    /// The most unanswered chunks per peer. Default 16: a round trip of 200 ms still moves 5 MiB/s.
+    pub snapshot_chunks_max: usize,
+    /// The most bytes of a snapshot that a node takes from a leader. Default 1 GiB: a larger one is refused, for the node
+    /// holds it in memory twice while it puts it together.
+    pub snapshot_bytes_max: u64,
+    /// The highest feature level that this node speaks. Default: the highest that this release knows. A lower one makes
+    /// the node behave as an older release does, so that federations of mixed releases can be tested.
+    pub feature_level_max: FeatureLevel,
     /// The most messages that wait for the disk. Default 1,024: beyond it they count as lost, as on a network.
     pub withheld_max: usize,
 
@@ -106,6 +117,10 @@ impl Default for Config {
             log_bytes_max: 1024 * 1024,
             trailing_entries: 64,
             snapshot_resend_interval: Duration::from_secs(5),
+            snapshot_chunk_bytes: 64 * 1024,
+            snapshot_chunks_max: 16,
+            snapshot_bytes_max: 1024 * 1024 * 1024,
+            feature_level_max: FeatureLevel::HIGHEST,
             withheld_max: 1024,
             autopilot_voters: None,
             autopilot_settle: Duration::from_secs(10),
@@ -209,6 +224,10 @@ pub struct RaftSettings {
     pub(crate) log_bytes_max: u64,
     pub(crate) trailing_entries: u64,
     pub(crate) snapshot_resend_interval: Duration,
+    pub(crate) snapshot_chunk_bytes: u64,
+    pub(crate) snapshot_chunks_max: usize,
+    pub(crate) snapshot_bytes_max: u64,
+    pub(crate) feature_level_max: FeatureLevel,
     pub(crate) withheld_max: usize,
 }
 
@@ -301,6 +320,10 @@ impl Config {
                 log_bytes_max: self.log_bytes_max,
                 trailing_entries: self.trailing_entries,
                 snapshot_resend_interval: self.snapshot_resend_interval,
+                snapshot_chunk_bytes: self.snapshot_chunk_bytes,
+                snapshot_chunks_max: self.snapshot_chunks_max,
+                snapshot_bytes_max: self.snapshot_bytes_max,
+                feature_level_max: self.feature_level_max,
                 withheld_max: self.withheld_max,
             },
             commands: CommandSettings {
@@ -390,6 +413,9 @@ impl Config {
             ("inflight_bytes_max", self.inflight_bytes_max),
             ("uncommitted_bytes_max", self.uncommitted_bytes_max),
             ("log_bytes_max", self.log_bytes_max),
+            ("snapshot_chunk_bytes", self.snapshot_chunk_bytes),
+            ("snapshot_chunks_max", self.snapshot_chunks_max as u64),
+            ("snapshot_bytes_max", self.snapshot_bytes_max),
             ("withheld_max", self.withheld_max as u64),
             ("pending_commands_max", self.pending_commands_max as u64),
             ("pending_reads_max", self.pending_reads_max as u64),
@@ -410,6 +436,15 @@ impl Config {
                     format!("is {limit}, but must be at most {LIMIT_MAX}: beyond it nothing is limited"),
                 );
             }
+        }
+        let (chunk, frame) = (self.snapshot_chunk_bytes, FRAME_BYTES_MAX as u64 / 2);
+        if chunk > frame {
+            return wrong("snapshot_chunk_bytes", format!("is {chunk}, but must be at most {frame} to fit a frame"));
+        }
+        let (level, known) = (self.feature_level_max, FeatureLevel::FIRST..=FeatureLevel::HIGHEST);
+        if !known.contains(&level) {
+            let problem = format!("is {level}, but this release speaks {} to {}", known.start(), known.end());
+            return wrong("feature_level_max", problem);
         }
         let (withheld, voters) = (self.withheld_max, self.voters.len());
         if withheld < voters {
@@ -452,6 +487,10 @@ mod tests {
             config.withheld_max = 4;
         });
         assert_eq!(few, "withheld_max is 4, but must hold a request to each of 5 voters");
+        let strange = refusal(|config| config.feature_level_max = FeatureLevel::HIGHEST.next());
+        assert_eq!(strange, "feature_level_max is l3, but this release speaks l1 to l2");
+        let large = refusal(|config| config.snapshot_chunk_bytes = FRAME_BYTES_MAX as u64);
+        assert_eq!(large, "snapshot_chunk_bytes is 67108864, but must be at most 33554432 to fit a frame");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence, SessionId};
-use crate::ids::{Term, WriteId};
+use crate::ids::{Blob, Boot, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence};
+use crate::ids::{SessionId, Term, WriteId};
 use crate::node::Operation;
 use crate::node::autopilot::Advice;
 use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
@@ -258,6 +258,13 @@ pub enum Event {
         /// The change and the reason.
         advice: Box<Advice>,
     },
+    /// All members speak a higher feature level, and from here on it is in force.
+    LevelRaised {
+        /// The entry, or the last one of the snapshot, that said so.
+        position: Position,
+        /// The level.
+        level: FeatureLevel,
+    },
     /// The topology changed.
     Changed {
         /// The entry that changed it.
@@ -319,6 +326,13 @@ pub enum Event {
         /// The last entry that the snapshot includes.
         last: Position,
     },
+    /// A peer refused the leader's snapshot; the leader finds out anew what the peer needs.
+    SnapshotRefused {
+        /// The peer.
+        by: NodeId,
+        /// The last entry that the snapshot includes.
+        last: Position,
+    },
     /// The node replaced its state by a leader's snapshot.
     SnapshotInstalled {
         /// The last entry that the snapshot includes.
@@ -373,6 +387,19 @@ pub enum Contradiction {
     TermsOutOfOrder,
     /// Its snapshot does not decode.
     SnapshotMalformed,
+    /// The chunks of its snapshot are not what was announced: one of them was damaged.
+    SnapshotDamaged,
+    /// Its snapshot is above the limit.
+    SnapshotTooLarge {
+        /// The bytes it announces.
+        bytes: u64,
+        /// The most that the node takes.
+        max: u64,
+    },
+    /// A chunk of its snapshot is empty or lies outside of the snapshot.
+    ChunkOutside,
+    /// It speaks in a form of a feature level that this node does not know.
+    LevelUnknown(FeatureLevel),
     /// Its term or index is beyond what any history of real elections and entries reaches.
     OutOfReach,
 }
@@ -399,6 +426,13 @@ pub enum Halt {
         /// The last index of this node's log.
         last: LogIndex,
     },
+    /// The federation agreed on a feature level that this node does not speak: it needs a newer release.
+    LevelUnknown {
+        /// The level in force.
+        level: FeatureLevel,
+        /// The highest that the node speaks.
+        max: FeatureLevel,
+    },
 }
 
 impl fmt::Display for Halt {
@@ -411,6 +445,9 @@ impl fmt::Display for Halt {
             Self::CommittedEntryDenied(peer, position) => write!(f, "{peer} denies the committed entry {position}"),
             Self::AcknowledgedEntryLost { leader, commit, last } => {
                 write!(f, "{leader} counts on {commit} here, but the log ends at {last}: acknowledged entries are lost")
+            }
+            Self::LevelUnknown { level, max } => {
+                write!(f, "feature level {level} is in force, but this node speaks at most {max}: upgrade it")
             }
         }
     }

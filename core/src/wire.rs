@@ -1,7 +1,9 @@
 //! The bytes between nodes.
 //!
-//! A frame is one version byte and one postcard-encoded [`Message`]. Decoding checks the version, refuses trailing
-//! bytes, never panics and never reserves memory that the input does not back. Who sent a frame is not in it: the edge
+//! A frame is one version byte and one postcard-encoded [`Message`]. Decoding checks the version, never panics and never
+//! reserves memory that the input does not back. Bytes after the message are ignored: a newer release may have appended
+//! what an older one does without. A kind of message that is not known is an error of its own; nobody sends one before
+//! the members have agreed on the feature level that brings it. Who sent a frame is not in it: the edge
 //! authenticates the sender and hands its id to the core, so that nobody can speak for another.
 
 use alloc::vec::Vec;
@@ -93,8 +95,8 @@ pub enum DecodeError {
     Version(u8),
     /// The bytes after the version are no message.
     Malformed,
-    /// A message is followed by this many more bytes.
-    Trailing(usize),
+    /// The message, or a part of it, is of a kind that is not known here: a newer release wrote it.
+    UnknownKind,
 }
 
 impl fmt::Display for DecodeError {
@@ -104,7 +106,7 @@ impl fmt::Display for DecodeError {
             Self::TooLong(bytes) => write!(f, "a frame of {bytes} bytes is above the limit of {FRAME_BYTES_MAX}"),
             Self::Version(version) => write!(f, "wire version {version} is not {WIRE_VERSION}, the one spoken here"),
             Self::Malformed => write!(f, "the bytes are no message"),
-            Self::Trailing(bytes) => write!(f, "{bytes} bytes follow the message"),
+            Self::UnknownKind => write!(f, "the message is of a kind that is not known here"),
         }
     }
 }
@@ -131,10 +133,11 @@ impl Message {
         if *version != WIRE_VERSION {
             return Err(DecodeError::Version(*version));
         }
-        let (message, rest) = postcard::take_from_bytes(bytes).map_err(|_| DecodeError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(DecodeError::Trailing(rest.len()));
+        match postcard::take_from_bytes(bytes) {
+            Ok((message, _)) => Ok(message),
+            // Of all that a message is made of, only an enum's unknown variant is refused by serde and not by postcard.
+            Err(postcard::Error::SerdeDeCustom) => Err(DecodeError::UnknownKind),
+            Err(_) => Err(DecodeError::Malformed),
         }
-        Ok(message)
     }
 }

@@ -230,12 +230,21 @@ fn describe(message: &Message) -> String {
             format!("AppendAnswer {term} refused {refused} hint {hint}")
         }
         Body::Heartbeat { commit, round } => format!("Heartbeat {term} {round} commit {commit}"),
-        Body::HeartbeatAnswer { round } => format!("HeartbeatAnswer {term} {round}"),
+        Body::AppendAnswer { session: _, appended: Appended::SnapshotRefused(last) } => {
+            format!("AppendAnswer {term} refused the snapshot of {last}")
+        }
+        Body::HeartbeatAnswer { round, level } => format!("HeartbeatAnswer {term} {round} {level}"),
         Body::Commit { commit } => format!("Commit {term} {commit}"),
         Body::Snapshot { session: _, snapshot } => {
             format!("Snapshot {term} of {} {} bytes", snapshot.last, snapshot.state.len())
         }
         Body::Outdated => format!("Outdated {term}"),
         Body::Stranger { incarnation } => format!("Stranger {term} {incarnation}"),
+        Body::Chunk { session: _, identity, offset, bytes } => {
+            format!("Chunk {term} of {} {} bytes at {offset} of {}", identity.last, bytes.len(), identity.bytes)
+        }
+        Body::ChunkAnswer { session: _, identity, held } => {
+            format!("ChunkAnswer {term} of {} has {} of {}", identity.last, held.bytes(), identity.bytes)
+        }
     }
 }

@@ -191,10 +191,12 @@ impl Node {
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
-        match decode_state(&offered.snapshot, &self.settings) {
-            Some(state) => self.install(offered, state, out),
-            None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
-        }
+        let Some(state) = decode_state(&offered.snapshot, &self.settings) else {
+            let Offered { from, session, snapshot } = offered;
+            let claim = Contradiction::SnapshotMalformed;
+            return self.raft.refuse_snapshot(from, session, snapshot.last, claim, out);
+        };
+        self.install(offered, state, out);
     }
 
     fn install(&mut self, offered: Offered, state: State, out: &mut Outbox) {
@@ -234,6 +236,10 @@ impl Node {
             Payload::Noop => Ok(self.unchanged(position)),
             Payload::Configuration(configuration) => {
                 out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
+                Ok(self.unchanged(position))
+            }
+            Payload::Level(level) => {
+                self.raft.raise_level(position, *level, out);
                 Ok(self.unchanged(position))
             }
             Payload::Command(bytes) => self.apply_command(position, bytes, out).map_err(Rejected::Refused),

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::Node;
-use crate::ids::{Boot, Epoch, LogIndex, NodeId, Position, Term};
+use crate::ids::{Boot, Epoch, FeatureLevel, LogIndex, NodeId, Position, Term};
 use crate::io::Halt;
 use crate::raft::Role;
 
@@ -28,6 +28,8 @@ pub struct Status {
     pub commit: LogIndex,
     /// The last entry that its snapshot covers.
     pub snapshot: LogIndex,
+    /// The feature level in force.
+    pub level: FeatureLevel,
     /// The epoch of its topology.
     pub epoch: Epoch,
     /// How many nodes are registered there.
@@ -83,6 +85,7 @@ impl Node {
             durable: raft.log_durable(),
             commit: raft.commit(),
             snapshot: raft.log().covered().index,
+            level: raft.feature_level(),
             epoch: self.topology.epoch(),
             members: self.topology.len(),
             withheld: raft.withheld_count(),

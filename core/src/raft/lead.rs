@@ -8,8 +8,9 @@ use super::configuration::Configuration;
 use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
 use super::progress::{Pace, Peers, Probe, Progress};
 use super::record::Record;
+use super::shipment::Shipment;
 use super::{ProposeError, Raft, Role};
-use crate::ids::{Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
+use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
 use crate::time::Time;
 
@@ -65,12 +66,14 @@ impl Leadership {
         heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck })
     }
 
-    pub(super) fn assert_invariants(&self, last: LogIndex) {
+    pub(super) fn assert_invariants(&self, last: LogIndex, chunks_max: usize) {
         for (peer, progress) in self.progress.iter() {
             let (matched, next) = (progress.matched, progress.next);
             assert!(matched <= last, "{peer} matched {matched}, but the log ends at {last}");
             assert!(matched < next, "{peer} matched {matched}, but gets {next} next");
             assert!(next <= last.next(), "{peer} gets {next} next, but the log ends at {last}");
+            let chunks = progress.pace.shipment().map_or(0, Shipment::len);
+            assert!(chunks <= chunks_max, "{chunks} chunks are out to {peer}, above the limit of {chunks_max}");
         }
     }
 }
@@ -172,6 +175,7 @@ impl Raft {
             leadership.heartbeat_at = now + self.settings.raft.heartbeat_interval;
             self.send_heartbeats(out);
             self.readmit_strangers(out);
+            self.propose_level(out);
         }
     }
 
@@ -223,6 +227,7 @@ impl Raft {
                 }
             }
             Appended::Conflict { refused, hint } => self.on_conflict(from, refused, hint),
+            Appended::SnapshotRefused(position) => self.on_snapshot_refused(from, position, out),
         }
         self.replicate(from, None, out);
         self.resend_snapshot_if_due(now, from, out);
@@ -242,13 +247,20 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_heartbeat_answer(&mut self, now: Time, from: NodeId, round: Round, out: &mut Outbox) {
+    pub(super) fn on_heartbeat_answer(
+        &mut self,
+        now: Time,
+        from: NodeId,
+        (round, level): (Round, FeatureLevel),
+        out: &mut Outbox,
+    ) {
         let messages_max = self.settings.raft.inflight_messages_max;
         let bytes_max = self.settings.raft.inflight_bytes_max;
         let last = self.log.last().index;
         let Some(progress) = self.progress_mut(from) else { return };
         progress.heard = true;
         progress.round = progress.round.max(round);
+        progress.level = Some(level);
         match &mut progress.pace {
             Pace::Probe(probe) => *probe = Probe::Ready,
             Pace::Replicate(window) => {

@@ -10,13 +10,16 @@
 mod configuration;
 mod configurations;
 mod change;
+mod chunks;
 mod election;
 mod follow;
 mod lead;
+mod level;
 mod log;
 mod message;
 mod progress;
 mod record;
+mod shipment;
 mod snapshot;
 mod writes;
 
@@ -24,20 +27,24 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 pub use change::{QuorumChange, QuorumRefusal, VOTERS_MAX};
+pub use chunks::{Parcel, RANGES_MAX, Range, Ranges, SnapshotIdentity};
 pub use configuration::Configuration;
 pub use election::Votes;
 pub use lead::Leadership;
 pub use log::Log;
 pub use message::{Append, Appended, Ballot, Body, Entries, Entry, Message, Payload};
-pub use progress::{Pace, Peers, Probe, Progress, Window};
+pub use progress::{Pace, Peers, Probe, Progress, SnapshotForm, Window};
 pub use record::{HardState, RECORD_VERSION, Record, RecordError, Recovered, Snapshot};
+pub use shipment::Shipment;
 
 pub(crate) use change::ChangeError;
+pub(crate) use snapshot::Offered;
 
+use self::chunks::Partial;
 use self::configurations::Configurations;
 use self::writes::Writes;
 use crate::config::Settings;
-use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Term, WriteId};
+use crate::ids::{Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term, WriteId};
 use crate::io::{Contradiction, Event, Halt, Outbox, StepDown, Wake, WakeReason};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
@@ -60,6 +67,10 @@ pub struct Raft {
     applied: LogIndex,
     /// The cost of the entries applied since the last snapshot.
     applied_bytes: u64,
+    /// The feature level in force at `applied`.
+    level: FeatureLevel,
+    /// The part of a leader's snapshot that has come so far.
+    partial: Option<Partial>,
     election_at: Time,
     election_timeout: Duration,
     /// Until then a live leader is presumed, and nobody else gets a vote (section 4.2.3).
@@ -78,14 +89,6 @@ pub enum Role {
     Candidate(Votes),
     /// It leads.
     Leader(Leadership),
-}
-
-/// A leader's snapshot that passed every check of the protocol and waits for the state machine to take it.
-#[derive(Debug)]
-pub(crate) struct Offered {
-    pub(crate) from: NodeId,
-    pub(crate) session: ReplicationSession,
-    pub(crate) snapshot: Arc<Snapshot>,
 }
 
 /// Why a command did not get into the log.
@@ -137,6 +140,8 @@ impl Raft {
             commit: covered,
             applied: covered,
             applied_bytes: 0,
+            level: FeatureLevel::FIRST,
+            partial: None,
             election_at: Time::NEVER,
             election_timeout: Duration::ZERO,
             leader_presumed_until: Time::ZERO,
@@ -146,6 +151,11 @@ impl Raft {
             raft.halt(Halt::RecoveryContradicted(what), out);
             return raft;
         }
+        let level = raft.level_at(covered);
+        if raft.halt_if_unknown(level, out) {
+            return raft;
+        }
+        raft.level = level;
         out.emit(Event::Started { boot, last: raft.log.last() });
         raft.draw_election_timeout(now);
         raft.save_hard_state(out);
@@ -183,9 +193,9 @@ impl Raft {
                     self.on_append_answer(now, from, session, appended, out);
                 }
             }
-            Body::HeartbeatAnswer { round } => {
+            Body::HeartbeatAnswer { round, level } => {
                 if self.follow_newer(now, term, out) {
-                    self.on_heartbeat_answer(now, from, round, out);
+                    self.on_heartbeat_answer(now, from, (round, level), out);
                 }
             }
             Body::Outdated => {
@@ -210,6 +220,16 @@ impl Raft {
             Body::Snapshot { session, snapshot } => {
                 if self.follow_leader(now, from, term, out) {
                     return self.on_snapshot(from, session, snapshot, out);
+                }
+            }
+            Body::Chunk { session, identity, offset, bytes } => {
+                if self.follow_leader(now, from, term, out) {
+                    return self.on_chunk(from, (session, identity), (offset, bytes), out);
+                }
+            }
+            Body::ChunkAnswer { session, identity, held } => {
+                if self.follow_newer(now, term, out) {
+                    self.on_chunk_answer(now, from, (session, identity), &held, out);
                 }
             }
         }
@@ -381,7 +401,7 @@ impl Raft {
         assert!(done <= issued, "write {done} is done, but {issued} was the last issued");
         if let Role::Leader(leadership) = &self.role {
             assert_eq!(self.leader, Some(self.id), "a leader that follows another");
-            leadership.assert_invariants(last.index);
+            leadership.assert_invariants(last.index, self.settings.raft.snapshot_chunks_max);
         }
     }
 
@@ -474,6 +494,7 @@ impl Raft {
         if index > self.commit {
             let term = self.log.term_at(index).expect("only entries of the log are committed");
             self.commit = index;
+            self.partial.take_if(|partial| partial.identity().last.index <= index);
             out.emit(Event::Committed { last: Position::new(term, index) });
         }
     }

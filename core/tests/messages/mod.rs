@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use delian_core::ids::{Incarnation, ReplicationSession, Round};
+use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
 use delian_core::raft::{self, Append, Appended, Ballot, Body, Configuration};
-use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Snapshot};
+use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Range, Ranges, Snapshot, SnapshotIdentity};
 use delian_core::topology::{Command, Refusal};
 use delian_core::wire::{Answer, Forward, Request, Ticket, WIRE_VERSION};
 use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Operation, Position, Rejected, Sequence};
@@ -35,9 +35,28 @@ fn entries() -> impl Strategy<Value = Entries> {
         blob().prop_map(Payload::Command),
         blob().prop_map(Payload::Session),
         configuration().prop_map(|configuration| Payload::Configuration(Arc::new(configuration))),
+        level().prop_map(Payload::Level),
     ];
     let entry = (number(), payload).prop_map(|(term, payload)| Entry { term: Term::new(term), payload });
     proptest::collection::vec(entry, 0..6).prop_map(Entries::from)
+}
+
+fn level() -> impl Strategy<Value = FeatureLevel> {
+    number().prop_map(FeatureLevel::new)
+}
+
+fn identity() -> impl Strategy<Value = SnapshotIdentity> {
+    (position(), number(), any::<u64>()).prop_map(|(last, bytes, checksum)| SnapshotIdentity { last, bytes, checksum })
+}
+
+fn ranges() -> impl Strategy<Value = Ranges> {
+    proptest::collection::vec((number(), number()), 0..5).prop_map(|drawn| {
+        let mut ranges = Ranges::default();
+        for (start, end) in drawn {
+            ranges.add(Range { start, end });
+        }
+        ranges
+    })
 }
 
 fn node() -> impl Strategy<Value = NodeId> {
@@ -74,8 +93,8 @@ fn configuration() -> impl Strategy<Value = Configuration> {
 }
 
 fn snapshot() -> impl Strategy<Value = Arc<Snapshot>> {
-    (position(), configuration(), blob())
-        .prop_map(|(last, configuration, state)| Arc::new(Snapshot { last, configuration, state }))
+    (position(), configuration(), level(), blob())
+        .prop_map(|(last, configuration, level, state)| Arc::new(Snapshot { last, configuration, level, state }))
 }
 
 fn quorum_change() -> impl Strategy<Value = QuorumChange> {
@@ -120,11 +139,24 @@ fn body() -> impl Strategy<Value = Body> {
             appended: Appended::Conflict { refused, hint }
         }),
         (index(), round()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        round().prop_map(|round| Body::HeartbeatAnswer { round }),
+        (round(), level()).prop_map(|(round, level)| Body::HeartbeatAnswer { round, level }),
         index().prop_map(|commit| Body::Commit { commit }),
         (session(), snapshot()).prop_map(|(session, snapshot)| Body::Snapshot { session, snapshot }),
         Just(Body::Outdated),
         incarnation().prop_map(|incarnation| Body::Stranger { incarnation }),
+        (session(), position())
+            .prop_map(|(session, last)| Body::AppendAnswer { session, appended: Appended::SnapshotRefused(last) }),
+        (session(), identity(), number(), blob()).prop_map(|(session, identity, offset, bytes)| Body::Chunk {
+            session,
+            identity,
+            offset,
+            bytes
+        }),
+        (session(), identity(), ranges()).prop_map(|(session, identity, held)| Body::ChunkAnswer {
+            session,
+            identity,
+            held
+        }),
     ]
 }
 
@@ -180,10 +212,18 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     let last = Position::new(Term::new(3), LogIndex::new(300));
     let commit = LogIndex::new(299);
     let configuration = Configuration::founding([1, 2, 300].map(NodeId::new).into(), [4].map(NodeId::new).into());
-    let snapshot = Snapshot { last, configuration, state: Blob::from([7, 8].as_slice()) };
+    let level = FeatureLevel::CHUNKS;
+    let identity = SnapshotIdentity { last, bytes: 400, checksum: 1 << 60 };
+    let mut held = Ranges::default();
+    for (start, end) in [(0, 40), (80, 120)] {
+        held.add(Range { start, end });
+    }
+    let bytes = Blob::from([7, 8, 9].as_slice());
+    let snapshot = Snapshot { last, configuration, level, state: Blob::from([7, 8].as_slice()) };
     let command = Command::Deregister(NodeId::new(4)).encode();
     let entry = |payload| Entry { term: Term::new(4), payload };
-    let entries = Entries::from([entry(Payload::Noop), entry(Payload::Command(command.clone()))]);
+    let entries = [Payload::Noop, Payload::Command(command.clone()), Payload::Level(level)];
+    let entries = Entries::from(entries.map(entry));
     let operation =
         Operation { session: SessionId::new(300), sequence: Sequence::new(7), awaited_from: Sequence::new(5) };
     let asked = SessionRequest::Do { operation, command: command.clone() }.encode();
@@ -206,11 +246,14 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
             raft(Body::AppendAnswer { session, appended: Appended::Conflict { refused: commit, hint: last } }),
         ),
         ("heartbeat", raft(Body::Heartbeat { commit, round })),
-        ("heartbeat-answer", raft(Body::HeartbeatAnswer { round })),
+        ("heartbeat-answer", raft(Body::HeartbeatAnswer { round, level })),
         ("commit", raft(Body::Commit { commit })),
         ("snapshot", raft(Body::Snapshot { session, snapshot: Arc::new(snapshot) })),
         ("outdated", raft(Body::Outdated)),
         ("stranger", raft(Body::Stranger { incarnation: Incarnation::new(77) })),
+        ("chunk", raft(Body::Chunk { session, identity, offset: 40, bytes })),
+        ("chunk-answer", raft(Body::ChunkAnswer { session, identity, held })),
+        ("snapshot-refused", raft(Body::AppendAnswer { session, appended: Appended::SnapshotRefused(last) })),
         ("forward", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Command(command) })),
         ("visitor", Message::Visitor { node: NodeId::new(4), incarnation: Incarnation::new(77) }),
         ("forward-session", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Session(asked) })),
@@ -223,14 +266,16 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
 }
 
 /// The bytes of frames up to where a length comes: entries, a command within them, voters, learners, a snapshot's state,
-/// a forwarded command.
+/// a chunk, the ranges that a peer has, a forwarded command.
 pub(crate) fn prefixes_of_lengths() -> Vec<Vec<u8>> {
     vec![
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0],
-        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0, 0, 0, 0, 0],
+        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0, 0, 0, 0, 0, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 12, 1, 1, 1, 1, 1, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 13, 1, 1, 1, 1, 1],
         vec![WIRE_VERSION, 1, 1, 1, 1, 0],
     ]
 }

@@ -52,9 +52,17 @@ impl AcknowledgedSurvive {
         let carries_it = match (ledger.payload(position), &asked) {
             (Some(Payload::Command(bytes)), Some(Asked::Command(asked))) => bytes == asked,
             (Some(Payload::Configuration(made)), Some(Asked::Quorum(change))) => is_made_by(made, change, before()),
-            (Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_) | Payload::Session(_)) | None, _) => {
-                false
-            }
+            (
+                Some(
+                    Payload::Command(_)
+                    | Payload::Noop
+                    | Payload::Configuration(_)
+                    | Payload::Session(_)
+                    | Payload::Level(_),
+                )
+                | None,
+                _,
+            ) => false,
         };
         if committed && carries_it {
             return Ok(());

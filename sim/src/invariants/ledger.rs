@@ -67,7 +67,9 @@ impl Ledger {
         let at = self.written.get(&position).map_or(Position::ZERO, |written| written.configured);
         match self.payload(at) {
             Some(Payload::Configuration(configuration)) => (at, configuration),
-            Some(Payload::Noop | Payload::Command(_) | Payload::Session(_)) | None => (Position::ZERO, &self.founding),
+            Some(Payload::Noop | Payload::Command(_) | Payload::Session(_) | Payload::Level(_)) | None => {
+                (Position::ZERO, &self.founding)
+            }
         }
     }
 
@@ -142,7 +144,7 @@ impl Ledger {
                         self.configurations.insert(position);
                         position
                     }
-                    Payload::Noop | Payload::Command(_) | Payload::Session(_) => {
+                    Payload::Noop | Payload::Command(_) | Payload::Session(_) | Payload::Level(_) => {
                         self.configuration(Position::new(previous, position.index.previous())).0
                     }
                 };

@@ -40,13 +40,15 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
         | Body::PreVoteAnswer(_)
         | Body::VoteAnswer(Ballot::Refused)
         | Body::Append(_)
-        | Body::AppendAnswer { appended: Appended::Conflict { .. }, .. }
+        | Body::AppendAnswer { appended: Appended::Conflict { .. } | Appended::SnapshotRefused(_), .. }
         | Body::Heartbeat { .. }
         | Body::HeartbeatAnswer { .. }
         | Body::Commit { .. }
         | Body::Snapshot { .. }
         | Body::Outdated
-        | Body::Stranger { .. } => Ok(()),
+        | Body::Stranger { .. }
+        | Body::Chunk { .. }
+        | Body::ChunkAnswer { .. } => Ok(()),
     }
 }
 

@@ -157,6 +157,9 @@ fn write_config(text: &mut Text, config: &Config) {
                 });
             }
             Setting::Entries(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Level(field) => {
+                text.unless(field(&mut usual), key, field(&mut config), |level| level.get().to_string());
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use delian_core::FeatureLevel;
+
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
 use crate::scenario::check::{CLIENTS, LEARNERS, PROCESSES, SPARES, SUBJECTS, Section, VOTERS};
@@ -114,6 +116,9 @@ impl Draft {
                     put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| Some(n as u32)));
                 }
                 Setting::Entries(field) => put(field(config), entry.number(reader, &(0..=u64::MAX))),
+                Setting::Level(field) => {
+                    put(field(config), entry.number(reader, &(0..=u64::MAX)).map(FeatureLevel::new));
+                }
             }
         }
         for key in ["voters", "learners"] {
