@@ -86,7 +86,7 @@ pub struct Config {
     /// The most open sessions. Default 4,096: beyond it the one that was silent longest is closed.
     pub sessions_max: usize,
     /// The most commands that a session may wait for. Default 64: that many outcomes are remembered for it.
-    pub session_window: u64,
+    pub session_window: usize,
 
     /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
     pub registrations_max: usize,
@@ -250,6 +250,18 @@ pub struct SessionSettings {
     pub(crate) window: u64,
 }
 
+impl SessionSettings {
+    /// Returns how many log entries a session may be silent.
+    pub const fn entries_max(&self) -> u64 {
+        self.entries_max
+    }
+
+    /// Returns how many sessions may be open.
+    pub const fn sessions_max(&self) -> usize {
+        self.sessions_max
+    }
+}
+
 /// The limits of the topology; see [`Config`] for units and reasons. Equal on every node, for they decide what applies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopologySettings {
@@ -345,7 +357,7 @@ impl Config {
             sessions: SessionSettings {
                 entries_max: self.session_entries_max,
                 sessions_max: self.sessions_max,
-                window: self.session_window,
+                window: self.session_window as u64,
             },
             topology: TopologySettings {
                 registrations_max: self.registrations_max,
@@ -458,7 +470,7 @@ impl Config {
             ("pending_reads_max", self.pending_reads_max as u64),
             ("session_entries_max", self.session_entries_max),
             ("sessions_max", self.sessions_max as u64),
-            ("session_window", self.session_window),
+            ("session_window", self.session_window as u64),
             ("registrations_max", self.registrations_max as u64),
             ("text_bytes_max", self.text_bytes_max as u64),
             ("custom_bytes_max", self.custom_bytes_max as u64),

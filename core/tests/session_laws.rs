@@ -19,7 +19,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 
 const SESSIONS_MAX: usize = 2;
-const WINDOW: u64 = 3;
+const WINDOW: usize = 3;
 const ENTRIES_MAX: u64 = 7;
 
 /// One thing that a client does; numbers are small, so that they meet.
@@ -273,8 +273,8 @@ fn live_on(bench: &mut Bench, model: &mut Model, step: Step) -> &'static str {
 fn do_one(bench: &mut Bench, model: &mut Model, asked: Operation, command: &Command) -> &'static str {
     let (answer, effects) = bench.ask(|request| Input::SessionCommand(request, asked, command.clone()));
     let Operation { session: _, sequence, awaited_from } = asked;
-    if sequence.get() - awaited_from.get() >= WINDOW {
-        assert_eq!(answer, Err(Rejected::OutsideWindow { sequence, awaited_from, window: WINDOW }));
+    if sequence.get() - awaited_from.get() >= WINDOW as u64 {
+        assert_eq!(answer, Err(Rejected::OutsideWindow { sequence, awaited_from, window: WINDOW as u64 }));
         return "outside the window";
     }
     let here = Applied { position: bench.node.raft().log().last(), epoch: Epoch::ZERO };

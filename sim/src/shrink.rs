@@ -235,7 +235,9 @@ fn asks_above(action: &Action, last: u8) -> bool {
         | Action::Evict(_)
         | Action::SetCondition(..)
         | Action::Custom(_)
-        | Action::Read => false,
+        | Action::Read
+        | Action::ReadQuorum(_)
+        | Action::ReadLease(_) => false,
     }
 }
 

@@ -96,7 +96,7 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
         sessions_max: size(line, "sessions", default.sessions_max)?,
-        session_window: line.number("window", default.session_window)?,
+        session_window: size(line, "window", default.session_window)?,
         session_entries_max: line.number("silence", default.session_entries_max)?,
         pending_reads_max: size(line, "reads", default.pending_reads_max)?,
         clock_drift_max_ppm: match line.number("drift", u64::MAX)? {
@@ -192,14 +192,10 @@ fn act(world: &mut World, mut line: Line) -> Result<(), String> {
             world.request(id, |request| Input::Transfer(request, target))?;
         }
         "forget-leader" => world.step(words::node(line.word(1)?)?, Input::ForgetLeader)?,
-        "session" => {
-            let request = world.next_request();
-            world.step(words::node(line.word(1)?)?, Input::OpenSession(request))?;
-        }
+        "session" => world.request(words::node(line.word(1)?)?, Input::OpenSession)?,
         "close" => {
             let session = words::session(&line.option("session").ok_or("session= is missing")?)?;
-            let request = world.next_request();
-            world.step(words::node(line.word(1)?)?, Input::CloseSession(request, session))?;
+            world.request(words::node(line.word(1)?)?, |request| Input::CloseSession(request, session))?;
         }
         "isolate" => {
             let id = words::node(line.word(1)?)?;
@@ -248,9 +244,8 @@ fn propose(world: &mut World, line: &mut Line) -> Result<(), String> {
         match session {
             Some(session) => {
                 let sequence = Sequence::new(first + turn - 1);
-                let request = world.next_request();
-                world
-                    .step(id, Input::SessionCommand(request, Operation { session, sequence, awaited_from }, command))?;
+                let operation = Operation { session, sequence, awaited_from };
+                world.request(id, |request| Input::SessionCommand(request, operation, command))?;
             }
             None => world.command(id, command)?,
         }

@@ -163,13 +163,7 @@ impl World {
     }
 
     pub(crate) fn command(&mut self, id: NodeId, command: delian_core::topology::Command) -> Result<(), String> {
-        let request = self.next_request();
-        self.step(id, Input::Command(request, command))
-    }
-
-    pub(crate) fn next_request(&mut self) -> RequestId {
-        self.requests += 1;
-        RequestId::new(self.requests)
+        self.request(id, |request| Input::Command(request, command))
     }
 
     /// Steps a node with an input that carries the number of a new request.

@@ -3,22 +3,15 @@
 use std::collections::BTreeMap;
 
 use delian_core::raft::{Configuration, Payload, QuorumChange};
-use delian_core::topology::Command;
-use delian_core::{Applied, Blob, NodeId, Rejected, RequestId};
+use delian_core::{Applied, NodeId, Rejected, RequestId, SessionRequest};
 
 use super::ledger::Ledger;
-use super::{Breach, Invariant};
+use super::{Asked, Breach, Invariant};
 
 /// The commands that wait for an answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AcknowledgedSurvive {
     asked: BTreeMap<RequestId, Asked>,
-}
-
-#[derive(Clone, Debug)]
-enum Asked {
-    Command(Blob),
-    Quorum(QuorumChange),
 }
 
 impl Invariant for AcknowledgedSurvive {
@@ -28,12 +21,8 @@ impl Invariant for AcknowledgedSurvive {
 }
 
 impl AcknowledgedSurvive {
-    pub(super) fn on_ask(&mut self, request: RequestId, command: &Command) {
-        self.asked.insert(request, Asked::Command(command.encode()));
-    }
-
-    pub(super) fn on_ask_quorum(&mut self, request: RequestId, change: &QuorumChange) {
-        self.asked.insert(request, Asked::Quorum(change.clone()));
+    pub(super) fn on_ask(&mut self, request: RequestId, asked: &Asked) {
+        self.asked.insert(request, asked.clone());
     }
 
     /// The ledger only grows, and every node is held to it, so being in it now means surviving.
@@ -50,7 +39,8 @@ impl AcknowledgedSurvive {
         let committed = ledger.position(position.index) == Some(position);
         let before = || ledger.configuration(ledger.before(position)).1;
         let carries_it = match (ledger.payload(position), &asked) {
-            (Some(Payload::Command(bytes)), Some(Asked::Command(asked))) => bytes == asked,
+            (Some(Payload::Command(bytes)), Some(Asked::Command(command))) => *bytes == command.encode(),
+            (Some(Payload::Session(bytes)), Some(Asked::Session(request))) => is_about(bytes, request),
             (Some(Payload::Configuration(made)), Some(Asked::Quorum(change))) => is_made_by(made, change, before()),
             (
                 Some(
@@ -77,4 +67,15 @@ impl AcknowledgedSurvive {
 /// Whether a configuration is what a change makes of the one before it.
 fn is_made_by(made: &Configuration, change: &QuorumChange, before: &Configuration) -> bool {
     before.changed(change).is_ok_and(|changed| changed == *made)
+}
+
+/// Returns whether an entry is what a client asked, in this attempt or, within a session, in an earlier one.
+fn is_about(entry: &[u8], asked: &SessionRequest) -> bool {
+    match (SessionRequest::decode(entry), asked) {
+        (Ok(SessionRequest::Do { operation: taken, command: did }), SessionRequest::Do { operation, command }) => {
+            (taken.session, taken.sequence) == (operation.session, operation.sequence) && did == *command
+        }
+        (Ok(entry), asked) => entry == *asked,
+        (Err(_), _) => false,
+    }
 }

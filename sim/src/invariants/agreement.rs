@@ -1,10 +1,9 @@
-//! In the end all whole nodes hold the same topology, and it is what the committed commands make.
+//! In the end all whole nodes hold the same topology and the same sessions, and they are what the committed commands make.
 
-use delian_core::raft::Payload;
-use delian_core::topology::Command;
-use delian_core::{NodeId, Topology};
+use delian_core::{NodeId, SessionId};
 
 use super::ledger::Ledger;
+use super::session_model::replay;
 use super::{Breach, Invariant, View};
 
 /// See [`Invariant::SENTENCE`].
@@ -14,27 +13,26 @@ pub(super) struct Agreement;
 impl Invariant for Agreement {
     const NAME: &'static str = "one-topology-in-the-end";
     const SENTENCE: &'static str =
-        "When all has healed, every whole node holds the topology that the committed commands make.";
+        "When all has healed, every whole node holds the topology and the sessions that the committed entries make.";
 }
 
 /// Replays the ledger from nothing and compares: a second way to the same state.
 pub(super) fn at_end(whole: &[NodeId], ledger: &Ledger, view: &impl View) -> Result<(), Breach> {
     let Some(first) = whole.iter().find_map(|id| view.node(*id)) else { return Ok(()) };
-    let mut expected = Topology::new(first.settings().topology());
-    for (_, payload) in ledger.committed() {
-        if let Payload::Command(bytes) = payload
-            && let Ok(command) = Command::decode(bytes)
-        {
-            // A refused command changes nothing, here as on every node.
-            let _refused = expected.apply(&command);
-        }
-    }
+    let (expected, open) = replay(ledger, first.settings());
     for id in whole {
         let Some(node) = view.node(*id) else { continue };
         if *node.topology() != expected {
             return Err(Agreement::breach(vec![
                 format!("the committed commands make {} with {} members", expected.epoch(), expected.len()),
                 format!("{id} holds {} with {} members", node.topology().epoch(), node.topology().len()),
+            ]));
+        }
+        let held: Vec<SessionId> = node.sessions().iter().map(|(session, _)| session).collect();
+        if held != open {
+            return Err(Agreement::breach(vec![
+                format!("the committed entries leave the sessions {open:?} open"),
+                format!("{id} holds {held:?} open"),
             ]));
         }
     }

@@ -17,6 +17,7 @@ mod halts;
 mod heals;
 mod leader_completeness;
 mod ledger;
+mod linearizable;
 mod log_matching;
 mod lost_memory;
 mod matched;
@@ -25,9 +26,12 @@ mod monotonic;
 mod no_panic;
 mod once;
 mod one_leader;
+mod order;
 mod outcomes;
 mod own_term;
 mod promises;
+mod session_model;
+mod sessions;
 mod settled;
 mod shared_quorum;
 mod state_machine;
@@ -36,12 +40,16 @@ use std::collections::BTreeSet;
 
 use delian_core::raft::{Configuration, QuorumChange, Record, Recovered};
 use delian_core::topology::Command;
-use delian_core::{Applied, Event, Incarnation, Message, Node, NodeId, Position, Rejected, RequestId, Time};
+use delian_core::{Applied, Consistency, Epoch, Event, Incarnation, Message, Node, NodeId, Position, ReadAt, Rejected};
+use delian_core::{RequestId, SessionRequest, Time};
+
+use crate::linearizability::history::OperationId;
 
 pub use self::equal_runs::EqualRuns;
 pub use self::expected::Expected;
 pub use self::heals::HealsInTime;
 pub use self::ledger::Ledger;
+pub use self::linearizable::Judged;
 pub use self::no_panic::NoPanic;
 
 /// What the properties may see of a world.
@@ -97,16 +105,46 @@ pub enum Observation<'a> {
     Wrote(&'a Record),
     /// It sent a message to another.
     Sent(NodeId, &'a Message),
-    /// A client asked it for a change.
-    Asked(RequestId, &'a Command),
-    /// An operator asked it for a change of the quorum.
-    AskedQuorum(RequestId, &'a QuorumChange),
-    /// It told that client what became of it.
+    /// A client asked it for something.
+    Asked(RequestId, &'a Asked),
+    /// It told that client what became of a change.
     Replied(RequestId, &'a Result<Applied, Rejected>),
+    /// It told that client from where on it may read.
+    ReadReplied(RequestId, &'a Result<ReadAt, Rejected>),
+    /// A client begins an operation, for which it may ask several nodes, and this one first.
+    Called(OperationId, &'a Asked),
+    /// The client has its answer, or gives up.
+    Concluded(OperationId, &'a Conclusion),
+    /// It handed a command to its embedder.
+    HandedOver(&'a Applied),
     /// It crashed.
     Crashed,
     /// A second of time has passed.
     Sampled,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A change.
+    Command(Command),
+    /// To open or close a session, or a change within one.
+    Session(SessionRequest),
+    /// A change of who decides.
+    Quorum(QuorumChange),
+    /// Since when this subject is registered.
+    Read(Consistency, NodeId),
+}
+
+/// What an operation came to, over all attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The answer to a change.
+    Outcome(Result<Applied, Rejected>),
+    /// The answer to a read: what it reflects, and since when the subject is registered there.
+    Read(ReadAt, Option<Epoch>),
+    /// No answer will come.
+    Nothing,
 }
 
 /// A broken property.
@@ -143,6 +181,9 @@ pub struct Invariants {
     acknowledged: acknowledged::AcknowledgedSurvive,
     outcomes: outcomes::OneOutcome,
     once: once::AtMostOnce,
+    sessions: sessions::OncePerSequence,
+    order: order::KeepTheirOrder,
+    linearizable: linearizable::Linearizable,
     complete_log: complete_log::CompleteLog,
 }
 
@@ -167,6 +208,9 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<acknowledged::AcknowledgedSurvive>(),
         row::<outcomes::OneOutcome>(),
         row::<once::AtMostOnce>(),
+        row::<sessions::OncePerSequence>(),
+        row::<order::KeepTheirOrder>(),
+        row::<linearizable::Linearizable>(),
         row::<minority::MinorityCommitsNothing>(),
         row::<monotonic::NothingGoesBack>(),
         row::<bounded::Bounded>(),
@@ -212,22 +256,30 @@ impl Invariants {
                 promises::on_send(id, to, message, view)?;
                 self.complete_log.on_send(id, to, message, view)
             }
-            Observation::Asked(request, command) => {
-                self.acknowledged.on_ask(request, command);
+            Observation::Asked(request, asked) => {
+                self.acknowledged.on_ask(request, asked);
                 self.outcomes.on_ask(id, request);
-                self.once.on_ask(request, command);
-                Ok(())
-            }
-            Observation::AskedQuorum(request, change) => {
-                self.acknowledged.on_ask_quorum(request, change);
-                self.outcomes.on_ask(id, request);
+                self.once.on_ask(request, asked);
+                self.sessions.on_ask(request, asked);
                 Ok(())
             }
             Observation::Replied(request, outcome) => {
                 self.outcomes.on_reply(id, request, outcome)?;
                 self.once.on_reply(request, outcome)?;
+                self.sessions.on_reply(id, request, outcome)?;
                 self.acknowledged.on_reply(id, request, outcome, &self.ledger)
             }
+            Observation::ReadReplied(request, outcome) => self.outcomes.on_reply(id, request, outcome),
+            Observation::Called(operation, asked) => {
+                self.order.on_call(operation, now, asked);
+                self.linearizable.on_call(operation, now, asked);
+                Ok(())
+            }
+            Observation::Concluded(operation, conclusion) => {
+                self.linearizable.on_conclusion(operation, now, conclusion);
+                self.order.on_conclusion(operation, now, conclusion)
+            }
+            Observation::HandedOver(applied) => self.sessions.on_effect(id, applied.position, &self.ledger),
             Observation::Crashed => {
                 self.outcomes.on_crash(id);
                 Ok(())
@@ -247,13 +299,14 @@ impl Invariants {
         &self.ledger
     }
 
-    /// Judges the nodes that must agree at the end.
+    /// Judges the nodes that must agree at the end, and what all clients saw.
     ///
     /// # Errors
     ///
-    /// Returns the agreement that is missing.
-    pub fn at_end(&self, whole: &[NodeId], view: &impl View) -> Result<(), Breach> {
-        agreement::at_end(whole, &self.ledger, view)
+    /// Returns the agreement that is missing, or the answers that no order explains.
+    pub fn at_end(&self, whole: &[NodeId], view: &impl View) -> Result<Judged, Breach> {
+        agreement::at_end(whole, &self.ledger, view)?;
+        self.linearizable.at_end()
     }
 
     fn on_event(&mut self, id: NodeId, event: &Event, view: &impl View) -> Result<(), Breach> {
@@ -278,8 +331,14 @@ impl Invariants {
                 }
                 Ok(())
             }
-            Event::Changed { position, epoch, what } => self.state_machine.on_change(id, *position, *epoch, *what),
-            Event::Refused { position, refusal } => self.state_machine.on_refusal(id, *position, refusal),
+            Event::Changed { position, epoch, what } => {
+                self.sessions.on_effect(id, *position, &self.ledger)?;
+                self.state_machine.on_change(id, *position, *epoch, *what)
+            }
+            Event::Refused { position, refusal } => {
+                self.sessions.on_effect(id, *position, &self.ledger)?;
+                self.state_machine.on_refusal(id, *position, refusal)
+            }
             Event::SnapshotInstalled { last, epoch } => self.state_machine.on_install(id, *last, *epoch),
             Event::Halted(halt) => halts::on_halt(id, *halt, view),
             Event::Started { .. }

@@ -1,21 +1,29 @@
 //! A command takes effect at most as often as it was given, and never if its client was told that it will not.
 //!
 //! Entries do not say which request they came from, so equal commands are counted together: each may be committed as
-//! often as clients gave it, less the times that they were told it never will be.
+//! often as clients gave it, less the times that they were told it never will be. Each attempt at a command of a session
+//! counts as given; that all of them have one effect is another property.
 
 use std::collections::BTreeMap;
 
 use delian_core::raft::Payload;
 use delian_core::topology::Command;
-use delian_core::{Applied, Blob, Rejected, RequestId};
+use delian_core::{Applied, Blob, Rejected, RequestId, SessionRequest};
 
-use super::{Breach, Invariant};
+use super::{Asked, Breach, Invariant};
 
 /// How often each command was given, given up and committed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AtMostOnce {
-    open: BTreeMap<RequestId, Blob>,
-    counts: BTreeMap<Blob, Count>,
+    open: BTreeMap<RequestId, Given>,
+    counts: BTreeMap<Given, Count>,
+}
+
+/// What an entry may carry for a client.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Given {
+    Command(Blob),
+    Session(Blob),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,10 +40,14 @@ impl Invariant for AtMostOnce {
 }
 
 impl AtMostOnce {
-    pub(super) fn on_ask(&mut self, request: RequestId, command: &Command) {
-        let command = command.encode();
-        self.counts.entry(command.clone()).or_default().given += 1;
-        self.open.insert(request, command);
+    pub(super) fn on_ask(&mut self, request: RequestId, asked: &Asked) {
+        let given = match asked {
+            Asked::Command(command) => Given::Command(command.encode()),
+            Asked::Session(request) => Given::Session(request.encode()),
+            Asked::Quorum(_) | Asked::Read(..) => return,
+        };
+        self.counts.entry(given.clone()).or_default().given += 1;
+        self.open.insert(request, given);
     }
 
     pub(super) fn on_reply(&mut self, request: RequestId, outcome: &Result<Applied, Rejected>) -> Result<(), Breach> {
@@ -58,21 +70,29 @@ impl AtMostOnce {
     }
 
     pub(super) fn on_commit(&mut self, payload: &Payload) -> Result<(), Breach> {
-        let Payload::Command(bytes) = payload else { return Ok(()) };
-        let count = self.counts.entry(bytes.clone()).or_default();
+        let given = match payload {
+            Payload::Command(bytes) => Given::Command(bytes.clone()),
+            Payload::Session(bytes) => Given::Session(bytes.clone()),
+            Payload::Noop | Payload::Configuration(_) | Payload::Level(_) => return Ok(()),
+        };
+        let count = self.counts.entry(given.clone()).or_default();
         count.committed += 1;
-        count.judge(bytes)
+        count.judge(&given)
     }
 }
 
 impl Count {
-    fn judge(self, command: &Blob) -> Result<(), Breach> {
+    fn judge(self, what: &Given) -> Result<(), Breach> {
         let Self { given, denied, committed } = self;
         if committed + denied <= given {
             return Ok(());
         }
+        let what = match what {
+            Given::Command(bytes) => format!("{:?}", Command::decode(bytes)),
+            Given::Session(bytes) => format!("{:?}", SessionRequest::decode(bytes)),
+        };
         Err(AtMostOnce::breach(vec![
-            format!("{:?} was given {given} times", Command::decode(command)),
+            format!("{what} was given {given} times"),
             format!("it was committed {committed} times, and {denied} times a client was told that it never will be"),
         ]))
     }

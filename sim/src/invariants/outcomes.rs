@@ -1,8 +1,9 @@
 //! Every command ends exactly once and in time, and nobody is told about a command they did not give.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
-use delian_core::{Applied, NodeId, Rejected, RequestId};
+use delian_core::{NodeId, RequestId};
 
 use super::{Breach, Invariant, View};
 
@@ -51,12 +52,7 @@ impl OneOutcome {
         Ok(())
     }
 
-    pub(super) fn on_reply(
-        &mut self,
-        id: NodeId,
-        request: RequestId,
-        outcome: &Result<Applied, Rejected>,
-    ) -> Result<(), Breach> {
+    pub(super) fn on_reply(&mut self, id: NodeId, request: RequestId, outcome: &impl Debug) -> Result<(), Breach> {
         if self.open.remove(&request).is_some() {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use crate::scenario::{Action, Change, Operation, Operator, Scenario, Target};
+use crate::scenario::{Action, Change, Manner, Operation, Operator, Scenario, Target};
 
 /// The client that stands for the operator: behind all random clients of a scenario of usual size.
 const CLIENT: u16 = 1_000;
@@ -19,7 +19,7 @@ pub(super) fn operations(scenario: &Scenario, operator: Operator, mut dice: Dice
             return operations;
         }
         let action = Action::Quorum(change(&processes, &mut dice));
-        operations.push(Operation { at, client: CLIENT, via: Target::Leader, action });
+        operations.push(Operation { at, client: CLIENT, via: Target::Leader, action, manner: Manner::default() });
     }
 }
 

@@ -22,13 +22,12 @@ pub(super) fn operations(scenario: &Scenario, workload: &Workload, client: u16, 
         let via = if dice.chance(1, 2) { Target::Leader } else { dice.pick(&processes) };
         let subject = dice.number(1, workload.subjects.into()) as u16;
         let action = action(workload.mix, subject, &mut dice);
-        operations.push(Operation { at, client, via, action });
+        operations.push(Operation { at, client, via, action, manner: workload.manner });
     }
 }
 
 fn action(mix: Mix, subject: u16, dice: &mut Dice) -> Action {
-    let Mix { register, deregister, evict, condition, custom, read } = mix;
-    match dice.weighted(&[register, deregister, evict, condition, custom, read].map(u64::from)) {
+    match dice.weighted(&mix.weights()) {
         0 => Action::Register(subject),
         1 => Action::Deregister(subject),
         2 => Action::Evict(subject),
@@ -37,6 +36,8 @@ fn action(mix: Mix, subject: u16, dice: &mut Dice) -> Action {
             let length = dice.number(CUSTOM_BYTES.0, CUSTOM_BYTES.1);
             Action::Custom((0..length).map(|_| dice.number(0, 255) as u8).collect())
         }
-        _ => Action::Read,
+        5 => Action::Read,
+        6 => Action::ReadQuorum(subject),
+        _ => Action::ReadLease(subject),
     }
 }

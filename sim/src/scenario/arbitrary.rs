@@ -92,18 +92,24 @@ fn qualities() -> impl Strategy<Value = LinkQuality> {
 }
 
 fn workloads() -> impl Strategy<Value = Workload> {
-    let mix = (any::<u16>(), any::<u16>(), any::<u16>(), any::<u16>(), any::<u16>(), 1..=u16::MAX).prop_map(
-        |(register, deregister, evict, condition, custom, read)| Mix {
+    let mix = (any::<[u16; 7]>(), 1..=u16::MAX).prop_map(
+        |([register, deregister, evict, condition, custom, read_quorum, read_lease], read)| Mix {
             register,
             deregister,
             evict,
             condition,
             custom,
             read,
+            read_quorum,
+            read_lease,
         },
     );
-    (1..=5_u16, positive(5), 1..=64_u16, prop_oneof![Just(Mix::USUAL), mix])
-        .prop_map(|(clients, interval, subjects, mix)| Workload { clients, interval, subjects, mix })
+    (1..=5_u16, positive(5), 1..=64_u16, prop_oneof![Just(Mix::USUAL), mix], manners())
+        .prop_map(|(clients, interval, subjects, mix, manner)| Workload { clients, interval, subjects, mix, manner })
+}
+
+fn manners() -> impl Strategy<Value = Manner> {
+    (any::<bool>(), 0..=100_u8).prop_map(|(in_session, retries)| Manner { in_session, retries })
 }
 
 fn swarms() -> impl Strategy<Value = Swarm> {
@@ -173,13 +179,16 @@ fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
         changes(everybody).prop_map(Action::Quorum),
         "[ -~]{0,20}".prop_map(|text| Action::Custom(text.into_bytes())),
         Just(Action::Read),
+        subject().prop_map(Action::ReadQuorum),
+        subject().prop_map(Action::ReadLease),
     ];
     let client = *CLIENTS.start() as u16..=*CLIENTS.end() as u16;
-    (client, one(everybody), actions).prop_map(|(client, via, action)| Operation {
+    (client, one(everybody), actions, manners()).prop_map(|(client, via, action, manner)| Operation {
         at: Duration::ZERO,
         client,
         via,
         action,
+        manner,
     })
 }
 

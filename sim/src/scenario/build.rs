@@ -7,8 +7,8 @@ use delian_core::Config;
 use super::check::{Section, check};
 use super::words::write_span;
 use super::{
-    Action, Fault, Latency, LinkQuality, Operation, Operator, Problem, Scenario, ScenarioError, Step, Swarm, Target,
-    Workload,
+    Action, Fault, Latency, LinkQuality, Manner, Operation, Operator, Problem, Scenario, ScenarioError, Step, Swarm,
+    Target, Workload,
 };
 
 /// Returns so many seconds.
@@ -23,13 +23,14 @@ pub const fn millis(milliseconds: u64) -> Duration {
 
 /// A scenario under construction; see [`Scenario::build`].
 ///
-/// [`Builder::at`] and [`Builder::lasting`] set the stage for the faults and operations that follow.
+/// [`Builder::at`], [`Builder::lasting`] and [`Builder::manner`] set the stage for the faults and operations that follow.
 #[must_use = "a builder does nothing until `finish`"]
 #[derive(Clone, Debug)]
 pub struct Builder {
     scenario: Scenario,
     at: Duration,
     lasting: Option<Duration>,
+    manner: Manner,
 }
 
 impl Scenario {
@@ -60,7 +61,7 @@ impl Scenario {
     /// );
     /// ```
     pub fn build(name: &str) -> Builder {
-        Builder { scenario: Self::plain(name), at: Duration::ZERO, lasting: None }
+        Builder { scenario: Self::plain(name), at: Duration::ZERO, lasting: None, manner: Manner::default() }
     }
 }
 
@@ -173,9 +174,15 @@ impl Builder {
         self
     }
 
+    /// Sets how clients hold on to the operations that follow.
+    pub fn manner(mut self, manner: Manner) -> Self {
+        self.manner = manner;
+        self
+    }
+
     /// Adds an operation of a client that asks a process.
     pub fn operation(mut self, client: u16, via: Target, action: Action) -> Self {
-        self.scenario.operations.push(Operation { at: self.at, client, via, action });
+        self.scenario.operations.push(Operation { at: self.at, client, via, action, manner: self.manner });
         self
     }
 

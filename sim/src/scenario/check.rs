@@ -28,6 +28,8 @@ pub(super) const RUN_MAX: Duration = Duration::from_hours(24);
 pub(super) const CLIENTS: RangeInclusive<u64> = 1..=1024;
 /// How many subjects there may be, each a member.
 pub(super) const SUBJECTS: RangeInclusive<u64> = 1..=1024;
+/// How often a client may ask again.
+pub(super) const RETRIES: RangeInclusive<u64> = 0..=100;
 /// How often a step or an operation may be repeated.
 pub(super) const TIMES: RangeInclusive<u64> = 1..=10_000;
 /// The fastest and slowest clock, in parts per million: at half its speed or half as fast again, it still runs.
@@ -216,6 +218,7 @@ impl Checker<'_> {
         let section = Section::Workload;
         self.number(section, "clients", workload.clients.into(), &CLIENTS);
         self.number(section, "subjects", workload.subjects.into(), &SUBJECTS);
+        self.number(section, "retries", workload.manner.retries.into(), &RETRIES);
         self.span(section, "interval", workload.interval, RUN_MAX);
         let Some(each) = self.scenario.chaos.as_nanos().checked_div(workload.interval.as_nanos()) else { return };
         if each * u128::from(workload.clients) > OPERATIONS_MAX {
@@ -378,10 +381,13 @@ impl Checker<'_> {
             self.instant(section, operation.at);
             self.number(section, "client", operation.client.into(), &CLIENTS);
             self.one(section, "via", operation.via);
+            self.number(section, "retries", operation.manner.retries.into(), &RETRIES);
             match &operation.action {
                 Action::Register(subject)
                 | Action::Deregister(subject)
                 | Action::Evict(subject)
+                | Action::ReadQuorum(subject)
+                | Action::ReadLease(subject)
                 | Action::SetCondition(subject, _) => {
                     self.number(section, "subject", u64::from(*subject), &SUBJECTS);
                 }

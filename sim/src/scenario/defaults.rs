@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use delian_core::Config;
 
-use super::{Cluster, Expectations, Family, Latency, LinkQuality, Mix, Operator, Scenario, Shape, Swarm, Workload};
+use super::{
+    Cluster, Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Scenario, Shape, Swarm, Workload,
+};
 
 impl Latency {
     /// A healthy disk: a flush takes 1 ms to 5 ms, as on a solid-state disk that is shared.
@@ -25,21 +27,29 @@ impl LinkQuality {
 
 impl Mix {
     /// Nothing at all: what a mix starts from that names its kinds.
-    pub const NOTHING: Self = Self { register: 0, deregister: 0, evict: 0, condition: 0, custom: 0, read: 0 };
-    /// Mostly registrations and some of everything.
-    pub const USUAL: Self = Self { register: 5, deregister: 2, evict: 1, condition: 1, custom: 1, read: 2 };
+    pub const NOTHING: Self =
+        Self { register: 0, deregister: 0, evict: 0, condition: 0, custom: 0, read: 0, read_quorum: 0, read_lease: 0 };
+    /// Mostly registrations and some of everything that costs no round of messages of its own.
+    pub const USUAL: Self =
+        Self { register: 5, deregister: 2, evict: 1, condition: 1, custom: 1, read: 2, ..Self::NOTHING };
 
     /// Returns the sum of the weights.
     pub fn total(&self) -> u64 {
-        let Self { register, deregister, evict, condition, custom, read } = *self;
-        [register, deregister, evict, condition, custom, read].into_iter().map(u64::from).sum()
+        self.weights().into_iter().sum()
+    }
+
+    /// Returns the weights in order.
+    pub(crate) fn weights(&self) -> [u64; 8] {
+        let Self { register, deregister, evict, condition, custom, read, read_quorum, read_lease } = *self;
+        [register, deregister, evict, condition, custom, read, read_quorum, read_lease].map(u64::from)
     }
 }
 
 /// Three clients that each act twice a second, on eight subjects.
 impl Default for Workload {
     fn default() -> Self {
-        Self { clients: 3, interval: Duration::from_millis(500), subjects: 8, mix: Mix::USUAL }
+        let manner = Manner::default();
+        Self { clients: 3, interval: Duration::from_millis(500), subjects: 8, mix: Mix::USUAL, manner }
     }
 }
 

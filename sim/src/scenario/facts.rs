@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 50] = [
+pub const FACTS: [(&str, &str); 58] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -14,6 +14,14 @@ pub const FACTS: [(&str, &str); 50] = [
     ("refused", "committed commands that the topology refused, counted on each node"),
     ("reads", "reads that a client made"),
     ("unknown", "operations whose outcome stayed unknown"),
+    ("quorum_reads", "reads that a quorum confirmed"),
+    ("lease_reads", "reads that a leader answered under its lease"),
+    ("retries", "times that a client asked again, elsewhere"),
+    ("repeated", "committed copies of a session's command that took no second effect, counted on each node"),
+    ("sessions_opened", "sessions that were opened, counted on each node"),
+    ("sessions_ended", "sessions that were closed, expired or made room for another, counted on each node"),
+    ("judged_operations", "operations on registrations that the search for an order had to explain"),
+    ("undecided_histories", "histories for which the search for an order gave up"),
     ("truncations", "times that a follower dropped entries which contradicted its leader"),
     ("compactions", "times that a node replaced applied log by a snapshot"),
     ("snapshots_sent", "snapshots that a leader sent"),

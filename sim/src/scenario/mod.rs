@@ -127,6 +127,18 @@ pub struct Workload {
     pub subjects: u16,
     /// The weight of each kind of operation.
     pub mix: Mix,
+    /// How they hold on to what they ask for.
+    pub manner: Manner,
+}
+
+/// How a client holds on to what it asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether it gives its commands within a session, so that a repeated one takes effect once.
+    pub in_session: bool,
+    /// How often it asks again, another process each time. Without a session it repeats a command only after an answer
+    /// that rules out an effect.
+    pub retries: u8,
 }
 
 /// The weights of random operations; a kind of weight 0 does not occur.
@@ -144,6 +156,10 @@ pub struct Mix {
     pub custom: u16,
     /// Read the status.
     pub read: u16,
+    /// Read a subject as a quorum confirms it.
+    pub read_quorum: u16,
+    /// Read a subject under the leader's lease.
+    pub read_lease: u16,
 }
 
 /// Random faults: for each seed first which families are on, then how strong.
@@ -285,6 +301,8 @@ pub struct Operation {
     pub via: Target,
     /// What it asks for.
     pub action: Action,
+    /// How it holds on to that.
+    pub manner: Manner,
 }
 
 /// What a client asks for. Subjects are the members `m1`, `m2` and so on.
@@ -302,8 +320,12 @@ pub enum Action {
     Custom(Vec<u8>),
     /// Change who decides.
     Quorum(Change),
-    /// Read the asked node's status.
+    /// Read the asked node's status, however old it may be.
     Read,
+    /// Read a subject after everything that was committed before, as a quorum confirms.
+    ReadQuorum(u16),
+    /// The same under the leader's lease.
+    ReadLease(u16),
 }
 
 /// How an operator changes the quorum; the processes are named when it is asked for.

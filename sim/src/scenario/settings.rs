@@ -55,7 +55,7 @@ pub(super) const SETTINGS: [(&str, Setting); 32] = [
     ("pending_reads_max", Setting::Count(|config| &mut config.pending_reads_max)),
     ("session_entries_max", Setting::Entries(|config| &mut config.session_entries_max)),
     ("sessions_max", Setting::Count(|config| &mut config.sessions_max)),
-    ("session_window", Setting::Entries(|config| &mut config.session_window)),
+    ("session_window", Setting::Count(|config| &mut config.session_window)),
     ("registrations_max", Setting::Count(|config| &mut config.registrations_max)),
     ("text_bytes_max", Setting::Size(|config| &mut config.text_bytes_max)),
     ("tags_max", Setting::Count(|config| &mut config.tags_max)),

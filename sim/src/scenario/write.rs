@@ -13,8 +13,8 @@ use super::words::{
     write_signed_millis, write_span, write_target,
 };
 use super::{
-    Action, Change, Direction, Expectations, Family, Fault, Latency, LinkQuality, Mix, Operation, Scenario, Step,
-    Swarm, Target, Workload,
+    Action, Change, Direction, Expectations, Family, Fault, Latency, LinkQuality, Manner, Mix, Operation, Scenario,
+    Step, Swarm, Target, Workload,
 };
 use crate::plan::Plan;
 
@@ -186,7 +186,7 @@ fn write_workload(text: &mut Text, workload: &Workload) {
     text.key("clients", workload.clients);
     text.key("interval", quoted(&write_span(workload.interval)));
     text.key("subjects", workload.subjects);
-    let Mix { register, deregister, evict, condition, custom, read } = workload.mix;
+    let Mix { register, deregister, evict, condition, custom, read, read_quorum, read_lease } = workload.mix;
     let weights = [
         ("register", register),
         ("deregister", deregister),
@@ -194,10 +194,19 @@ fn write_workload(text: &mut Text, workload: &Workload) {
         ("condition", condition),
         ("custom", custom),
         ("read", read),
+        ("read-quorum", read_quorum),
+        ("read-lease", read_lease),
     ];
     text.unless(&Mix::USUAL, "mix", &workload.mix, |_| {
         pairs(weights.into_iter().filter(|(_, weight)| *weight > 0).map(|(key, weight)| (key.to_string(), weight)))
     });
+    write_manner(text, "sessions", workload.manner);
+}
+
+/// Writes how clients hold on to what they ask for; a workload has sessions where an operation has one.
+fn write_manner(text: &mut Text, session: &str, Manner { in_session, retries }: Manner) {
+    text.unless(&false, session, &in_session, ToString::to_string);
+    text.unless(&0, "retries", &retries, ToString::to_string);
 }
 
 fn write_swarm(text: &mut Text, swarm: &Swarm) {
@@ -210,7 +219,7 @@ fn write_swarm(text: &mut Text, swarm: &Swarm) {
     text.key("lasting", quoted(&write_span(swarm.lasting)));
 }
 
-fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Operation) {
+fn write_operation(text: &mut Text, Operation { at, client, via, action, manner }: &Operation) {
     text.key("at", quoted(&write_span(*at)));
     text.unless(&1, "client", client, ToString::to_string);
     text.target("via", *via);
@@ -226,6 +235,8 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Oper
         Action::Quorum(Change::Remove(_)) => ("remove", None),
         Action::Quorum(Change::Replace(_)) => ("replace", None),
         Action::Read => ("read", None),
+        Action::ReadQuorum(subject) => ("read-quorum", Some(subject)),
+        Action::ReadLease(subject) => ("read-lease", Some(subject)),
     };
     text.key("do", quoted(verb));
     text.maybe("subject", subject);
@@ -241,8 +252,14 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Oper
         Action::Quorum(
             Change::AddLearner(target) | Change::Promote(target) | Change::Demote(target) | Change::Remove(target),
         ) => text.target("process", *target),
-        Action::Register(_) | Action::Deregister(_) | Action::Evict(_) | Action::Read => {}
+        Action::Register(_)
+        | Action::Deregister(_)
+        | Action::Evict(_)
+        | Action::Read
+        | Action::ReadQuorum(_)
+        | Action::ReadLease(_) => {}
     }
+    write_manner(text, "session", *manner);
 }
 
 fn write_expect(text: &mut Text, expect: &Expectations) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use delian_core::raft::Configuration;
 use delian_core::{Event, LogIndex, NodeId, Time};
 
+use crate::invariants::Judged;
 use crate::outcome::Counts;
 
 /// The plain counters of one run, kept flat because they are bumped on every event.
@@ -30,6 +31,14 @@ pub(crate) struct Census {
     pub(crate) rejected: u64,
     pub(crate) unknown: u64,
     pub(crate) reads: u64,
+    pub(crate) quorum_reads: u64,
+    pub(crate) lease_reads: u64,
+    pub(crate) retries: u64,
+    repeated: u64,
+    sessions_opened: u64,
+    sessions_ended: u64,
+    /// What the search for an order came to.
+    pub(crate) judged: Judged,
     elections: u64,
     leader_changes: u64,
     step_downs: u64,
@@ -88,6 +97,9 @@ impl Census {
             Event::QuorumChanged { position, configuration } => self.on_quorum_change(position.index, configuration),
             Event::MemoryLost { .. } => self.memory_lost += 1,
             Event::Halted(_) => self.halts += 1,
+            Event::Repeated { .. } => self.repeated += 1,
+            Event::SessionOpened { .. } => self.sessions_opened += 1,
+            Event::SessionEnded { .. } => self.sessions_ended += 1,
             Event::Started { .. }
             | Event::PreVoteStarted { .. }
             | Event::ElectionStarted { .. }
@@ -135,6 +147,14 @@ impl Census {
             ("rejected", self.rejected),
             ("unknown", self.unknown),
             ("reads", self.reads),
+            ("quorum_reads", self.quorum_reads),
+            ("lease_reads", self.lease_reads),
+            ("retries", self.retries),
+            ("repeated", self.repeated),
+            ("sessions_opened", self.sessions_opened),
+            ("sessions_ended", self.sessions_ended),
+            ("judged_operations", self.judged.operations),
+            ("undecided_histories", self.judged.undecided),
             ("truncations", self.truncations),
             ("compactions", self.compactions),
             ("snapshots_sent", self.snapshots_sent),

@@ -1,24 +1,21 @@
 //! Clients: what they ask, what they are told, and the history of both.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use delian_core::topology::{Command, Coordinates, Registration};
-use delian_core::{Applied, Blob, Bytes, Epoch, Input, Node, NodeId, Rejected, RequestId, Time, WallTime};
+use delian_core::{
+    Applied, Blob, Bytes, Consistency, Epoch, Node, NodeId, ReadAt, Rejected, RequestId, Time, WallTime,
+};
 
 use super::World;
-use super::process::Hearing;
-use crate::invariants::Observation;
-use crate::scenario::Action;
+use super::calls::Wish;
+use crate::scenario::{Action, Manner};
 
-/// Every operation with its outcome, and those that wait for one.
+/// Every operation with its outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clients {
     /// The operations in the order they were given; the full history of the run.
     pub(super) history: Vec<Exchange>,
-    /// Where in the history each open request stands.
-    open: BTreeMap<RequestId, usize>,
-    requests: u64,
 }
 
 /// One operation of a client and what became of it.
@@ -26,11 +23,11 @@ pub(super) struct Clients {
 pub struct Exchange {
     /// Which client, or none for the proof that a healed cluster takes commands.
     pub client: Option<u16>,
-    /// The node asked.
+    /// The node asked, or the first of them.
     pub node: NodeId,
     /// When it was asked.
     pub asked_at: Time,
-    /// What it answered and when; nothing if it crashed or the run ended first.
+    /// What the client was told and when; nothing if whom it asked crashed or the run ended first.
     pub answer: Option<(Time, Answer)>,
 }
 
@@ -41,19 +38,10 @@ pub enum Answer {
     Applied(Applied),
     /// It did not, or nobody knows.
     Rejected(Rejected),
-    /// A read: the epoch and the number of members that the node knew.
+    /// A read of the status: the epoch and the number of members that the node knew.
     Status(Epoch, usize),
-}
-
-impl Clients {
-    /// Enters a request into the history.
-    pub(super) fn open(&mut self, client: Option<u16>, node: NodeId, asked_at: Time) -> RequestId {
-        self.requests += 1;
-        let request = RequestId::new(self.requests);
-        self.open.insert(request, self.history.len());
-        self.history.push(Exchange { client, node, asked_at, answer: None });
-        request
-    }
+    /// A read of a subject: what it reflects, and since when the subject is registered there.
+    Read(ReadAt, Option<Epoch>),
 }
 
 impl World {
@@ -61,52 +49,60 @@ impl World {
     pub(super) fn operate(&mut self, number: u32) {
         let plan = Arc::clone(&self.plan);
         let operation = &plan.operations[number as usize];
+        let is_change = !matches!(operation.action, Action::Read | Action::ReadQuorum(_) | Action::ReadLease(_));
         for process in self.resolve(operation.via) {
             if let Action::Quorum(change) = &operation.action {
                 self.ask_quorum(operation.via, process, operation.client, change);
-                continue;
+            } else if operation.manner.in_session && is_change {
+                self.within_session(operation.client, number, process);
+            } else {
+                self.ask(process, Some(operation.client), &operation.action, operation.manner);
             }
-            self.ask(process, Some(operation.client), &operation.action);
         }
     }
 
-    /// Asks a process for something. Returns the request, if the process could be asked for a change.
-    pub(super) fn ask(&mut self, number: u8, client: Option<u16>, action: &Action) -> Option<RequestId> {
-        let process = &self.processes[usize::from(number)];
-        // A client of a process that is down or frozen gets no connection.
-        let node = process.node.as_ref().filter(|_| process.hearing != Hearing::Frozen)?;
-        let mut exchange = Exchange { client, node: process.id, asked_at: self.now, answer: None };
-        let Some(command) = command(action, node, process.clock.wall(self.now)) else {
-            self.census.reads += 1;
-            exchange.answer = Some((self.now, Answer::Status(node.topology().epoch(), node.topology().len())));
-            self.clients.history.push(exchange);
-            return None;
+    /// Asks a process for something. Returns the request, if a process could be asked and has yet to answer.
+    pub(super) fn ask(
+        &mut self,
+        number: u8,
+        client: Option<u16>,
+        action: &Action,
+        manner: Manner,
+    ) -> Option<RequestId> {
+        let number = self.door(number, manner.retries)?;
+        let subject = |number: &u16| NodeId::new(u64::from(*number));
+        let wish = match action {
+            Action::Read => {
+                self.read_status(number, client);
+                return None;
+            }
+            Action::ReadQuorum(number) => Wish::Read(Consistency::Quorum, subject(number)),
+            Action::ReadLease(number) => Wish::Read(Consistency::Lease, subject(number)),
+            Action::Register(_)
+            | Action::Deregister(_)
+            | Action::Evict(_)
+            | Action::SetCondition(..)
+            | Action::Custom(_) => Wish::Command(self.formulate(number, action)?),
+            // An operator looks before it asks.
+            Action::Quorum(_) => return None,
         };
-        let request = self.clients.open(client, exchange.node, exchange.asked_at);
-        self.observe(number, Observation::Asked(request, &command));
-        self.feed(number, Input::Command(request, command));
-        Some(request)
+        self.call(number, client, wish, manner.retries)
     }
 
-    /// Writes a reply into the history.
-    pub(super) fn note_reply(&mut self, request: RequestId, outcome: &Result<Applied, Rejected>) {
-        let Some(place) = self.clients.open.remove(&request) else { return };
-        let exchange = &mut self.clients.history[place];
-        let answer = match outcome {
-            Ok(applied) => {
-                self.census.acknowledged += 1;
-                self.census.commit_latencies.push(self.now.since(exchange.asked_at));
-                Answer::Applied(*applied)
-            }
-            Err(rejected) => {
-                let unknown = u64::from(*rejected == Rejected::Unknown);
-                self.census.unknown += unknown;
-                self.census.rejected += 1 - unknown;
-                Answer::Rejected(rejected.clone())
-            }
-        };
-        exchange.answer = Some((self.now, answer));
-        self.note_proof(outcome.is_ok());
+    /// Returns the command of an action as the asked node sees the world; nothing for a read.
+    pub(super) fn formulate(&self, number: u8, action: &Action) -> Option<Command> {
+        let process = &self.processes[usize::from(number)];
+        command(action, process.node.as_ref()?, process.clock.wall(self.now))
+    }
+
+    /// Reads what a node knows, however old it may be.
+    fn read_status(&mut self, number: u8, client: Option<u16>) {
+        let process = &self.processes[usize::from(number)];
+        let Some(node) = process.node.as_ref() else { return };
+        let answer = Answer::Status(node.topology().epoch(), node.topology().len());
+        let exchange = Exchange { client, node: process.id, asked_at: self.now, answer: Some((self.now, answer)) };
+        self.census.reads += 1;
+        self.clients.history.push(exchange);
     }
 
     /// Returns what every client asked and was told so far.
@@ -127,7 +123,7 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
             Command::SetCondition { node: subject(number), epoch: life(number), condition: *condition }
         }
         Action::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
-        Action::Quorum(_) | Action::Read => return None,
+        Action::Quorum(_) | Action::Read | Action::ReadQuorum(_) | Action::ReadLease(_) => return None,
     })
 }
 

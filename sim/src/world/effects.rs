@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use delian_core::raft::Record;
-use delian_core::{Applied, Blob, Effect, Event, LogIndex, Message, NodeId, Rejected, RequestId, Time, WriteId};
+use delian_core::{
+    Applied, Blob, Effect, Event, LogIndex, Message, NodeId, ReadAt, Rejected, RequestId, Time, WriteId,
+};
 
 use super::World;
 use super::queue::Happening;
@@ -32,10 +34,7 @@ impl World {
                     self.persist(number, write, record);
                 }
                 Effect::Reply(request, outcome) => self.reply(number, request, &outcome),
-                Effect::Read(request, outcome) => {
-                    let id = self.processes[usize::from(number)].id;
-                    self.tracer.write(Line::read(self.now, id, request, &outcome));
-                }
+                Effect::Read(request, outcome) => self.read(number, request, &outcome),
                 Effect::Transferred(request, outcome) => {
                     let id = self.processes[usize::from(number)].id;
                     self.tracer.write(Line::transferred(self.now, id, request, &outcome));
@@ -135,7 +134,17 @@ impl World {
         self.note_reply(request, outcome);
     }
 
+    fn read(&mut self, number: u8, request: RequestId, outcome: &Result<ReadAt, Rejected>) {
+        if self.tracer.is_on() {
+            let id = self.processes[usize::from(number)].id;
+            self.tracer.write(Line::read(self.now, id, request, outcome));
+        }
+        self.observe(number, Observation::ReadReplied(request, outcome));
+        self.note_read(number, request, outcome);
+    }
+
     fn apply(&mut self, number: u8, applied: Applied, command: &[u8]) {
+        self.observe(number, Observation::HandedOver(&applied));
         self.processes[usize::from(number)].embedder.apply(applied, command);
     }
 

@@ -130,6 +130,7 @@ impl World {
     /// Takes a process down, for the reason that the trace names.
     pub(super) fn take_down(&mut self, number: u8, reason: &'static str) {
         self.observe(number, Observation::Crashed);
+        self.lose_attempts(number);
         let process = &mut self.processes[usize::from(number)];
         let loss = process.disk.crash();
         self.census.writes_lost += loss.lost;

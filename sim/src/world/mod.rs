@@ -5,6 +5,7 @@
 //! moment. All its randomness comes from the seed, one stream per purpose, and every happening goes into a running
 //! fingerprint.
 
+mod calls;
 mod census;
 mod clients;
 mod effects;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use delian_core::raft::Recovered;
 use delian_core::{Incarnation, Input, Node, NodeId, Outbox, Seed, Time};
 
+use self::calls::Calls;
 pub(crate) use self::census::Census;
 use self::clients::Clients;
 use self::faults::FaultsInForce;
@@ -48,6 +50,7 @@ pub struct World {
     network: Network,
     faults: FaultsInForce,
     clients: Clients,
+    calls: Calls,
     invariants: Invariants,
     phase: Phase,
     census: Census,
@@ -70,6 +73,7 @@ impl World {
             network: Network::new(size, scenario.network, seed),
             faults: FaultsInForce::default(),
             clients: Clients::default(),
+            calls: Calls::default(),
             invariants: Invariants::new(lifecycle::founding(&plan)),
             phase: Phase::Chaos,
             census: Census::default(),
@@ -171,6 +175,11 @@ impl World {
             Happening::FaultBegins(number) => self.begin_fault(number),
             Happening::FaultEnds(number) => self.end_fault(number),
             Happening::Operation(number) => self.operate(number),
+            Happening::InSession { number, process } => {
+                let client = self.plan.operations[number as usize].client;
+                self.within_session(client, number, process);
+            }
+            Happening::AskAgain { operation, attempt } => self.ask_again(operation, attempt),
             Happening::Sample => self.sample(),
             Happening::ChaosEnds => self.end_chaos(),
             Happening::SettleCheck => self.check_settled(),

@@ -5,12 +5,12 @@
 //! in any configuration that decides or may come to decide.
 
 use delian_core::raft::{Configuration, QuorumChange};
-use delian_core::{Incarnation, Input, NodeId, RequestId};
+use delian_core::{Incarnation, NodeId};
 
 use super::World;
+use super::calls::Wish;
 use super::process::{Down, Hearing};
 use crate::disk::Health;
-use crate::invariants::Observation;
 use crate::scenario::{Change, Target};
 
 impl World {
@@ -27,9 +27,7 @@ impl World {
         if configuration.changed(&change).is_ok_and(|next| !self.is_affordable(&next, None)) {
             return;
         }
-        let request = self.open_exchange(Some(client), number);
-        self.observe(number, Observation::AskedQuorum(request, &change));
-        self.feed(number, Input::Quorum(request, change));
+        self.call(number, Some(client), Wish::Quorum(change), 0);
     }
 
     /// Returns whether everyone who decides, and may come to decide, could do without this process's memory.
@@ -76,11 +74,5 @@ impl World {
             })
         };
         configuration.is_quorum_of(is_kept)
-    }
-
-    /// Enters a request into the history.
-    fn open_exchange(&mut self, client: Option<u16>, number: u8) -> RequestId {
-        let node = self.processes[usize::from(number)].id;
-        self.clients.open(client, node, self.now)
     }
 }

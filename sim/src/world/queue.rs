@@ -5,6 +5,8 @@ use std::collections::BinaryHeap;
 
 use delian_core::{RequestId, Time, WriteId};
 
+use crate::linearizability::history::OperationId;
+
 /// Something that will happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
@@ -24,6 +26,10 @@ pub(crate) enum Happening {
     FaultEnds(u32),
     /// The client operation of this number is given.
     Operation(u32),
+    /// A client's session is open, and what waited for it is given: the operation of this number, to a process.
+    InSession { number: u32, process: u8 },
+    /// A client asks again, unless it has its answer or made another attempt since.
+    AskAgain { operation: OperationId, attempt: u32 },
     /// A second has passed.
     Sample,
     /// The faults stop, and everyone who is to be whole is made whole.

@@ -8,7 +8,7 @@ use super::process::{Down, Process};
 use super::queue::Happening;
 use super::{Sight, World};
 use crate::invariants::{HealsInTime, Invariant};
-use crate::scenario::Action;
+use crate::scenario::{Action, Manner};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl World {
         let next = (1..=size).map(|step| (via + step) % size).find(|number| self.is_whole(*number));
         let Some(next) = next else { return };
         // Set before the question, because a lone voter may answer at once.
-        let asked = self.ask(next, None, &Action::Custom(b"proof".to_vec())).unwrap_or_default();
+        let asked = self.ask(next, None, &Action::Custom(b"proof".to_vec()), Manner::default()).unwrap_or_default();
         if let Phase::Settling { proof: proof @ Proof::Asked { .. }, .. } = &mut self.phase {
             *proof = Proof::Asked { request: asked, via: next };
         }
@@ -109,8 +109,11 @@ impl World {
     fn judge_end(&mut self, whole: &[u8]) {
         let ids: Vec<NodeId> = whole.iter().map(|number| self.processes[usize::from(*number)].id).collect();
         let view = Sight { processes: &self.processes };
-        if let Err(breach) = self.invariants.at_end(&ids, &view) {
-            self.breach.get_or_insert(breach);
+        match self.invariants.at_end(&ids, &view) {
+            Ok(judged) => self.census.judged = judged,
+            Err(breach) => {
+                self.breach.get_or_insert(breach);
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use delian_core::FeatureLevel;
 
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
-use crate::scenario::check::{CLIENTS, LEARNERS, PROCESSES, SPARES, SUBJECTS, Section, VOTERS};
+use crate::scenario::check::{CLIENTS, LEARNERS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
 use crate::scenario::settings::{SETTINGS, Setting};
 use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span};
-use crate::scenario::{Family, Latency, LinkQuality, Mix, Operator, Swarm, Workload};
+use crate::scenario::{Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Workload};
 
 impl Draft {
     /// Reads a whole document.
@@ -167,6 +167,8 @@ fn read_workload<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Workload 
             ("condition", &mut mix.condition),
             ("custom", &mut mix.custom),
             ("read", &mut mix.read),
+            ("read-quorum", &mut mix.read_quorum),
+            ("read-lease", &mut mix.read_lease),
         ];
         for (key, weight) in weights {
             put(weight, table.take(reader, key).and_then(|entry| entry.number(reader, &(0..=u16::MAX))));
@@ -174,8 +176,16 @@ fn read_workload<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Workload 
         table.finish(reader);
         workload.mix = mix;
     }
+    workload.manner = read_manner(reader, &mut table, "sessions");
     table.finish(reader);
     workload
+}
+
+/// Reads how clients hold on to what they ask for; `session` is the key that says whether they do it in a session.
+pub(super) fn read_manner<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, session: &'static str) -> Manner {
+    let in_session = table.take(reader, session).and_then(|entry| entry.truth(reader));
+    let retries = read_number(reader, table, "retries", &RETRIES);
+    Manner { in_session: in_session.unwrap_or_default(), retries: retries.unwrap_or_default() as u8 }
 }
 
 fn read_swarm<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Swarm {

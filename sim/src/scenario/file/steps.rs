@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Draft;
-use super::sections::{read_latency, read_quality, read_time};
+use super::sections::{read_latency, read_manner, read_quality, read_time};
 use super::table::{Reader, Table};
 use crate::scenario::check::{CLIENTS, DRIFT, RUN_MAX, SUBJECTS, TIMES};
 use crate::scenario::words::{
@@ -25,9 +25,11 @@ enum Verb {
     Remove,
     Replace,
     Read,
+    ReadQuorum,
+    ReadLease,
 }
 
-const VERBS: [Word<Verb>; 11] = [
+const VERBS: [Word<Verb>; 13] = [
     ("register", Verb::Register),
     ("deregister", Verb::Deregister),
     ("evict", Verb::Evict),
@@ -39,6 +41,8 @@ const VERBS: [Word<Verb>; 11] = [
     ("remove", Verb::Remove),
     ("replace", Verb::Replace),
     ("read", Verb::Read),
+    ("read-quorum", Verb::ReadQuorum),
+    ("read-lease", Verb::ReadLease),
 ];
 
 impl Draft {
@@ -77,9 +81,10 @@ impl Draft {
         };
         let Some(verb) = verb.word(reader, &VERBS) else { return };
         let action = read_action(reader, &mut table, verb);
+        let manner = read_manner(reader, &mut table, "session");
         table.finish(reader);
         if let (Some(times), Some(client), Some(via), Some(action)) = (times, client, via, action) {
-            let operation = |at| Operation { at, client, via, action: action.clone() };
+            let operation = |at| Operation { at, client, via, action: action.clone(), manner };
             self.operations.extend(times.into_iter().map(|at| (operation(at), position)));
         }
     }
@@ -237,5 +242,7 @@ fn read_action<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, verb: Verb) -
             Action::Quorum(Change::Replace(voters))
         }
         Verb::Read => Action::Read,
+        Verb::ReadQuorum => Action::ReadQuorum(subject(reader, table)?),
+        Verb::ReadLease => Action::ReadLease(subject(reader, table)?),
     })
 }

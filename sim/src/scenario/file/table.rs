@@ -169,6 +169,15 @@ impl<'t> Entry<'t> {
         None
     }
 
+    /// Reads `true` or `false`.
+    pub(super) fn truth(&self, reader: &mut Reader<'t>) -> Option<bool> {
+        if let DeValue::Boolean(truth) = self.value.get_ref() {
+            return Some(*truth);
+        }
+        self.refuse(reader, "must be true or false");
+        None
+    }
+
     /// Returns the text of a string, and nothing for another kind of value.
     pub(super) fn str(&self) -> Option<&'t str> {
         self.value.get_ref().as_str()
