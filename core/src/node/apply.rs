@@ -23,11 +23,14 @@ impl Node {
         }
         let Self { raft, topology, sessions, commands, embedder, .. } = self;
         let mut state = State { topology, sessions, embedder };
+        let waiting_before = commands.len();
         while let Some((position, entry)) = raft.next_committed() {
             let outcome = state.apply(position, &entry.payload, out);
             commands.resolve(position, outcome, out);
         }
-        commands.forget_resolved();
+        if commands.len() < waiting_before {
+            commands.forget_resolved();
+        }
     }
 }
 
