@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &ScenariosArguments) -> Result<Answer, Problem> {
 
 fn cells(scenario: &Scenario) -> [String; 4] {
     let cluster = &scenario.cluster;
-    let who = format!("{}+{}", cluster.voters, cluster.learners);
+    let spares = if cluster.spares > 0 { format!("+{}", cluster.spares) } else { String::new() };
+    let who = format!("{}+{}{spares}", cluster.voters, cluster.learners);
     [scenario.path.clone(), who, span(scenario.chaos).replace(' ', ""), scenario.about.clone()]
 }
 
@@ -41,6 +42,7 @@ fn entry(scenario: &Scenario) -> Value {
         "about": scenario.about,
         "voters": scenario.cluster.voters,
         "learners": scenario.cluster.learners,
+        "spares": scenario.cluster.spares,
         "chaos_seconds": scenario.chaos.as_secs_f64(),
         "seed": scenario.seed,
     })

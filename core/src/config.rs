@@ -9,7 +9,8 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
-use crate::ids::NodeId;
+use crate::ids::{FeatureLevel, NodeId};
+use crate::wire::FRAME_BYTES_MAX;
 
 /// What an operator may set; every field has a default, see [`Config::default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,16 @@ pub struct Config {
     pub trailing_entries: u64,
     /// The wait before a snapshot that was not answered is sent again. Default 5 s.
     pub snapshot_resend_interval: Duration,
+    /// The most bytes in one chunk of a snapshot. Default 64 KiB: as an append, it delays no heartbeat for long.
+    pub snapshot_chunk_bytes: u64,
+    /// The most unanswered chunks per peer. Default 16: a round trip of 200 ms still moves 5 MiB/s.
+    pub snapshot_chunks_max: usize,
+    /// The most bytes of a snapshot that a node takes from a leader. Default 1 GiB: a larger one is refused, for the node
+    /// holds it in memory twice while it puts it together.
+    pub snapshot_bytes_max: u64,
+    /// The highest feature level that this node speaks. Default: the highest that this release knows. A lower one makes
+    /// the node behave as an older release does, so that federations of mixed releases can be tested.
+    pub feature_level_max: FeatureLevel,
     /// The most messages that wait for the disk. Default 1,024: beyond it they count as lost, as on a network.
     pub withheld_max: usize,
 
@@ -106,6 +117,10 @@ impl Default for Config {
             log_bytes_max: 1024 * 1024,
             trailing_entries: 64,
             snapshot_resend_interval: Duration::from_secs(5),
+            snapshot_chunk_bytes: 64 * 1024,
+            snapshot_chunks_max: 16,
+            snapshot_bytes_max: 1024 * 1024 * 1024,
+            feature_level_max: FeatureLevel::HIGHEST,
             withheld_max: 1024,
             autopilot_voters: None,
             autopilot_settle: Duration::from_secs(10),
@@ -170,9 +185,11 @@ impl Settings {
         self.commands.timeout
     }
 
-    /// Returns the longest silence after which a follower stands for election.
+    /// Returns the longest silence after which this node stands for election.
     pub const fn election_timeout_max(&self) -> Duration {
-        self.raft.election_timeout_max
+        let RaftSettings { election_timeout_min: least, election_timeout_max: most, election_priority, .. } =
+            &self.raft;
+        most.saturating_add(most.saturating_sub(*least).saturating_mul(*election_priority))
     }
 }
 
@@ -201,7 +218,8 @@ pub struct RaftSettings {
     pub(crate) election_timeout_min: Duration,
     pub(crate) election_timeout_max: Duration,
     pub(crate) election_priority: u32,
-    pub(crate) clock_drift_max_ppm: Option<u32>,
+    /// How long a leader's lease lasts; nothing without leases.
+    pub(crate) lease_timeout: Option<Duration>,
     pub(crate) append_bytes_max: u64,
     pub(crate) inflight_messages_max: usize,
     pub(crate) inflight_bytes_max: u64,
@@ -209,6 +227,10 @@ pub struct RaftSettings {
     pub(crate) log_bytes_max: u64,
     pub(crate) trailing_entries: u64,
     pub(crate) snapshot_resend_interval: Duration,
+    pub(crate) snapshot_chunk_bytes: u64,
+    pub(crate) snapshot_chunks_max: usize,
+    pub(crate) snapshot_bytes_max: u64,
+    pub(crate) feature_level_max: FeatureLevel,
     pub(crate) withheld_max: usize,
 }
 
@@ -271,6 +293,12 @@ impl core::error::Error for ConfigError {}
 /// More than the largest entry costs: an embedder's command at its own default limit, several times over.
 const ENTRY_BYTES_MAX: u64 = 1 << 20;
 
+/// The greatest rank in elections: beyond it a node waits for minutes, and better were a learner.
+const PRIORITY_MAX: u32 = 16;
+
+/// The parts in parts per million.
+const MILLION: u128 = 1_000_000;
+
 /// The greatest limit that still is one: a tebibyte, or as many things.
 const LIMIT_MAX: u64 = 1 << 40;
 
@@ -283,8 +311,10 @@ impl Config {
     pub fn check(self) -> Result<Settings, ConfigError> {
         self.check_members()?;
         self.check_times()?;
+        self.check_elections()?;
         self.check_limits()?;
         self.check_autopilot()?;
+        let lease_timeout = self.lease_timeout();
         Ok(Settings {
             voters: self.voters,
             learners: self.learners,
@@ -293,7 +323,7 @@ impl Config {
                 election_timeout_min: self.election_timeout_min,
                 election_timeout_max: self.election_timeout_max,
                 election_priority: self.election_priority,
-                clock_drift_max_ppm: self.clock_drift_max_ppm,
+                lease_timeout,
                 append_bytes_max: self.append_bytes_max,
                 inflight_messages_max: self.inflight_messages_max,
                 inflight_bytes_max: self.inflight_bytes_max,
@@ -301,6 +331,10 @@ impl Config {
                 log_bytes_max: self.log_bytes_max,
                 trailing_entries: self.trailing_entries,
                 snapshot_resend_interval: self.snapshot_resend_interval,
+                snapshot_chunk_bytes: self.snapshot_chunk_bytes,
+                snapshot_chunks_max: self.snapshot_chunks_max,
+                snapshot_bytes_max: self.snapshot_bytes_max,
+                feature_level_max: self.feature_level_max,
                 withheld_max: self.withheld_max,
             },
             commands: CommandSettings {
@@ -383,6 +417,32 @@ impl Config {
         Ok(())
     }
 
+    fn check_elections(&self) -> Result<(), ConfigError> {
+        if self.election_priority > PRIORITY_MAX {
+            let problem = format!("is {}, but must be at most {PRIORITY_MAX}", self.election_priority);
+            return wrong("election_priority", problem);
+        }
+        let (Some(drift), Some(lease)) = (self.clock_drift_max_ppm, self.lease_timeout()) else { return Ok(()) };
+        let (timeout, heartbeat) = (self.election_timeout_min, self.heartbeat_interval);
+        if lease < heartbeat.saturating_mul(2) {
+            // One heartbeat carries the promises, and one may get lost.
+            let problem = format!(
+                "is {drift}, which leaves a lease of {lease:?} of election_timeout_min, {timeout:?}, but it must last two \
+                 heartbeat_intervals of {heartbeat:?}: raise election_timeout_min, or bound the drift closer"
+            );
+            return wrong("clock_drift_max_ppm", problem);
+        }
+        Ok(())
+    }
+
+    /// Returns how long a leader may count on promises not to vote: the shortest election timeout, as it passes on a
+    /// clock that is as slow as may be while the promise runs out on one that is as fast as may be.
+    fn lease_timeout(&self) -> Option<Duration> {
+        let drift = u128::from(self.clock_drift_max_ppm?);
+        let nanos = self.election_timeout_min.as_nanos() * MILLION.saturating_sub(drift) / (MILLION + drift);
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+
     fn check_limits(&self) -> Result<(), ConfigError> {
         let limits = [
             ("append_bytes_max", self.append_bytes_max),
@@ -390,6 +450,9 @@ impl Config {
             ("inflight_bytes_max", self.inflight_bytes_max),
             ("uncommitted_bytes_max", self.uncommitted_bytes_max),
             ("log_bytes_max", self.log_bytes_max),
+            ("snapshot_chunk_bytes", self.snapshot_chunk_bytes),
+            ("snapshot_chunks_max", self.snapshot_chunks_max as u64),
+            ("snapshot_bytes_max", self.snapshot_bytes_max),
             ("withheld_max", self.withheld_max as u64),
             ("pending_commands_max", self.pending_commands_max as u64),
             ("pending_reads_max", self.pending_reads_max as u64),
@@ -410,6 +473,15 @@ impl Config {
                     format!("is {limit}, but must be at most {LIMIT_MAX}: beyond it nothing is limited"),
                 );
             }
+        }
+        let (chunk, frame) = (self.snapshot_chunk_bytes, FRAME_BYTES_MAX as u64 / 2);
+        if chunk > frame {
+            return wrong("snapshot_chunk_bytes", format!("is {chunk}, but must be at most {frame} to fit a frame"));
+        }
+        let (level, known) = (self.feature_level_max, FeatureLevel::FIRST..=FeatureLevel::HIGHEST);
+        if !known.contains(&level) {
+            let problem = format!("is {level}, but this release speaks {} to {}", known.start(), known.end());
+            return wrong("feature_level_max", problem);
         }
         let (withheld, voters) = (self.withheld_max, self.voters.len());
         if withheld < voters {
@@ -452,6 +524,10 @@ mod tests {
             config.withheld_max = 4;
         });
         assert_eq!(few, "withheld_max is 4, but must hold a request to each of 5 voters");
+        let strange = refusal(|config| config.feature_level_max = FeatureLevel::HIGHEST.next());
+        assert_eq!(strange, "feature_level_max is l3, but this release speaks l1 to l2");
+        let large = refusal(|config| config.snapshot_chunk_bytes = FRAME_BYTES_MAX as u64);
+        assert_eq!(large, "snapshot_chunk_bytes is 67108864, but must be at most 33554432 to fit a frame");
     }
 
     #[test]
@@ -460,6 +536,35 @@ mod tests {
         assert_eq!(even, "autopilot_voters is 4, but must be 3, 5 or 7: an even number survives no more than one less");
         let hasty = refusal(|config| config.autopilot_dead_after = Duration::from_secs(9));
         assert_eq!(hasty, "autopilot_dead_after is 9s, but must be at least autopilot_settle, 10s");
+    }
+
+    #[test]
+    fn a_lease_that_no_two_heartbeats_fit_into_is_refused() {
+        let wild = refusal(|config| config.clock_drift_max_ppm = Some(500_000));
+        let mend = "raise election_timeout_min, or bound the drift closer";
+        let expected = format!(
+            "clock_drift_max_ppm is 500000, which leaves a lease of 333.333333ms of election_timeout_min, 1s, but it \
+             must last two heartbeat_intervals of 200ms: {mend}"
+        );
+        assert_eq!(wild, expected);
+        let backwards = refusal(|config| config.clock_drift_max_ppm = Some(u32::MAX));
+        assert!(backwards.contains("a lease of 0ns"), "{backwards}");
+    }
+
+    #[test]
+    fn a_lease_ends_before_the_promises_do_however_the_clocks_drift() {
+        let config = Config { clock_drift_max_ppm: Some(100_000), ..Config::default() };
+        let lease = config.check().expect("a tenth leaves enough").raft.lease_timeout.expect("a bound is given");
+        // As real time, in tenths: the lease on a clock that loses one, the promise on a clock that gains one.
+        let (longest_lease, shortest_promise) = (lease * 10 / 9, Duration::from_secs(1) * 10 / 11);
+        assert!(longest_lease <= shortest_promise, "{longest_lease:?} is longer than {shortest_promise:?}");
+    }
+
+    #[test]
+    fn a_rank_is_bounded_and_counts_in_the_longest_silence() {
+        assert_eq!(refusal(|config| config.election_priority = 17), "election_priority is 17, but must be at most 16");
+        let third = Config { election_priority: 2, ..Config::default() }.check().expect("2 is a rank");
+        assert_eq!(third.election_timeout_max(), Duration::from_secs(4));
     }
 
     #[test]

@@ -106,6 +106,20 @@ number!(
     /// One round of heartbeats of one term: they rise, so an answer names what it confirms and no later one.
     Round, "h"
 );
+number!(
+    /// What the members of a federation may say to each other: a form that an older release cannot read is used once all
+    /// members speak the level that brings it, and the log says so.
+    FeatureLevel, "l"
+);
+
+impl FeatureLevel {
+    /// The level that every federation begins at: a snapshot travels as one message.
+    pub const FIRST: Self = Self(1);
+    /// A snapshot travels in chunks.
+    pub const CHUNKS: Self = Self(2);
+    /// The highest level that this release speaks.
+    pub const HIGHEST: Self = Self::CHUNKS;
+}
 
 impl Incarnation {
     /// The incarnation of every node that a federation was founded with.

@@ -11,8 +11,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence, SessionId};
-use crate::ids::{Term, WriteId};
+use crate::ids::{Blob, Boot, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, RequestId, Round};
+use crate::ids::{Sequence, SessionId, Term, WriteId};
 use crate::node::Operation;
 use crate::node::autopilot::Advice;
 use crate::raft::{Configuration, QuorumChange, QuorumRefusal, Record};
@@ -164,7 +164,7 @@ impl fmt::Display for Rejected {
         match self {
             Self::NotLeader(Some(leader)) => write!(f, "not the leader: ask {leader}"),
             Self::NotLeader(None) => write!(f, "no leader is known: try again later"),
-            Self::Busy => write!(f, "too many commands wait: try again later"),
+            Self::Busy => write!(f, "too much waits here: try again later"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::QuorumRefused(refusal) => write!(f, "refused: {refusal}"),
             Self::Superseded => write!(f, "another leader's entry took its place: try again"),
@@ -258,6 +258,13 @@ pub enum Event {
         /// The change and the reason.
         advice: Box<Advice>,
     },
+    /// All members speak a higher feature level, and from here on it is in force.
+    LevelRaised {
+        /// The entry, or the last one of the snapshot, that said so.
+        position: Position,
+        /// The level.
+        level: FeatureLevel,
+    },
     /// The topology changed.
     Changed {
         /// The entry that changed it.
@@ -319,12 +326,54 @@ pub enum Event {
         /// The last entry that the snapshot includes.
         last: Position,
     },
+    /// A peer refused the leader's snapshot; the leader finds out anew what the peer needs.
+    SnapshotRefused {
+        /// The peer.
+        by: NodeId,
+        /// The last entry that the snapshot includes.
+        last: Position,
+    },
     /// The node replaced its state by a leader's snapshot.
     SnapshotInstalled {
         /// The last entry that the snapshot includes.
         last: Position,
         /// The topology's epoch there.
         epoch: Epoch,
+    },
+    /// The leader takes no proposals until another voter took over or the hand-over ends.
+    TransferBegan {
+        /// The leader's term.
+        term: Term,
+        /// Who is to take over.
+        target: NodeId,
+    },
+    /// The leader told a voter to stand for election at once.
+    ToldToStand {
+        /// The leader's term.
+        term: Term,
+        /// The voter.
+        target: NodeId,
+    },
+    /// Nobody took over in time, or the target lost its voice: the leader takes proposals again.
+    TransferAborted {
+        /// The leader's term.
+        term: Term,
+        /// Who was to take over.
+        target: NodeId,
+    },
+    /// A follower dropped its leader, as it was asked to.
+    LeaderForgotten {
+        /// The leader's term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
+    },
+    /// A follower was asked to drop its leader, but keeps it, for the leader's lease may count on it.
+    LeaderKept {
+        /// The leader's term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
     },
     /// A peer said what it cannot mean; the message was ignored.
     PeerContradicted {
@@ -369,10 +418,30 @@ pub enum Contradiction {
         /// The leader's last.
         last: LogIndex,
     },
+    /// It answers a round of heartbeats that the leader has not begun.
+    RoundNotBegun {
+        /// The round it names.
+        round: Round,
+        /// The last round begun.
+        begun: Round,
+    },
     /// Its bytes decode but its terms fall along the log, or exceed the message's.
     TermsOutOfOrder,
     /// Its snapshot does not decode.
     SnapshotMalformed,
+    /// The chunks of its snapshot are not what was announced: one of them was damaged.
+    SnapshotDamaged,
+    /// Its snapshot is above the limit.
+    SnapshotTooLarge {
+        /// The bytes it announces.
+        bytes: u64,
+        /// The most that the node takes.
+        max: u64,
+    },
+    /// A chunk of its snapshot is empty or lies outside of the snapshot.
+    ChunkOutside,
+    /// It speaks in a form of a feature level that this node does not know.
+    LevelUnknown(FeatureLevel),
     /// Its term or index is beyond what any history of real elections and entries reaches.
     OutOfReach,
 }
@@ -399,6 +468,13 @@ pub enum Halt {
         /// The last index of this node's log.
         last: LogIndex,
     },
+    /// The federation agreed on a feature level that this node does not speak: it needs a newer release.
+    LevelUnknown {
+        /// The level in force.
+        level: FeatureLevel,
+        /// The highest that the node speaks.
+        max: FeatureLevel,
+    },
 }
 
 impl fmt::Display for Halt {
@@ -411,6 +487,9 @@ impl fmt::Display for Halt {
             Self::CommittedEntryDenied(peer, position) => write!(f, "{peer} denies the committed entry {position}"),
             Self::AcknowledgedEntryLost { leader, commit, last } => {
                 write!(f, "{leader} counts on {commit} here, but the log ends at {last}: acknowledged entries are lost")
+            }
+            Self::LevelUnknown { level, max } => {
+                write!(f, "feature level {level} is in force, but this node speaks at most {max}: upgrade it")
             }
         }
     }

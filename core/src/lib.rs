@@ -30,8 +30,8 @@ pub mod topology;
 pub mod node;
 
 pub use config::{Config, ConfigError, Settings};
-pub use ids::{Blob, Boot, Bytes, Epoch, Incarnation, LogIndex, NodeId, Position, RequestId, Sequence, SessionId};
-pub use ids::{Term, WriteId};
+pub use ids::{Blob, Boot, Bytes, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, RequestId};
+pub use ids::{Sequence, SessionId, Term, WriteId};
 pub use io::{Applied, Consistency, Effect, Event, Halt, Input, Outbox, ReadAt, Rejected, Wake, WakeReason};
 pub use node::{Node, Operation, RoleName, SessionRequest, Sessions, Status};
 pub use rng::{Seed, Stream};

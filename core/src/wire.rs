@@ -1,7 +1,9 @@
 //! The bytes between nodes.
 //!
-//! A frame is one version byte and one postcard-encoded [`Message`]. Decoding checks the version, refuses trailing
-//! bytes, never panics and never reserves memory that the input does not back. Who sent a frame is not in it: the edge
+//! A frame is one version byte and one postcard-encoded [`Message`]. Decoding checks the version, never panics and never
+//! reserves memory that the input does not back. Bytes after the message are ignored: a newer release may have appended
+//! what an older one does without. A kind of message that is not known is an error of its own; nobody sends one before
+//! the members have agreed on the feature level that brings it. Who sent a frame is not in it: the edge
 //! authenticates the sender and hands its id to the core, so that nobody can speak for another.
 
 use alloc::vec::Vec;
@@ -9,7 +11,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Blob, Boot, Incarnation, NodeId, Term};
+use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Term};
 use crate::io::{Applied, Rejected};
 use crate::raft;
 
@@ -35,6 +37,10 @@ pub enum Message {
         /// Its memory.
         incarnation: Incarnation,
     },
+    /// Asks the leader of one term from where on its followers may read.
+    ReadIndex(ReadIndex),
+    /// Tells the asking node from where on it may read.
+    ReadIndexAnswer(ReadIndexAnswer),
 }
 
 /// A command on its way to the leader.
@@ -62,12 +68,14 @@ pub enum Request {
     Session(Blob),
 }
 
-/// Names one forward of one run of one node.
+/// Names one forward, or one read, of one run of one memory of a node: a node that lost its disk counts its runs anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket {
+    /// The memory of the forwarding node.
+    pub incarnation: Incarnation,
     /// The run of the forwarding node.
     pub boot: Boot,
-    /// The number of the forward in that run, rising from 1.
+    /// The number of the forward or read in that run, rising from 1.
     pub number: u64,
 }
 
@@ -78,6 +86,27 @@ pub struct Answer {
     pub ticket: Ticket,
     /// What became of it.
     pub outcome: Result<Applied, Rejected>,
+}
+
+/// A read on its way to the leader.
+///
+/// The leader takes a copy in like another read and answers it anew: every answer is right for the ticket whenever it
+/// arrives, for its index was confirmed after the ticket was made, and the asking node makes no ticket twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReadIndex {
+    /// The term whose leader may answer it.
+    pub term: Term,
+    /// Which read it is.
+    pub ticket: Ticket,
+}
+
+/// The outcome of a read at the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReadIndexAnswer {
+    /// The read it answers.
+    pub ticket: Ticket,
+    /// The index that the asking node must have applied; a later state is as good.
+    pub outcome: Result<LogIndex, Rejected>,
 }
 
 /// Why bytes are no frame.
@@ -91,8 +120,8 @@ pub enum DecodeError {
     Version(u8),
     /// The bytes after the version are no message.
     Malformed,
-    /// A message is followed by this many more bytes.
-    Trailing(usize),
+    /// The message, or a part of it, is of a kind that is not known here: a newer release wrote it.
+    UnknownKind,
 }
 
 impl fmt::Display for DecodeError {
@@ -102,7 +131,7 @@ impl fmt::Display for DecodeError {
             Self::TooLong(bytes) => write!(f, "a frame of {bytes} bytes is above the limit of {FRAME_BYTES_MAX}"),
             Self::Version(version) => write!(f, "wire version {version} is not {WIRE_VERSION}, the one spoken here"),
             Self::Malformed => write!(f, "the bytes are no message"),
-            Self::Trailing(bytes) => write!(f, "{bytes} bytes follow the message"),
+            Self::UnknownKind => write!(f, "the message is of a kind that is not known here"),
         }
     }
 }
@@ -129,10 +158,11 @@ impl Message {
         if *version != WIRE_VERSION {
             return Err(DecodeError::Version(*version));
         }
-        let (message, rest) = postcard::take_from_bytes(bytes).map_err(|_| DecodeError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(DecodeError::Trailing(rest.len()));
+        match postcard::take_from_bytes(bytes) {
+            Ok((message, _)) => Ok(message),
+            // Of all that a message is made of, only an enum's unknown variant is refused by serde and not by postcard.
+            Err(postcard::Error::SerdeDeCustom) => Err(DecodeError::UnknownKind),
+            Err(_) => Err(DecodeError::Malformed),
         }
-        Ok(message)
     }
 }

@@ -28,11 +28,16 @@ fn the_liars_come_close_to_the_truth() {
         ("truncations", sum(|seen| seen.truncations)),
         ("snapshots installed", sum(|seen| seen.snapshots_installed)),
         ("snapshots taken", sum(|seen| seen.snapshots_taken)),
+        ("chunks kept", sum(|seen| seen.chunks_kept)),
+        ("chunks sent", sum(|seen| seen.chunks_sent)),
+        ("levels raised", sum(|seen| seen.levels_raised)),
         ("contradictions", sum(|seen| seen.contradictions)),
         ("halts", sum(|seen| seen.halts)),
         ("commands applied", sum(|seen| seen.commands_applied)),
         ("sessions opened", sum(|seen| seen.sessions_opened)),
         ("sessions ended", sum(|seen| seen.sessions_ended)),
+        ("reads answered", sum(|seen| seen.reads)),
+        ("requests to stand", sum(|seen| seen.requests_to_stand)),
     ] {
         assert!(times >= 50, "only {times} {what} among the liars");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use delian_core::raft::{Configuration, Entries, Entry, HardState, Payload, Record, Recovered, Snapshot};
-use delian_core::{Blob, Boot, Incarnation, LogIndex, NodeId, Position, Term};
+use delian_core::{Blob, Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -84,7 +84,8 @@ impl Shelf {
 }
 
 fn snapshot(last: Position) -> Arc<Snapshot> {
-    Arc::new(Snapshot { last, configuration: Configuration::default(), state: Blob::default() })
+    let (configuration, level) = (Configuration::default(), FeatureLevel::FIRST);
+    Arc::new(Snapshot { last, configuration, level, state: Blob::default() })
 }
 
 /// What a node might do next, before it is known where its log stands.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use delian_core::raft::{Entries, Record, Recovered};
-use delian_core::{Position, Seed, WriteId};
+use delian_core::{Seed, WriteId};
 
 use crate::random::{Delay, Random};
 
@@ -183,18 +183,8 @@ impl Disk {
         &self.durable
     }
 
-    /// Returns whether the disk holds an entry, in its log or behind its snapshot.
-    pub(crate) fn holds(&self, position: Position) -> bool {
-        Self::recovered_holds(&self.durable, position)
-    }
-
-    /// Returns whether a disk with this content holds an entry.
-    pub(crate) fn recovered_holds(durable: &Recovered, position: Position) -> bool {
-        let covered = durable.snapshot.as_ref().is_some_and(|snapshot| snapshot.last.index >= position.index);
-        let place = position.index.get().checked_sub(durable.dropped.index.get() + 1);
-        covered
-            || place
-                .and_then(|place| durable.entries.get(usize::try_from(place).ok()?))
-                .is_some_and(|entry| entry.term == position.term)
+    /// Returns whether every write that was asked for is on disk.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.waiting.is_empty() && self.first_failure.is_none()
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::outcome::Violation;
 use crate::plan::Plan;
 use crate::run::{run_plan, run_traced};
-use crate::scenario::{Expectations, Fault, Scenario, Target};
+use crate::scenario::{Action, Change, Expectations, Fault, Scenario, Target};
 use crate::trace::Tracer;
 use crate::world::EmbedderFactory;
 
@@ -159,16 +159,21 @@ impl Hunt<'_> {
         }
     }
 
-    /// Leaves out the last voter or learner, with the steps and operations that name it, while that works.
+    /// Leaves out the last voter, learner or spare, with the steps and operations that name it, while that works.
     fn leave_out_processes(&mut self) {
         while self.leave_out_last(|scenario| {
-            scenario.cluster.learners = scenario.cluster.learners.checked_sub(1)?;
+            scenario.cluster.spares = scenario.cluster.spares.checked_sub(1)?;
             Some(())
         }) {}
         while self.leave_out_last(|scenario| {
-            let learners = scenario.cluster.learners;
-            // With learners the last process is not a voter, and renumbering would tell another story.
-            scenario.cluster.voters = scenario.cluster.voters.checked_sub(1).filter(|v| *v > 0 && learners == 0)?;
+            let spares = scenario.cluster.spares;
+            // Behind spares the last process is not a learner, and renumbering would tell another story.
+            scenario.cluster.learners = scenario.cluster.learners.checked_sub(1).filter(|_| spares == 0)?;
+            Some(())
+        }) {}
+        while self.leave_out_last(|scenario| {
+            let others = scenario.cluster.learners + scenario.cluster.spares;
+            scenario.cluster.voters = scenario.cluster.voters.checked_sub(1).filter(|v| *v > 0 && others == 0)?;
             Some(())
         }) {}
     }
@@ -181,7 +186,7 @@ impl Hunt<'_> {
         }
         let last = candidate.scenario.cluster.processes();
         candidate.steps.retain(|step| !names_above(&step.fault, last));
-        candidate.operations.retain(|operation| !is_above(operation.via, last));
+        candidate.operations.retain(|operation| !is_above(operation.via, last) && !asks_above(&operation.action, last));
         candidate.healed.retain(|process| *process <= last);
         let mut scenario = Scenario::clone(&candidate.scenario);
         scenario.cluster.absent.retain(|process| *process <= last);
@@ -218,6 +223,22 @@ fn is_above(target: Target, last: u8) -> bool {
     matches!(target, Target::Process(number) if number > last)
 }
 
+/// Returns whether an operation is about a process that is left out.
+fn asks_above(action: &Action, last: u8) -> bool {
+    match action {
+        Action::Quorum(Change::Replace(voters)) => voters.iter().any(|voter| is_above(*voter, last)),
+        Action::Quorum(
+            Change::AddLearner(target) | Change::Promote(target) | Change::Demote(target) | Change::Remove(target),
+        ) => is_above(*target, last),
+        Action::Register(_)
+        | Action::Deregister(_)
+        | Action::Evict(_)
+        | Action::SetCondition(..)
+        | Action::Custom(_)
+        | Action::Read => false,
+    }
+}
+
 /// Returns whether a fault names a process that is left out.
 fn names_above(fault: &Fault, last: u8) -> bool {
     match fault {
@@ -229,6 +250,7 @@ fn names_above(fault: &Fault, last: u8) -> bool {
         | Fault::Crash(target)
         | Fault::Start(target)
         | Fault::Wipe(target)
+        | Fault::Forget(target)
         | Fault::Pause(target)
         | Fault::Deafen(target)
         | Fault::SlowDisk(target, _)

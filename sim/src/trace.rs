@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use delian_core::raft::{Append, Appended, Ballot, Body, HardState, Record};
+use delian_core::raft::{Append, Appended, Ballot, Body, Candidacy, HardState, Record};
 use delian_core::topology::Command;
 use delian_core::wire::Request;
 use delian_core::{
@@ -209,6 +209,8 @@ fn describe(message: &Message) -> String {
         }
         Message::Visitor { node, incarnation } => return format!("Visitor {node} {incarnation}"),
         Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
+        Message::ReadIndex(asked) => return format!("ReadIndex {} {:?}", asked.term, asked.ticket),
+        Message::ReadIndexAnswer(answer) => return format!("ReadIndexAnswer {:?} {:?}", answer.ticket, answer.outcome),
     };
     let term = raft.term;
     let ballot = |ballot: &Ballot| match ballot {
@@ -218,7 +220,8 @@ fn describe(message: &Message) -> String {
     match &raft.body {
         Body::PreVote { last } => format!("PreVote {term} last {last}"),
         Body::PreVoteAnswer(answer) => format!("PreVoteAnswer {term} {}", ballot(answer)),
-        Body::Vote { last } => format!("Vote {term} last {last}"),
+        Body::Vote { last, candidacy: Candidacy::Silence } => format!("Vote {term} last {last}"),
+        Body::Vote { last, candidacy: Candidacy::Transfer } => format!("Vote {term} last {last} by transfer"),
         Body::VoteAnswer(answer) => format!("VoteAnswer {term} {}", ballot(answer)),
         Body::Append(Append { session: _, prev, entries, commit }) => {
             format!("Append {term} prev {prev} {} entries commit {commit}", entries.len())
@@ -230,12 +233,22 @@ fn describe(message: &Message) -> String {
             format!("AppendAnswer {term} refused {refused} hint {hint}")
         }
         Body::Heartbeat { commit, round } => format!("Heartbeat {term} {round} commit {commit}"),
-        Body::HeartbeatAnswer { round } => format!("HeartbeatAnswer {term} {round}"),
+        Body::AppendAnswer { session: _, appended: Appended::SnapshotRefused(last) } => {
+            format!("AppendAnswer {term} refused the snapshot of {last}")
+        }
+        Body::HeartbeatAnswer { round, level } => format!("HeartbeatAnswer {term} {round} {level}"),
         Body::Commit { commit } => format!("Commit {term} {commit}"),
         Body::Snapshot { session: _, snapshot } => {
             format!("Snapshot {term} of {} {} bytes", snapshot.last, snapshot.state.len())
         }
         Body::Outdated => format!("Outdated {term}"),
+        Body::TimeoutNow { reaches } => format!("TimeoutNow {term} reaches {reaches}"),
         Body::Stranger { incarnation } => format!("Stranger {term} {incarnation}"),
+        Body::Chunk { session: _, identity, offset, bytes } => {
+            format!("Chunk {term} of {} {} bytes at {offset} of {}", identity.last, bytes.len(), identity.bytes)
+        }
+        Body::ChunkAnswer { session: _, identity, held } => {
+            format!("ChunkAnswer {term} of {} has {} of {}", identity.last, held.bytes(), identity.bytes)
+        }
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use delian_core::wire::{Forward, Request, Ticket};
-use delian_core::{Blob, Boot, Message, NodeId, Seed, Term, Time};
+use delian_core::{Blob, Boot, Incarnation, Message, NodeId, Seed, Term, Time};
 
 use crate::network::{LinkState, Network, Packet};
 use crate::random::nanos;
@@ -122,7 +122,7 @@ impl Run {
 fn heartbeat(now: Time) -> Message {
     let mut payload = [0; PAYLOAD_BYTES];
     payload[..8].copy_from_slice(&now.as_nanos().to_le_bytes());
-    let ticket = Ticket { boot: Boot::ZERO, number: 0 };
+    let ticket = Ticket { incarnation: Incarnation::FOUNDING, boot: Boot::ZERO, number: 0 };
     Message::Forward(Forward { term: Term::ZERO, ticket, request: Request::Command(Blob::from(payload.as_slice())) })
 }
 

@@ -1,11 +1,23 @@
 //! Messages that no correct peer would send, or not there and then.
 
 use delian_core::ids::{ReplicationSession, Round};
-use delian_core::raft::{Append, Appended, Body, Configuration, Entries, Entry, Message, Payload, Snapshot};
-use delian_core::{Blob, Input, LogIndex, Term};
+use delian_core::raft::{Append, Appended, Body, Candidacy, Configuration, Entries, Entry, Message, Payload};
+use delian_core::raft::{Snapshot, SnapshotIdentity};
+use delian_core::{Blob, FeatureLevel, Input, LogIndex, Term};
 
 use crate::words::{self, Line};
 use crate::world::World;
+
+/// Changes one byte of what a message carries of a snapshot, as no network does that keeps checksums.
+pub(crate) fn damage(message: &mut delian_core::Message) {
+    if let delian_core::Message::Raft(Message { body: Body::Chunk { bytes, .. }, .. }) = message {
+        let mut damaged = bytes.to_vec();
+        if let Some(last) = damaged.last_mut() {
+            *last ^= 1;
+        }
+        *bytes = Blob::from(damaged);
+    }
+}
 
 /// Hands a made-up message to a node, such as `forge append from=n2 to=n1 term=3 prev=t1/i2 entries=3,3 commit=2`.
 pub(crate) fn forge(world: &mut World, mut line: Line) -> Result<(), String> {
@@ -17,7 +29,12 @@ pub(crate) fn forge(world: &mut World, mut line: Line) -> Result<(), String> {
     let session = ReplicationSession::new(line.number("session", 0)?);
     let body = match line.word(1)? {
         "heartbeat" => Body::Heartbeat { commit, round: Round::new(line.number("round", 0)?) },
-        "vote" => Body::Vote { last },
+        "vote" => Body::Vote { last, candidacy: Candidacy::Silence },
+        "heartbeat-answer" => {
+            let round = Round::new(line.number("round", 0)?);
+            Body::HeartbeatAnswer { round, level: FeatureLevel::FIRST }
+        }
+        "timeout-now" => Body::TimeoutNow { reaches: LogIndex::new(line.number("reaches", 0)?) },
         "pre-vote" => Body::PreVote { last },
         "outdated" => Body::Outdated,
         "matched" => {
@@ -37,8 +54,13 @@ pub(crate) fn forge(world: &mut World, mut line: Line) -> Result<(), String> {
             // The state of a real snapshot in the cluster, if the story made one, under a last position of its own.
             let states = world.machines.values().filter_map(|machine| machine.node.as_ref()?.raft().log().snapshot());
             let state = states.map(|snapshot| snapshot.state.clone()).next().unwrap_or_else(Blob::default);
-            let configuration = Configuration::default();
-            Body::Snapshot { session, snapshot: std::sync::Arc::new(Snapshot { last, configuration, state }) }
+            let (configuration, level) = (Configuration::default(), FeatureLevel::new(line.number("level", 1)?));
+            Body::Snapshot { session, snapshot: std::sync::Arc::new(Snapshot { last, configuration, level, state }) }
+        }
+        "chunk" => {
+            let identity = SnapshotIdentity { last, bytes: line.number("size", 0)?, checksum: 0 };
+            let bytes = vec![7; line.number("bytes", 1)? as usize];
+            Body::Chunk { session, identity, offset: line.number("offset", 0)?, bytes: Blob::from(bytes) }
         }
         other => return Err(format!("nobody forges {other}")),
     };

@@ -1,28 +1,30 @@
 //! What each command of a story does.
 //!
 //! ```text
-//! cluster voters=3 [learners=] [spares=1: blank nodes that nobody knows] [inflight= log-bytes= trailing= …] [n2=t3:1x3,2] [held] [told]
+//! cluster voters=3 [learners=] [spares=1: blank nodes that nobody knows] [n2=t3:1x3,2] [held] [told]
+//!   [inflight= log-bytes= chunk-bytes= trailing= …] level=2 [n3-level=1]   they speak level 1 unless a story says more
+//!   [drift=1000: leases] [ranks=0,1,1: election priorities]
 //! campaign n1 · elect n1 · fire n1 heartbeat · wake n1 · advance 3s        time moves only here
-//! deliver · drop · duplicate · hold · release · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
+//! deliver · drop · duplicate · hold · release · damage · in-flight [from=] [to=] [type=] [count=] [skip=] [last]
 //! settle                                     everything is delivered and written until nothing moves; no clock does
 //! isolate n3 · cut n1 n2 · heal              new messages get lost on the way
 //! propose n1 register m4 [count=] [bytes=] · propose n1 custom hello
 //! read n1 [local|lease|quorum] · transfer n1 n2 · forget-leader n1
 //! session n1 · propose n1 session=s5 seq=3 [awaited=2] custom hello · close n1 session=s5 · sessions n1
 //! hold-disk n2 · release-disk n2 · persist n2 [one] · fail-disk n2 · acknowledge n2 w9 · writes n2
-//! crash n2 [keep=1] · restart n2 · wipe n2 · tamper n2 [term=t3] [lose=1]
+//! crash n2 [keep=1] · restart n2 [level=1] · wipe n2 · tamper n2 [term=t3] [lose=1]
 //! join n4 n1                                  a blank node asks to be let in
 //! run 12s                                     everything is delivered and whoever is due is woken, for so long
 //! change n1 add|promote|demote|remove|readmit n4 · change n1 replace n3,n4,n5 · configuration n1
 //! slow-embedder n1 · capture n1              the embedder answers late
-//! log · status · progress n1 · state [n1..n3]
+//! log · status · progress n1 · configuration n3 · state [n1..n3]
 //! forge append from=n2 to=n1 term=3 …        what no correct peer would say
 //! ```
 
 use std::time::Duration;
 
 use delian_core::raft::{HardState, Payload, Record, Recovered, Role};
-use delian_core::{Config, Consistency, Input, NodeId, Operation, Sequence, Term, WakeReason, WriteId};
+use delian_core::{Config, Consistency, FeatureLevel, Input, NodeId, Operation, Sequence, Term, WakeReason, WriteId};
 
 use crate::forge;
 use crate::quorum;
@@ -51,7 +53,7 @@ impl Story {
         let world = self.world.as_mut().ok_or("a story begins with a cluster")?;
         match line.word(0)? {
             "cluster" => begin(world, line)?,
-            "deliver" | "drop" | "duplicate" | "hold" | "release" | "in-flight" => network(world, line)?,
+            "deliver" | "drop" | "duplicate" | "hold" | "release" | "damage" | "in-flight" => network(world, line)?,
             "hold-disk" | "release-disk" | "persist" | "fail-disk" | "acknowledge" | "crash" | "restart" | "wipe"
             | "tamper" | "writes" => disk(world, line)?,
             "log" | "status" | "progress" | "state" | "sessions" => show(world, line)?,
@@ -87,11 +89,20 @@ fn cluster(line: &mut Line) -> Result<World, String> {
             .map(|text| words::number(&text))
             .transpose()?
             .map(|voters| voters as u32),
+        snapshot_chunk_bytes: line.number("chunk-bytes", default.snapshot_chunk_bytes)?,
+        snapshot_chunks_max: size(line, "chunks", default.snapshot_chunks_max)?,
+        snapshot_bytes_max: line.number("snapshot-bytes", default.snapshot_bytes_max)?,
+        feature_level_max: FeatureLevel::new(line.number("level", FeatureLevel::FIRST.get())?),
         withheld_max: size(line, "withheld", default.withheld_max)?,
         pending_commands_max: size(line, "pending", default.pending_commands_max)?,
         sessions_max: size(line, "sessions", default.sessions_max)?,
         session_window: line.number("window", default.session_window)?,
         session_entries_max: line.number("silence", default.session_entries_max)?,
+        pending_reads_max: size(line, "reads", default.pending_reads_max)?,
+        clock_drift_max_ppm: match line.number("drift", u64::MAX)? {
+            u64::MAX => None,
+            ppm => Some(u32::try_from(ppm).map_err(|error| error.to_string())?),
+        },
         ..default
     };
     let times: [(&str, &mut Duration); 2] =
@@ -102,7 +113,14 @@ fn cluster(line: &mut Line) -> Result<World, String> {
         }
     }
     let spares = line.number("spares", 0)?;
-    World::new(config, spares)
+    let ranks = line.option("ranks");
+    let mut world = World::new(config.clone(), spares)?;
+    for (place, rank) in ranks.iter().flat_map(|ranks| ranks.split(',')).enumerate() {
+        let election_priority = rank.parse().map_err(|_| format!("{rank} is no rank"))?;
+        let settings = Config { election_priority, ..config.clone() }.check().map_err(|error| error.to_string())?;
+        world.machine(NodeId::new(place as u64 + 1))?.settings = settings.into();
+    }
+    Ok(world)
 }
 
 /// Starts the nodes with what the story says their disks hold, such as `n2=t3:1x3,2`.
@@ -114,6 +132,9 @@ fn begin(world: &mut World, mut line: Line) -> Result<(), String> {
             world.machine(id)?.disk.kept = disk_content(&text)?;
         }
         world.machine(id)?.disk.held = held;
+        if let Some(level) = line.option(&format!("{id}-level")) {
+            world.set_level(id, words::number(&level)?)?;
+        }
         world.start(id)?;
     }
     if !line.says("told") {
@@ -263,6 +284,7 @@ fn network(world: &mut World, mut line: Line) -> Result<(), String> {
         match verb.as_str() {
             "hold" => packet.held = true,
             "release" => packet.held = false,
+            "damage" => forge::damage(&mut packet.message),
             _ => {}
         }
         let held = if packet.held { " (held)" } else { "" };
@@ -313,7 +335,12 @@ fn disk(world: &mut World, mut line: Line) -> Result<(), String> {
                 let keep = line.number("keep", 0)? as usize;
                 world.crash(id, keep)?;
             }
-            "restart" => world.start(id)?,
+            "restart" => {
+                if let Some(level) = line.option("level") {
+                    world.set_level(id, words::number(&level)?)?;
+                }
+                world.start(id)?;
+            }
             "wipe" => {
                 world.crash(id, 0)?;
                 world.machine(id)?.disk.kept = Recovered::default();

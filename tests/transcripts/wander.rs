@@ -43,6 +43,8 @@ fn cluster(rng: &mut Stream) -> World {
         inflight_messages_max: 1 + rng.below(4) as usize,
         log_bytes_max: 100 + rng.below(1000),
         trailing_entries: rng.below(4),
+        snapshot_chunk_bytes: 1 + rng.below(100),
+        snapshot_chunks_max: 1 + rng.below(6) as usize,
         withheld_max: 5 + rng.below(30) as usize,
         ..Config::default()
     };

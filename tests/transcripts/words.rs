@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use delian_core::io::{Contradiction, SessionEnd, StepDown};
 use delian_core::raft::{
-    Append, Appended, Ballot, Body, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
+    Append, Appended, Ballot, Body, Candidacy, Configuration, Entry, Pace, Payload, Probe, Progress, QuorumChange,
+    Ranges, SnapshotForm,
 };
 use delian_core::topology::{Changed, Command, Coordinates, Registration};
 use delian_core::wire::Request;
 use delian_core::{
-    Applied, Blob, Bytes, Event, LogIndex, Message, NodeId, Operation, Position, ReadAt, Rejected, SessionId,
-    SessionRequest, Status, Term, WallTime,
+    Applied, Blob, Bytes, Event, FeatureLevel, LogIndex, Message, NodeId, Operation, Position, ReadAt, Rejected,
+    SessionId, SessionRequest, Status, Term, WallTime,
 };
 
 /// A command line of a story, taken apart.
@@ -170,10 +171,17 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionRefused { position, rejected } => format!("applies {position} without effect: {rejected}"),
         Event::Compacted { last, bytes: _ } => format!("keeps a snapshot of {last}"),
         Event::SnapshotSent { to, last } => format!("sends {to} its snapshot of {last}"),
+        Event::LevelRaised { position, level } => format!("speaks {level} from {position} on"),
+        Event::SnapshotRefused { by, last } => format!("hears that {by} refuses its snapshot of {last}"),
         Event::SnapshotInstalled { last, epoch } => format!("installs a snapshot of {last}, {epoch}"),
         Event::PeerContradicted { peer, claim } => format!("ignores {peer}: {}", contradiction(claim)),
         Event::Halted(halt) => format!("halts: {halt}"),
         Event::TurnedAway { rejected } => format!("turns a command away: {rejected}"),
+        Event::TransferBegan { term, target } => format!("hands {term} over to {target}"),
+        Event::ToldToStand { term, target } => format!("tells {target} to stand after {term}"),
+        Event::TransferAborted { term, target } => format!("keeps {term}: {target} did not take over"),
+        Event::LeaderForgotten { term, leader } => format!("forgets {leader}, the leader of {term}"),
+        Event::LeaderKept { term, leader } => format!("keeps {leader}, the leader of {term}, for its lease"),
         other => format!("{other:?}"),
     }
 }
@@ -192,8 +200,15 @@ fn changed(what: Changed) -> String {
 fn contradiction(claim: &Contradiction) -> String {
     match claim {
         Contradiction::MatchBeyondLog { matched, last } => format!("it matched {matched}, but the log ends at {last}"),
+        Contradiction::RoundNotBegun { round, begun } => format!("it answers {round}, but {begun} was the last begun"),
         Contradiction::TermsOutOfOrder => "its terms are out of order".to_string(),
         Contradiction::SnapshotMalformed => "its snapshot does not decode".to_string(),
+        Contradiction::SnapshotDamaged => "its snapshot is damaged".to_string(),
+        Contradiction::SnapshotTooLarge { bytes, max } => {
+            format!("its snapshot of {bytes} bytes is above the limit of {max}")
+        }
+        Contradiction::ChunkOutside => "its chunk lies outside of the snapshot".to_string(),
+        Contradiction::LevelUnknown(level) => format!("it speaks in a form of {level}"),
         Contradiction::OutOfReach => "no history reaches its numbers".to_string(),
     }
 }
@@ -226,6 +241,8 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Message::Forward(_) => return "forward",
         Message::Answer(_) => return "answer",
         Message::Visitor { .. } => return "visitor",
+        Message::ReadIndex(_) => return "read-index",
+        Message::ReadIndexAnswer(_) => return "read-index-answer",
     };
     match message.body {
         Body::PreVote { .. } => "pre-vote",
@@ -240,6 +257,9 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Body::Snapshot { .. } => "snapshot",
         Body::Outdated => "outdated",
         Body::Stranger { .. } => "stranger",
+        Body::Chunk { .. } => "chunk",
+        Body::ChunkAnswer { .. } => "chunk-answer",
+        Body::TimeoutNow { .. } => "timeout-now",
     }
 }
 
@@ -261,9 +281,18 @@ pub(crate) fn message(message: &Message) -> String {
             let ticket = answer.ticket;
             return format!("{name} {}#{} {}", ticket.boot, ticket.number, outcome(&answer.outcome));
         }
+        Message::ReadIndex(asked) => {
+            return format!("{name} {} {}#{}", asked.term, asked.ticket.boot, asked.ticket.number);
+        }
+        Message::ReadIndexAnswer(answer) => {
+            let from = answer.outcome.as_ref().map_or_else(ToString::to_string, |index| format!("from {index} on"));
+            return format!("{name} {}#{} {from}", answer.ticket.boot, answer.ticket.number);
+        }
     };
     let says = match &message.body {
-        Body::PreVote { last } | Body::Vote { last } => format!("log at {last}"),
+        Body::PreVote { last } | Body::Vote { last, candidacy: Candidacy::Silence } => format!("log at {last}"),
+        Body::Vote { last, candidacy: Candidacy::Transfer } => format!("log at {last}, as the leader asked"),
+        Body::TimeoutNow { reaches } => format!("with a log up to {reaches}"),
         Body::PreVoteAnswer(ballot) | Body::VoteAnswer(ballot) => match ballot {
             Ballot::Granted => "granted".to_string(),
             Ballot::Refused => "refused".to_string(),
@@ -277,10 +306,26 @@ pub(crate) fn message(message: &Message) -> String {
         }
         Body::Heartbeat { commit, round: _ } | Body::Commit { commit } => format!("commit {commit}"),
         Body::Snapshot { session: _, snapshot } => format!("of {}", snapshot.last),
-        Body::HeartbeatAnswer { round: _ } | Body::Outdated => String::new(),
+        Body::AppendAnswer { session: _, appended: Appended::SnapshotRefused(last) } => {
+            format!("refused the snapshot of {last}")
+        }
+        Body::HeartbeatAnswer { round: _, level } if *level == FeatureLevel::FIRST => String::new(),
+        Body::HeartbeatAnswer { round: _, level } => format!("speaks {level}"),
+        Body::Outdated => String::new(),
+        Body::Chunk { session: _, identity, offset, bytes } => {
+            format!("of {}: {offset} to {} of {}", identity.last, offset + bytes.len() as u64, identity.bytes)
+        }
+        Body::ChunkAnswer { session: _, identity, held } => {
+            format!("of {}: has {} of {}", identity.last, ranges(held), identity.bytes)
+        }
         Body::Stranger { incarnation } => format!("it is {incarnation}"),
     };
     format!("{name} {} {says}", message.term).trim_end().to_string()
+}
+
+/// Returns ranges as text: `0-40 80-95`.
+fn ranges(ranges: &Ranges) -> String {
+    ranges.iter().map(|range| format!("{}-{}", range.start, range.end)).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns entries as text, a run of equal ones in short.
@@ -304,6 +349,7 @@ fn entry_payload(carried: &Payload) -> String {
         Payload::Command(bytes) => payload(bytes),
         Payload::Session(bytes) => session_request(bytes),
         Payload::Configuration(found) => configuration(found),
+        Payload::Level(level) => format!("level {level}"),
     }
 }
 
@@ -370,11 +416,23 @@ pub(crate) fn status(status: &Status) -> String {
     if status.snapshot > LogIndex::ZERO {
         words.push(format!("snapshot {}", status.snapshot));
     }
+    if status.level > FeatureLevel::FIRST {
+        words.push(format!("level {}", status.level));
+    }
     if status.withheld > 0 {
         words.push(format!("withheld {}", status.withheld));
     }
     if status.pending_commands > 0 {
         words.push(format!("pending {}", status.pending_commands));
+    }
+    if status.pending_reads > 0 {
+        words.push(format!("reads {}", status.pending_reads));
+    }
+    if let Some(target) = status.transfer {
+        words.push(format!("hands over to {target}"));
+    }
+    if let Some(until) = status.lease_until {
+        words.push(format!("lease until {until}"));
     }
     if let Some(halt) = status.halted {
         words.push(format!("halted: {halt}"));
@@ -387,7 +445,12 @@ pub(crate) fn progress(peer: NodeId, progress: &Progress) -> String {
         Pace::Probe(Probe::Ready) => "probe".to_string(),
         Pace::Probe(Probe::Waiting) => "probe waiting".to_string(),
         Pace::Replicate(window) => format!("replicate, {} out", window.len()),
-        Pace::Snapshot { .. } => "snapshot".to_string(),
+        Pace::Snapshot { form: SnapshotForm::Whole, .. } => "snapshot".to_string(),
+        Pace::Snapshot { form: SnapshotForm::Chunks(shipment), .. } => {
+            let identity = shipment.identity();
+            let (held, bytes) = (ranges(shipment.held()), identity.bytes);
+            format!("snapshot of {}, has [{held}] of {bytes}, {} out", identity.last, shipment.len())
+        }
     };
     format!("{peer} matched {} next {} {pace}", progress.matched, progress.next)
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delian_core::raft::{Entry, HardState, Record, Recovered};
-use delian_core::{Blob, Config, Effect, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time};
+use delian_core::{
+    Blob, Config, Effect, FeatureLevel, Input, LogIndex, Message, Node, NodeId, Outbox, Seed, Settings, Term, Time,
+};
 use delian_core::{RequestId, WakeReason, WriteId};
 
 use crate::words;
@@ -19,7 +21,7 @@ const STEPS_MAX: usize = 20_000;
 const WAKES_MAX: usize = 100;
 
 pub(crate) struct World {
-    pub(crate) settings: Arc<Settings>,
+    config: Config,
     pub(crate) machines: BTreeMap<NodeId, Machine>,
     pub(crate) network: Vec<Packet>,
     /// Links over which nothing gets, as sender and receiver.
@@ -44,6 +46,7 @@ pub(crate) struct Packet {
 pub(crate) struct Machine {
     /// Nothing while the machine is down.
     pub(crate) node: Option<Node>,
+    pub(crate) settings: Arc<Settings>,
     clock: Time,
     pub(crate) disk: Disk,
     /// How often its disk was lost.
@@ -69,15 +72,14 @@ struct Embedder {
 
 impl World {
     pub(crate) fn new(config: Config, spares: u64) -> Result<Self, String> {
-        let founders =
-            config.voters.iter().chain(&config.learners).map(|id| (*id, Machine::new(Recovered::founding())));
+        let settings = Arc::new(config.clone().check().map_err(|error| error.to_string())?);
+        let machine = |id, kept| (id, Machine::new(Arc::clone(&settings), kept));
+        let founders = config.voters.iter().chain(&config.learners).map(|id| machine(*id, Recovered::founding()));
         let mut machines: BTreeMap<NodeId, Machine> = founders.collect();
         let first = machines.len() as u64 + 1;
-        let blank = |id| (NodeId::new(id), Machine::new(Recovered::default()));
-        machines.extend((first..first + spares).map(blank));
-        let settings = Arc::new(config.check().map_err(|error| error.to_string())?);
+        machines.extend((first..first + spares).map(|id| machine(NodeId::new(id), Recovered::default())));
         Ok(Self {
-            settings,
+            config,
             machines,
             network: Vec::new(),
             cut: BTreeSet::new(),
@@ -105,14 +107,21 @@ impl World {
         machine.node.as_ref().ok_or_else(|| format!("{id} is down"))
     }
 
+    /// Gives a node, from its next start on, a release that speaks no more than a level.
+    pub(crate) fn set_level(&mut self, id: NodeId, level: u64) -> Result<(), String> {
+        let config = Config { feature_level_max: FeatureLevel::new(level), ..self.config.clone() };
+        self.machine(id)?.settings = Arc::new(config.check().map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
     pub(crate) fn start(&mut self, id: NodeId) -> Result<(), String> {
-        let settings = Arc::clone(&self.settings);
         let mut out = Outbox::new();
         let machine = self.machine(id)?;
         if machine.node.is_some() {
             return Err(format!("{id} is up"));
         }
         machine.embedder = Embedder::default();
+        let settings = Arc::clone(&machine.settings);
         let recovered = machine.disk.kept.clone();
         // A disk that was lost takes its seed with it.
         let seed = Seed::new(1 + machine.lives).derive("node", id.get());
@@ -367,9 +376,9 @@ impl World {
 }
 
 impl Machine {
-    fn new(kept: Recovered) -> Self {
+    fn new(settings: Arc<Settings>, kept: Recovered) -> Self {
         let disk = Disk { kept, waiting: VecDeque::new(), held: false };
-        Self { node: None, clock: Time::ZERO, disk, lives: 0, embedder: Embedder::default() }
+        Self { node: None, settings, clock: Time::ZERO, disk, lives: 0, embedder: Embedder::default() }
     }
 
     pub(crate) fn embedder_texts(&self) -> String {

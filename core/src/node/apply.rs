@@ -25,8 +25,16 @@ impl Node {
         let mut state = State { topology, sessions, embedder };
         let waiting_before = commands.len();
         while let Some((position, entry)) = raft.next_committed() {
+            // A level is the log's own business, and one that this release does not speak halts the node.
+            let raised = if let Payload::Level(level) = entry.payload { Some(level) } else { None };
             let outcome = state.apply(position, &entry.payload, out);
             commands.resolve(position, outcome, out);
+            if let Some(level) = raised {
+                raft.raise_level(position, level, out);
+                if raft.halted().is_some() {
+                    return;
+                }
+            }
         }
         if commands.len() < waiting_before {
             commands.forget_resolved();
@@ -40,7 +48,7 @@ impl State<'_> {
             out.emit(Event::SessionEnded { session, why: SessionEnd::Silent });
         }
         match payload {
-            Payload::Noop => Ok(self.unchanged(position)),
+            Payload::Noop | Payload::Level(_) => Ok(self.unchanged(position)),
             Payload::Configuration(configuration) => {
                 out.emit(Event::QuorumChanged { position, configuration: Arc::clone(configuration) });
                 Ok(self.unchanged(position))

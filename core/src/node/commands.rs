@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::proposals::{Proposals, Proposed};
 use super::{Node, SessionRequest};
-use crate::ids::{Boot, LogIndex, NodeId, Position, RequestId, Term};
+use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::{ChangeError, Entries, Entry, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
@@ -23,6 +23,7 @@ const RESOLVED_KEPT: usize = 64;
 /// The commands that wait for an outcome at this node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Commands {
+    incarnation: Incarnation,
     boot: Boot,
     /// Proposals in the own log.
     proposed: Proposals,
@@ -34,7 +35,7 @@ pub(super) struct Commands {
     /// The latest term that this node led, or may have led before its last start.
     led: Term,
     /// The forwards accepted in that term.
-    accepted: BTreeMap<NodeId, Accepted>,
+    accepted: BTreeMap<(NodeId, Incarnation), Accepted>,
 }
 
 /// Who waits for a proposal.
@@ -82,7 +83,7 @@ enum Waiting {
     Forwarded(u64),
 }
 
-/// Which forwards of one peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
+/// Which forwards of one memory of a peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Accepted {
     boot: Boot,
@@ -116,8 +117,9 @@ impl Accepted {
 }
 
 impl Commands {
-    pub(super) fn new(boot: Boot, term: Term) -> Self {
+    pub(super) fn new(incarnation: Incarnation, boot: Boot, term: Term) -> Self {
         Self {
+            incarnation,
             boot,
             proposed: Proposals::default(),
             forwarded: BTreeMap::new(),
@@ -185,7 +187,7 @@ impl Commands {
     }
 
     pub(super) fn on_answer(&mut self, answer: Answer, out: &mut Outbox) {
-        if answer.ticket.boot == self.boot
+        if (answer.ticket.incarnation, answer.ticket.boot) == (self.incarnation, self.boot)
             && let Some(request) = self.forwarded.remove(&answer.ticket.number)
         {
             out.push(Effect::Reply(request, answer.outcome));
@@ -320,6 +322,7 @@ impl Node {
         self.raft.admits_proposal(bytes).map_err(|error| match error {
             ProposeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
             ProposeError::Busy => Rejected::Busy,
+            ProposeError::Transferring(target) => Rejected::Transferring(target),
         })
     }
 
@@ -339,7 +342,7 @@ impl Node {
         let number = commands.last_forward;
         commands.forwarded.insert(number, request);
         commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
-        let ticket = Ticket { boot: commands.boot, number };
+        let ticket = Ticket { incarnation: commands.incarnation, boot: commands.boot, number };
         let forward = Forward { term: self.raft.term(), ticket, request: asked() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
         Ok(())
@@ -358,14 +361,15 @@ impl Node {
             // An earlier copy may have been accepted: its fate, not this copy's, is the answer.
             return;
         }
+        let sender = (from, ticket.incarnation);
         if self.commands.accepted.len() >= self.settings.topology.registrations_max
-            && !self.commands.accepted.contains_key(&from)
+            && !self.commands.accepted.contains_key(&sender)
         {
             // No room to remember what was accepted from one more peer: silence keeps its outcome honest.
             return;
         }
         let first = Accepted { boot: ticket.boot, greatest: 0, seen: 0 };
-        if !self.commands.accepted.entry(from).or_insert(first).is_new(ticket) {
+        if !self.commands.accepted.entry(sender).or_insert(first).is_new(ticket) {
             return;
         }
         if self.commands.proposed.len() >= self.settings.commands.pending_max {
@@ -427,6 +431,7 @@ impl Node {
         self.note_leading();
         let position = self.raft.change_quorum(change, out).map_err(|error| match error {
             ChangeError::NotLeader => Rejected::NotLeader(self.raft.leader()),
+            ChangeError::Transferring(target) => Rejected::Transferring(target),
             ChangeError::Refused(refusal) => Rejected::QuorumRefused(refusal),
         })?;
         self.await_place(position, origin, out);
@@ -464,7 +469,7 @@ mod tests {
     use super::*;
 
     fn ticket(boot: u64, number: u64) -> Ticket {
-        Ticket { boot: Boot::new(boot), number }
+        Ticket { incarnation: Incarnation::FOUNDING, boot: Boot::new(boot), number }
     }
 
     #[test]
@@ -481,7 +486,7 @@ mod tests {
 
     #[test]
     fn deadlines_do_not_pile_up_behind_a_command_that_nobody_answers() {
-        let (mut commands, mut out) = (Commands::new(Boot::new(1), Term::ZERO), Outbox::new());
+        let (mut commands, mut out) = (Commands::new(Incarnation::FOUNDING, Boot::new(1), Term::ZERO), Outbox::new());
         for number in 1..=10_000 {
             commands.forwarded.insert(number, RequestId::new(number));
             commands.watch(Time::from_millis(number), Waiting::Forwarded(number));
@@ -492,6 +497,17 @@ mod tests {
         }
         assert!(commands.deadlines.len() <= 2 * commands.len() + RESOLVED_KEPT + 1);
         assert_eq!(commands.next_wake().map(|wake| wake.at), Some(Time::from_millis(1)));
+    }
+
+    #[test]
+    fn an_answer_to_a_memory_that_was_lost_is_for_nobody() {
+        let (mut commands, mut out) = (Commands::new(Incarnation::new(7), Boot::new(1), Term::ZERO), Outbox::new());
+        commands.forwarded.insert(1, RequestId::new(1));
+        commands.on_answer(Answer { ticket: ticket(1, 1), outcome: Err(Rejected::Busy) }, &mut out);
+        assert!(out.is_empty());
+        let own = Ticket { incarnation: Incarnation::new(7), ..ticket(1, 1) };
+        commands.on_answer(Answer { ticket: own, outcome: Err(Rejected::Busy) }, &mut out);
+        assert!(!out.is_empty());
     }
 
     #[test]

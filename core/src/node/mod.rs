@@ -10,6 +10,7 @@ mod commands;
 mod proposals;
 mod apply;
 mod quorum;
+mod handover;
 mod reads;
 mod status;
 
@@ -22,6 +23,8 @@ pub use self::status::{RoleName, Status};
 
 use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
+use self::handover::Handover;
+use self::reads::Reads;
 use crate::config::Settings;
 use crate::ids::{Blob, LogIndex, NodeId, RequestId};
 use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
@@ -39,6 +42,8 @@ pub struct Node {
     topology: Topology,
     sessions: Sessions,
     commands: Commands,
+    reads: Reads,
+    handover: Option<Handover>,
     embedder: Embedder,
     autopilot: Autopilot,
 }
@@ -83,7 +88,9 @@ impl Node {
         let mut node = Self {
             topology: Topology::new(&settings.topology),
             sessions: Sessions::new(&settings.sessions),
-            commands: Commands::new(raft.boot(), raft.term()),
+            commands: Commands::new(raft.incarnation(), raft.boot(), raft.term()),
+            reads: Reads::new(raft.incarnation(), raft.boot()),
+            handover: None,
             raft,
             embedder: Embedder::default(),
             autopilot: Autopilot::default(),
@@ -113,10 +120,13 @@ impl Node {
                 self.raft.wake(now, out);
                 self.steer(now, out);
                 self.commands.expire(now, out);
+                self.reads.expire(now, out);
             }
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
             Input::Receive(_, Message::Answer(answer)) => self.commands.on_answer(answer, out),
+            Input::Receive(from, Message::ReadIndex(asked)) => self.on_read_index(now, from, &asked, out),
+            Input::Receive(_, Message::ReadIndexAnswer(answer)) => self.on_read_index_answer(answer, out),
             Input::Command(request, command) => self.on_command(now, request, command, out),
             Input::Commands(commands) => self.on_commands(now, commands, out),
             Input::OpenSession(request) => self.on_session(now, request, SessionRequest::Open, out),
@@ -127,9 +137,9 @@ impl Node {
                 self.on_session(now, request, SessionRequest::Close(session), out);
             }
             Input::Quorum(request, change) => self.on_quorum_change(now, request, change, out),
-            Input::Read(request, consistency) => self.on_read(request, consistency, out),
-            Input::Transfer(request, target) => self.on_transfer(request, target, out),
-            Input::ForgetLeader => {}
+            Input::Read(request, consistency) => self.on_read(now, request, consistency, out),
+            Input::Transfer(request, target) => self.on_transfer(now, request, target, out),
+            Input::ForgetLeader => self.raft.forget_leader(out),
             Input::Receive(from, Message::Visitor { node, incarnation }) => {
                 self.on_visitor(from, node, incarnation, out);
             }
@@ -139,10 +149,13 @@ impl Node {
             Input::Captured(index, state) => self.on_captured(index, state, out),
         }
         self.apply_committed(out);
+        self.settle_reads(out);
+        self.settle_handover(now, out);
         self.take_snapshot_if_due(out);
         self.raft.save_hard_state(out);
         if self.raft.halted().is_some() {
             self.commands.abandon(out);
+            self.abandon_questions(out);
         }
     }
 
@@ -151,7 +164,8 @@ impl Node {
         if self.raft.halted().is_some() {
             return None;
         }
-        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).min()
+        let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
+        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).chain(questions).min()
     }
 
     /// Returns the committed topology as far as this node has applied it.
@@ -188,14 +202,17 @@ impl Node {
         self.raft.assert_invariants();
         let (waiting, bound) = (self.commands.len(), self.settings.bounds().pending_commands);
         assert!(waiting <= bound, "{waiting} commands wait, above the bound of {bound}");
+        self.assert_reads();
     }
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
         let Some(offered) = self.raft.receive(now, from, message, out) else { return };
-        match decode_state(&offered.snapshot, &self.settings) {
-            Some(state) => self.install(offered, state, out),
-            None => out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::SnapshotMalformed }),
-        }
+        let Some(state) = decode_state(&offered.snapshot, &self.settings) else {
+            let Offered { from, session, snapshot } = offered;
+            let claim = Contradiction::SnapshotMalformed;
+            return self.raft.refuse_snapshot(from, session, snapshot.last, claim, out);
+        };
+        self.install(offered, state, out);
     }
 
     fn install(&mut self, offered: Offered, state: State, out: &mut Outbox) {

@@ -3,9 +3,10 @@
 use core::fmt;
 
 use super::Node;
-use crate::ids::{Boot, Epoch, LogIndex, NodeId, Position, Term};
+use crate::ids::{Boot, Epoch, FeatureLevel, LogIndex, NodeId, Position, Term};
 use crate::io::Halt;
 use crate::raft::Role;
+use crate::time::Time;
 
 /// A node at one moment, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +29,8 @@ pub struct Status {
     pub commit: LogIndex,
     /// The last entry that its snapshot covers.
     pub snapshot: LogIndex,
+    /// The feature level in force.
+    pub level: FeatureLevel,
     /// The epoch of its topology.
     pub epoch: Epoch,
     /// How many nodes are registered there.
@@ -36,6 +39,12 @@ pub struct Status {
     pub withheld: usize,
     /// How many commands wait for an outcome at it.
     pub pending_commands: usize,
+    /// How many reads wait for an answer at it, of its own clients and of other nodes.
+    pub pending_reads: usize,
+    /// To whom it is handing over, if it is.
+    pub transfer: Option<NodeId>,
+    /// Until when it may answer reads under a lease, if it leads and ever had one in this term.
+    pub lease_until: Option<Time>,
     /// Why it stopped, if it did.
     pub halted: Option<Halt>,
 }
@@ -83,10 +92,14 @@ impl Node {
             durable: raft.log_durable(),
             commit: raft.commit(),
             snapshot: raft.log().covered().index,
+            level: raft.feature_level(),
             epoch: self.topology.epoch(),
             members: self.topology.len(),
             withheld: raft.withheld_count(),
             pending_commands: self.commands.len(),
+            pending_reads: self.reads.len(),
+            transfer: raft.transfer_target(),
+            lease_until: raft.lease_until(),
             halted: raft.halted(),
         }
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::configuration::Configuration;
 use super::message::{Body, Payload};
 use super::{Raft, Role};
-use crate::ids::{Incarnation, NodeId, Position, Term};
+use crate::ids::{FeatureLevel, Incarnation, NodeId, Position, Term};
 use crate::io::{Event, Outbox, StepDown};
 use crate::time::Time;
 
@@ -80,6 +80,15 @@ pub enum QuorumRefusal {
     },
     /// It is so already.
     NothingChanges,
+    /// The node does not speak the feature level in force, and halts as soon as it learns of it.
+    LevelTooLow {
+        /// The node.
+        node: NodeId,
+        /// The highest level that it speaks.
+        level: FeatureLevel,
+        /// The level in force.
+        needed: FeatureLevel,
+    },
 }
 
 impl fmt::Display for QuorumRefusal {
@@ -98,6 +107,9 @@ impl fmt::Display for QuorumRefusal {
                 write!(f, "{node} lacks {entries} committed entries: promote it when it has caught up")
             }
             Self::NothingChanges => write!(f, "the voters are these already"),
+            Self::LevelTooLow { node, level, needed } => {
+                write!(f, "{node} speaks feature level {level}, but {needed} is in force: upgrade it first")
+            }
         }
     }
 }
@@ -196,6 +208,8 @@ impl Configuration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeError {
     NotLeader,
+    /// The leader is handing over to this node.
+    Transferring(NodeId),
     Refused(QuorumRefusal),
 }
 
@@ -204,6 +218,9 @@ impl Raft {
     pub(crate) fn change_quorum(&mut self, change: &QuorumChange, out: &mut Outbox) -> Result<Position, ChangeError> {
         if !self.is_leader() {
             return Err(ChangeError::NotLeader);
+        }
+        if let Some(target) = self.transfer_target() {
+            return Err(ChangeError::Transferring(target));
         }
         if !self.may_change_quorum() {
             return Err(ChangeError::Refused(QuorumRefusal::ChangeUnderWay));
@@ -214,6 +231,9 @@ impl Raft {
             && entries > PROMOTION_LAG_MAX
         {
             return Err(ChangeError::Refused(QuorumRefusal::Behind { node, entries }));
+        }
+        if let Some(refusal) = newcomer.and_then(|node| self.level_lacking_at(*node)) {
+            return Err(ChangeError::Refused(refusal));
         }
         Ok(self.append_own(Payload::Configuration(Arc::new(next)), out))
     }
@@ -226,7 +246,9 @@ impl Raft {
         let configuration = Arc::clone(self.configurations.latest());
         if configuration.is_joint() {
             self.append_own(Payload::Configuration(Arc::new(configuration.left())), out);
+            self.abort_transfer_if_due(now, out);
         } else if !configuration.is_voter(self.id) {
+            self.hand_over_without_voice(out);
             out.emit(Event::SteppedDown { term: self.term(), reason: StepDown::Removed });
             let term = self.term();
             self.become_follower(now, term, None, out);

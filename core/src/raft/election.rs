@@ -7,7 +7,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
-use super::message::{Ballot, Body, Message};
+use super::message::{Ballot, Body, Candidacy, Message};
 use super::{HardState, Raft, Role};
 use crate::ids::{NodeId, Position, Term};
 use crate::io::{Event, Outbox};
@@ -26,6 +26,13 @@ impl Votes {
     }
 }
 
+/// What a candidate says for itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Canvass {
+    pub(super) last: Position,
+    pub(super) candidacy: Candidacy,
+}
+
 impl Raft {
     /// Answers a silence: asks for pre-votes, or campaigns at once if there is nobody to ask.
     pub(super) fn stand(&mut self, now: Time, out: &mut Outbox) {
@@ -34,7 +41,7 @@ impl Raft {
             return;
         }
         if self.is_sole_voter() {
-            return self.campaign(now, out);
+            return self.campaign(now, Candidacy::Silence, out);
         }
         self.leader = None;
         // What still waits for the disk speaks to a leader that went silent.
@@ -46,7 +53,7 @@ impl Raft {
         self.ask_voters(term, &Body::PreVote { last: self.log.last() }, out);
     }
 
-    pub(super) fn campaign(&mut self, now: Time, out: &mut Outbox) {
+    pub(super) fn campaign(&mut self, now: Time, candidacy: Candidacy, out: &mut Outbox) {
         let term = self.term().next();
         self.hard_state = HardState { term, voted_for: Some(self.id), ..self.hard_state };
         self.hard_state_changed = true;
@@ -55,7 +62,7 @@ impl Raft {
         self.draw_election_timeout(now);
         out.emit(Event::ElectionStarted { term });
         self.role = Role::Candidate(Votes::default());
-        self.ask_voters(term, &Body::Vote { last: self.log.last() }, out);
+        self.ask_voters(term, &Body::Vote { last: self.log.last(), candidacy }, out);
     }
 
     /// A request speaks for the log it names, so it waits until that log is on disk: a candidate that lost unflushed
@@ -98,18 +105,25 @@ impl Raft {
                 {
                     votes.granted.insert(from);
                     if self.configurations.latest().is_quorum(&votes.granted) {
-                        self.campaign(now, out);
+                        self.campaign(now, Candidacy::Silence, out);
                     }
                 }
             }
         }
     }
 
-    pub(super) fn on_vote(&mut self, now: Time, from: NodeId, term: Term, last: Position, out: &mut Outbox) {
+    pub(super) fn on_vote(&mut self, now: Time, from: NodeId, term: Term, ask: Canvass, out: &mut Outbox) {
+        let Canvass { last, candidacy } = ask;
+        let is_bound = match candidacy {
+            // In the own term too: a newer term may have come by another way than the leader's, whose lease still counts.
+            Candidacy::Silence => self.is_promised(now) && term >= self.term(),
+            Candidacy::Transfer => false,
+        };
+        let is_loyal = candidacy == Candidacy::Silence && term > self.term() && self.presumes_leader(now);
+        if is_bound || is_loyal {
+            return;
+        }
         if term > self.term() {
-            if self.presumes_leader(now) {
-                return;
-            }
             self.become_follower(now, term, None, out);
         }
         let free = self.hard_state.voted_for.is_none_or(|candidate| candidate == from);
@@ -144,8 +158,11 @@ impl Raft {
     }
 
     pub(super) fn draw_election_timeout(&mut self, now: Time) {
-        let (least, most) = (self.settings.raft.election_timeout_min, self.settings.raft.election_timeout_max);
-        self.election_timeout = self.rng.span(least, most);
+        let raft = &self.settings.raft;
+        let (least, most) = (raft.election_timeout_min, raft.election_timeout_max);
+        // Whole spans, so that who is of a lower rank and heard the leader as late stands first, whatever was drawn.
+        let handicap = most.saturating_sub(least).saturating_mul(raft.election_priority);
+        self.election_timeout = self.rng.span(least, most).saturating_add(handicap);
         self.election_at = now + self.election_timeout;
     }
 
@@ -160,6 +177,14 @@ impl Raft {
     }
 
     fn presumes_leader(&self, now: Time) -> bool {
-        self.is_leader() || (self.leader.is_some() && now < self.leader_presumed_until)
+        self.is_leader() || (self.leader.is_some() && now < self.leader_presumed_until) || self.is_promised(now)
+    }
+
+    /// Whether a leader's lease may count on this node, whatever terms it heard of since and whoever it follows.
+    ///
+    /// A newer term by itself proves no election: whoever stood alone may have spread it, while the leader still answers
+    /// reads under its lease. Waiting costs one election timeout at most, for only leaders prolong the promise.
+    fn is_promised(&self, now: Time) -> bool {
+        self.settings.raft.lease_timeout.is_some() && !self.is_leader() && now < self.leader_presumed_until
     }
 }

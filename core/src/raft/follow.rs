@@ -78,7 +78,8 @@ impl Raft {
 
     pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: LogIndex, round: Round, out: &mut Outbox) {
         if self.follow_commit(from, commit, out) {
-            self.say(from, Body::HeartbeatAnswer { round }, out);
+            let level = self.settings.raft.feature_level_max;
+            self.say(from, Body::HeartbeatAnswer { round, level }, out);
         }
     }
 

@@ -6,9 +6,12 @@ use alloc::sync::Arc;
 use super::configuration::Configuration;
 use super::message::{Append, Appended, Body, Entries, Entry, Message, Payload};
 use super::progress::{Pace, Peers, Probe, Progress};
+use super::read::Rounds;
 use super::record::Record;
+use super::shipment::Shipment;
+use super::transfer::Transfer;
 use super::{ProposeError, Raft, Role};
-use crate::ids::{Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
+use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
 use crate::time::Time;
 
@@ -18,9 +21,10 @@ const VISITORS_MAX: usize = 64;
 /// What a leader keeps for its term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Leadership {
-    progress: Peers,
-    /// The last round of heartbeats.
-    round: Round,
+    pub(super) progress: Peers,
+    pub(super) rounds: Rounds,
+    /// The hand-over under way, during which no proposal is taken.
+    pub(super) transfer: Option<Transfer>,
     heartbeat_at: Time,
     quorum_check_at: Time,
     /// The cost of the entries that are not committed yet.
@@ -61,16 +65,20 @@ impl Leadership {
 
     pub(super) fn next_wake(&self) -> Wake {
         let heartbeat = Wake { at: self.heartbeat_at, why: WakeReason::Heartbeat };
-        heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck })
+        let own = heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck });
+        self.transfer.as_ref().map_or(own, |transfer| own.min(transfer.next_wake()))
     }
 
-    pub(super) fn assert_invariants(&self, last: LogIndex) {
+    pub(super) fn assert_invariants(&self, last: LogIndex, chunks_max: usize) {
         for (peer, progress) in self.progress.iter() {
             let (matched, next) = (progress.matched, progress.next);
             assert!(matched <= last, "{peer} matched {matched}, but the log ends at {last}");
             assert!(matched < next, "{peer} matched {matched}, but gets {next} next");
             assert!(next <= last.next(), "{peer} gets {next} next, but the log ends at {last}");
+            let chunks = progress.pace.shipment().map_or(0, Shipment::len);
+            assert!(chunks <= chunks_max, "{chunks} chunks are out to {peer}, above the limit of {chunks_max}");
         }
+        self.rounds.assert_invariants(&self.progress, last);
     }
 }
 
@@ -88,7 +96,8 @@ impl Raft {
         let inherited = (self.commit.next().get()..next.get()).filter_map(|index| self.log.entry(LogIndex::new(index)));
         self.role = Role::Leader(Leadership {
             progress: Peers::default(),
-            round: Round::ZERO,
+            rounds: Rounds::new(next, self.settings.raft.lease_timeout),
+            transfer: None,
             heartbeat_at: now + self.settings.raft.heartbeat_interval,
             quorum_check_at: now + self.settings.raft.election_timeout_min,
             uncommitted_bytes: inherited.map(Entry::cost).sum(),
@@ -105,6 +114,10 @@ impl Raft {
     /// Returns whether a leader takes proposals, beside `bytes` of them that are about to go into the log.
     pub(crate) fn admits_proposal(&self, bytes: u64) -> Result<(), ProposeError> {
         let Role::Leader(leadership) = &self.role else { return Err(ProposeError::NotLeader) };
+        if let Some(transfer) = &leadership.transfer {
+            // What the target would have to catch up with must not grow.
+            return Err(ProposeError::Transferring(transfer.target()));
+        }
         if leadership.uncommitted_bytes.saturating_add(bytes) >= self.settings.raft.uncommitted_bytes_max {
             return Err(ProposeError::Busy);
         }
@@ -150,6 +163,7 @@ impl Raft {
 
     /// Sends heartbeats and checks the quorum, whichever is due.
     pub(super) fn lead(&mut self, now: Time, out: &mut Outbox) {
+        self.abort_transfer_if_due(now, out);
         let Role::Leader(leadership) = &mut self.role else { return };
         if now >= leadership.quorum_check_at {
             leadership.quorum_check_at = now + self.settings.raft.election_timeout_min;
@@ -168,22 +182,24 @@ impl Raft {
         let Role::Leader(leadership) = &mut self.role else { return };
         if now >= leadership.heartbeat_at {
             leadership.heartbeat_at = now + self.settings.raft.heartbeat_interval;
-            self.send_heartbeats(out);
+            self.begin_round(now, out);
             self.readmit_strangers(out);
+            self.propose_level(out);
         }
     }
 
     /// Begins a round of heartbeats.
-    fn send_heartbeats(&mut self, out: &mut Outbox) {
+    pub(super) fn begin_round(&mut self, now: Time, out: &mut Outbox) {
         let Role::Leader(leadership) = &mut self.role else { return };
-        leadership.round = leadership.round.next();
-        let round = leadership.round;
+        let round = leadership.rounds.begin(now);
         let mut place = 0;
         while let Some(peer) = self.peer_at(place) {
             let commit = self.commit_known_by(peer);
             self.ask(peer, Body::Heartbeat { commit, round }, out);
             place += 1;
         }
+        // A sole voter has nobody to wait for.
+        self.confirm_rounds(now, out);
     }
 
     pub(super) fn on_append_answer(
@@ -221,9 +237,11 @@ impl Raft {
                 }
             }
             Appended::Conflict { refused, hint } => self.on_conflict(from, refused, hint),
+            Appended::SnapshotRefused(position) => self.on_snapshot_refused(from, position, out),
         }
         self.replicate(from, None, out);
         self.resend_snapshot_if_due(now, from, out);
+        self.hand_over_if_ready(from, out);
     }
 
     /// Finds where to probe next after a refusal; an old refusal changes nothing.
@@ -240,13 +258,30 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_heartbeat_answer(&mut self, now: Time, from: NodeId, round: Round, out: &mut Outbox) {
+    pub(super) fn on_heartbeat_answer(
+        &mut self,
+        now: Time,
+        from: NodeId,
+        (round, level): (Round, FeatureLevel),
+        out: &mut Outbox,
+    ) {
         let messages_max = self.settings.raft.inflight_messages_max;
         let bytes_max = self.settings.raft.inflight_bytes_max;
         let last = self.log.last().index;
-        let Some(progress) = self.progress_mut(from) else { return };
+        let Role::Leader(leadership) = &mut self.role else { return };
+        let begun = leadership.rounds.begun();
+        if round > begun {
+            let claim = Contradiction::RoundNotBegun { round, begun };
+            return out.emit(Event::PeerContradicted { peer: from, claim });
+        }
+        let Some(progress) = leadership.progress.get_mut(from) else { return };
         progress.heard = true;
-        progress.round = progress.round.max(round);
+        progress.level = Some(level);
+        if round > progress.round {
+            progress.round = round;
+            self.on_round_answered(now, out);
+        }
+        let Some(progress) = self.progress_mut(from) else { return };
         match &mut progress.pace {
             Pace::Probe(probe) => *probe = Probe::Ready,
             Pace::Replicate(window) => {

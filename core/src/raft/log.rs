@@ -176,9 +176,9 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Blob;
     use crate::raft::message::Payload;
     use crate::raft::{Configuration, HardState};
+    use crate::{Blob, FeatureLevel};
 
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
@@ -193,8 +193,8 @@ mod tests {
     }
 
     fn snapshot(term: u64, index: u64) -> Arc<Snapshot> {
-        let configuration = Configuration::default();
-        Arc::new(Snapshot { last: position(term, index), configuration, state: Blob::default() })
+        let (configuration, level) = (Configuration::default(), FeatureLevel::FIRST);
+        Arc::new(Snapshot { last: position(term, index), configuration, level, state: Blob::default() })
     }
 
     #[test]

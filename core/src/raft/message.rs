@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::chunks::{Ranges, SnapshotIdentity};
 use super::configuration::Configuration;
 use super::record::Snapshot;
 use crate::codec;
-use crate::ids::{Blob, Incarnation, LogIndex, Position, ReplicationSession, Round, Term};
+use crate::ids::{Blob, FeatureLevel, Incarnation, LogIndex, Position, ReplicationSession, Round, Term};
 
 /// The greatest term or index that a node believes: at one per nanosecond it takes 146 years.
 ///
@@ -45,6 +46,8 @@ pub enum Body {
     Vote {
         /// The last entry of the candidate's log.
         last: Position,
+        /// Why the candidate stands.
+        candidacy: Candidacy,
     },
     /// Answers a vote; sent only when the vote is on disk.
     VoteAnswer(Ballot),
@@ -68,6 +71,8 @@ pub enum Body {
     HeartbeatAnswer {
         /// The round of the heartbeat.
         round: Round,
+        /// The highest feature level that the sender speaks, said over and over for a node may be up- or downgraded.
+        level: FeatureLevel,
     },
     /// Tells a follower how far it may commit, between heartbeats; it needs no answer.
     Commit {
@@ -88,6 +93,40 @@ pub enum Body {
         /// The memory that it has.
         incarnation: Incarnation,
     },
+    /// Carries a part of a snapshot; from [`FeatureLevel::CHUNKS`] on.
+    Chunk {
+        /// The session, as in an append.
+        session: ReplicationSession,
+        /// Which snapshot it is a part of.
+        identity: SnapshotIdentity,
+        /// The place of the part's first byte.
+        offset: u64,
+        /// The part.
+        bytes: Blob,
+    },
+    /// Answers a chunk as long as the snapshot is not whole; then an append answer follows.
+    ChunkAnswer {
+        /// The session of the chunk.
+        session: ReplicationSession,
+        /// The snapshot that the follower collects.
+        identity: SnapshotIdentity,
+        /// What it has of it: what lies between is missing.
+        held: Ranges,
+    },
+    /// Asks a voter to stand for election at once, in the leader's place (section 3.10).
+    TimeoutNow {
+        /// Up to where the receiver is known to hold the leader's log.
+        reaches: LogIndex,
+    },
+}
+
+/// Why a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Candidacy {
+    /// It missed the leader for an election timeout: nobody votes for it who still presumes a leader.
+    Silence,
+    /// The leader of the term before asked it to: whoever presumes that leader votes all the same.
+    Transfer,
 }
 
 /// Entries from a leader; without any it probes whether `prev` matches.
@@ -124,6 +163,8 @@ pub enum Appended {
         /// The follower's latest entry that may match: none after it up to `refused` has a term the leader's could have.
         hint: Position,
     },
+    /// The follower cannot take the snapshot of this position.
+    SnapshotRefused(Position),
 }
 
 /// One entry of the log.
@@ -146,6 +187,8 @@ pub enum Payload {
     Configuration(Arc<Configuration>),
     /// What a client asks within its session; Raft does not read it either.
     Session(Blob),
+    /// The feature level that all members speak; in force once it is applied.
+    Level(FeatureLevel),
 }
 
 impl Message {
@@ -153,6 +196,7 @@ impl Message {
     pub(super) fn is_within_reach(&self) -> bool {
         let index = match &self.body {
             Body::Snapshot { snapshot, .. } => snapshot.last.index,
+            Body::Chunk { identity, .. } => identity.last.index,
             // Other indices are compared with the own log, or take the place after one of its entries.
             Body::PreVote { .. }
             | Body::PreVoteAnswer(_)
@@ -164,7 +208,9 @@ impl Message {
             | Body::HeartbeatAnswer { .. }
             | Body::Commit { .. }
             | Body::Outdated
-            | Body::Stranger { .. } => LogIndex::ZERO,
+            | Body::Stranger { .. }
+            | Body::ChunkAnswer { .. }
+            | Body::TimeoutNow { .. } => LogIndex::ZERO,
         };
         self.term.get().max(index.get()) <= REACH_MAX
     }
@@ -182,7 +228,7 @@ impl Payload {
     pub fn cost(&self) -> u64 {
         let bytes = match self {
             // A configuration is small, and the next one waits until it is committed.
-            Self::Noop | Self::Configuration(_) => 0,
+            Self::Noop | Self::Configuration(_) | Self::Level(_) => 0,
             Self::Command(bytes) | Self::Session(bytes) => bytes.len() as u64,
         };
         bytes + 32

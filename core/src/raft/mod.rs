@@ -10,34 +10,46 @@
 mod configuration;
 mod configurations;
 mod change;
+mod chunks;
 mod election;
 mod follow;
 mod lead;
+mod level;
 mod log;
 mod message;
 mod progress;
+mod read;
 mod record;
+mod shipment;
 mod snapshot;
+mod transfer;
 mod writes;
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 pub use change::{QuorumChange, QuorumRefusal, VOTERS_MAX};
+pub use chunks::{Parcel, RANGES_MAX, Range, Ranges, SnapshotIdentity};
 pub use configuration::Configuration;
 pub use election::Votes;
 pub use lead::Leadership;
 pub use log::Log;
-pub use message::{Append, Appended, Ballot, Body, Entries, Entry, Message, Payload};
-pub use progress::{Pace, Peers, Probe, Progress, Window};
+pub use message::{Append, Appended, Ballot, Body, Candidacy, Entries, Entry, Message, Payload};
+pub use progress::{Pace, Peers, Probe, Progress, SnapshotForm, Window};
 pub use record::{HardState, RECORD_VERSION, Record, RecordError, Recovered, Snapshot};
+pub use shipment::Shipment;
 
 pub(crate) use change::ChangeError;
+pub(crate) use read::{ReadFate, ReadMark};
+pub(crate) use snapshot::Offered;
+pub(crate) use transfer::TransferError;
 
+use self::chunks::Partial;
 use self::configurations::Configurations;
+use self::election::Canvass;
 use self::writes::Writes;
 use crate::config::Settings;
-use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Term, WriteId};
+use crate::ids::{Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term, WriteId};
 use crate::io::{Contradiction, Event, Halt, Outbox, StepDown, Wake, WakeReason};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
@@ -60,6 +72,10 @@ pub struct Raft {
     applied: LogIndex,
     /// The cost of the entries applied since the last snapshot.
     applied_bytes: u64,
+    /// The feature level in force at `applied`.
+    level: FeatureLevel,
+    /// The part of a leader's snapshot that has come so far.
+    partial: Option<Partial>,
     election_at: Time,
     election_timeout: Duration,
     /// Until then a live leader is presumed, and nobody else gets a vote (section 4.2.3).
@@ -80,19 +96,13 @@ pub enum Role {
     Leader(Leadership),
 }
 
-/// A leader's snapshot that passed every check of the protocol and waits for the state machine to take it.
-#[derive(Debug)]
-pub(crate) struct Offered {
-    pub(crate) from: NodeId,
-    pub(crate) session: ReplicationSession,
-    pub(crate) snapshot: Arc<Snapshot>,
-}
-
 /// Why a command did not get into the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProposeError {
     NotLeader,
     Busy,
+    /// The leader is handing over to this node.
+    Transferring(NodeId),
 }
 
 impl Raft {
@@ -110,6 +120,10 @@ impl Raft {
         let founding = recovered.hard_state.incarnation == Some(Incarnation::FOUNDING);
         // Zero is the founding one, which no other memory may take.
         let incarnation = recovered.hard_state.incarnation.or_else(|| Some(Incarnation::new(rng.next_u64().max(1))));
+        // An earlier run may have promised a leader's lease to vote for nobody else, and forgot until when.
+        let may_have_promised = recovered.hard_state.boot > Boot::ZERO && settings.raft.lease_timeout.is_some();
+        let leader_presumed_until =
+            if may_have_promised { now + settings.raft.election_timeout_min } else { Time::ZERO };
         let hard_state = HardState { boot, incarnation, ..recovered.hard_state };
         let (log, refusal) = match Log::recover(recovered) {
             Ok(log) => (log, None),
@@ -137,20 +151,28 @@ impl Raft {
             commit: covered,
             applied: covered,
             applied_bytes: 0,
+            level: FeatureLevel::FIRST,
+            partial: None,
             election_at: Time::NEVER,
             election_timeout: Duration::ZERO,
-            leader_presumed_until: Time::ZERO,
+            leader_presumed_until,
             halted: None,
         };
         if let Some(what) = refusal {
             raft.halt(Halt::RecoveryContradicted(what), out);
             return raft;
         }
+        let level = raft.level_at(covered);
+        if raft.halt_if_unknown(level, out) {
+            return raft;
+        }
+        raft.level = level;
         out.emit(Event::Started { boot, last: raft.log.last() });
         raft.draw_election_timeout(now);
         raft.save_hard_state(out);
-        if raft.is_sole_voter() {
-            raft.campaign(now, out);
+        // The log of a sole voter may lack the entry that made another node a voter, and that one's lease counts on this.
+        if raft.is_sole_voter() && !may_have_promised {
+            raft.campaign(now, Candidacy::Silence, out);
         }
         raft
     }
@@ -172,7 +194,7 @@ impl Raft {
         match body {
             Body::PreVote { last } => self.on_pre_vote(now, from, term, last, out),
             Body::PreVoteAnswer(ballot) => self.on_pre_vote_answer(now, from, term, ballot, out),
-            Body::Vote { last } => self.on_vote(now, from, term, last, out),
+            Body::Vote { last, candidacy } => self.on_vote(now, from, term, Canvass { last, candidacy }, out),
             Body::VoteAnswer(ballot) => {
                 if self.follow_newer(now, term, out) {
                     self.on_vote_answer(now, from, term, ballot, out);
@@ -183,9 +205,9 @@ impl Raft {
                     self.on_append_answer(now, from, session, appended, out);
                 }
             }
-            Body::HeartbeatAnswer { round } => {
+            Body::HeartbeatAnswer { round, level } => {
                 if self.follow_newer(now, term, out) {
-                    self.on_heartbeat_answer(now, from, round, out);
+                    self.on_heartbeat_answer(now, from, (round, level), out);
                 }
             }
             Body::Outdated => {
@@ -207,9 +229,24 @@ impl Raft {
                     self.on_commit(from, commit, out);
                 }
             }
+            Body::TimeoutNow { reaches } => {
+                if self.follow_leader(now, from, term, out) {
+                    self.on_timeout_now(now, reaches, out);
+                }
+            }
             Body::Snapshot { session, snapshot } => {
                 if self.follow_leader(now, from, term, out) {
                     return self.on_snapshot(from, session, snapshot, out);
+                }
+            }
+            Body::Chunk { session, identity, offset, bytes } => {
+                if self.follow_leader(now, from, term, out) {
+                    return self.on_chunk(from, (session, identity), (offset, bytes), out);
+                }
+            }
+            Body::ChunkAnswer { session, identity, held } => {
+                if self.follow_newer(now, term, out) {
+                    self.on_chunk_answer(now, from, (session, identity), &held, out);
                 }
             }
         }
@@ -381,7 +418,7 @@ impl Raft {
         assert!(done <= issued, "write {done} is done, but {issued} was the last issued");
         if let Role::Leader(leadership) = &self.role {
             assert_eq!(self.leader, Some(self.id), "a leader that follows another");
-            leadership.assert_invariants(last.index);
+            leadership.assert_invariants(last.index, self.settings.raft.snapshot_chunks_max);
         }
     }
 
@@ -438,7 +475,9 @@ impl Raft {
             self.hard_state = HardState { term, voted_for: None, ..self.hard_state };
             self.hard_state_changed = true;
             self.writes.drop_withheld();
-            self.leader_presumed_until = Time::ZERO;
+            if self.settings.raft.lease_timeout.is_none() {
+                self.leader_presumed_until = Time::ZERO;
+            }
         }
         self.role = Role::Follower;
         if let Some(leader) = leader.filter(|leader| newer || self.leader != Some(*leader)) {
@@ -474,6 +513,7 @@ impl Raft {
         if index > self.commit {
             let term = self.log.term_at(index).expect("only entries of the log are committed");
             self.commit = index;
+            self.partial.take_if(|partial| partial.identity().last.index <= index);
             out.emit(Event::Committed { last: Position::new(term, index) });
         }
     }

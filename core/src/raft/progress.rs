@@ -3,10 +3,12 @@
 //! A peer is *probed* with one append at a time until one matches, then *replicated* to optimistically within limits of
 //! messages and bytes, and *sent a snapshot* when the entries it needs are forgotten.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::ids::{Incarnation, LogIndex, NodeId, ReplicationSession, Round};
+use super::shipment::Shipment;
+use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, ReplicationSession, Round};
 use crate::time::Time;
 
 /// One peer, seen from the leader.
@@ -18,6 +20,8 @@ pub struct Progress {
     pub session: ReplicationSession,
     /// The last round of heartbeats that it answered.
     pub round: Round,
+    /// The highest feature level that it speaks, if it said so in this term.
+    pub level: Option<FeatureLevel>,
     /// The memory that it has instead of the admitted one, if it said so.
     pub stranger: Option<Incarnation>,
     /// The peer's log equals the leader's up to here, on the peer's disk.
@@ -43,9 +47,38 @@ pub enum Pace {
     Snapshot {
         /// The last index that the snapshot includes.
         last: LogIndex,
-        /// When it may be sent again; set when the peer first shows that it is alive, so a dead one gets one copy.
+        /// When it may be sent again; set when the peer first shows that it is alive, so a dead one gets one copy, or one
+        /// window of chunks.
         resend_at: Option<Time>,
+        /// How it travels.
+        form: SnapshotForm,
     },
+}
+
+/// How a snapshot travels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SnapshotForm {
+    /// As one message.
+    Whole,
+    /// In chunks.
+    Chunks(Box<Shipment>),
+}
+
+impl Pace {
+    /// Returns the snapshot that travels in chunks.
+    pub fn shipment(&self) -> Option<&Shipment> {
+        match self {
+            Self::Snapshot { form: SnapshotForm::Chunks(shipment), .. } => Some(shipment),
+            Self::Snapshot { form: SnapshotForm::Whole, .. } | Self::Probe(_) | Self::Replicate(_) => None,
+        }
+    }
+
+    pub(super) fn shipment_mut(&mut self) -> Option<&mut Shipment> {
+        match self {
+            Self::Snapshot { form: SnapshotForm::Chunks(shipment), .. } => Some(shipment),
+            Self::Snapshot { form: SnapshotForm::Whole, .. } | Self::Probe(_) | Self::Replicate(_) => None,
+        }
+    }
 }
 
 /// Whether the one append of a probe is out.
@@ -111,6 +144,7 @@ impl Progress {
             incarnation,
             session: ReplicationSession::new(next.get()),
             round: Round::ZERO,
+            level: None,
             stranger: None,
             matched: LogIndex::ZERO,
             next,

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::configuration::Configuration;
 use super::message::{Entries, Entry};
-use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Position, Term};
+use crate::ids::{Blob, Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term};
 
 /// The state machine as of one position, with the configuration as of the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub last: Position,
     /// The configuration in force there.
     pub configuration: Configuration,
+    /// The feature level in force there.
+    pub level: FeatureLevel,
     /// The state machine's bytes.
     pub state: Blob,
 }

@@ -5,13 +5,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use delian_core::ids::{Incarnation, ReplicationSession, Round};
+use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
 use delian_core::raft::{
-    self, Append, Appended, Ballot, Body, Configuration, Entries, Entry, Payload, QuorumChange, Record, Recovered,
-    Role, Snapshot,
+    self, Append, Appended, Ballot, Body, Candidacy, Configuration, Entries, Entry, HardState, Parcel, Payload,
+    QuorumChange, Range, Ranges, Record, Recovered, Role, Snapshot, SnapshotIdentity,
 };
 use delian_core::topology::Command;
-use delian_core::wire::{Answer, Forward, Request, Ticket};
+use delian_core::wire::{Answer, Forward, ReadIndex, ReadIndexAnswer, Request, Ticket};
 use delian_core::{
     Applied, Blob, Boot, Config, Consistency, Effect, Epoch, Event, Input, LogIndex, Message, Node, NodeId, Outbox,
     Position,
@@ -26,7 +26,7 @@ use delian_core::{Term, Time, Topology, WriteId};
 /// Panics if the node breaks an invariant, goes back, or answers a client twice.
 pub(crate) fn run(bytes: &[u8]) -> Seen {
     let mut bytes = Bytes(bytes);
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(&mut bytes);
     while !bytes.0.is_empty() {
         if bytes.one_in(32) {
             bench.restart(&mut bytes);
@@ -46,11 +46,16 @@ pub(crate) struct Seen {
     pub(crate) truncations: usize,
     pub(crate) snapshots_installed: usize,
     pub(crate) snapshots_taken: usize,
+    pub(crate) chunks_kept: usize,
+    pub(crate) chunks_sent: usize,
+    pub(crate) levels_raised: usize,
     pub(crate) contradictions: usize,
     pub(crate) halts: usize,
     pub(crate) commands_applied: usize,
     pub(crate) sessions_opened: usize,
     pub(crate) sessions_ended: usize,
+    pub(crate) reads: usize,
+    pub(crate) requests_to_stand: usize,
 }
 
 impl Seen {
@@ -59,8 +64,10 @@ impl Seen {
         self.commits += usize::from(matches!(event, Event::Committed { .. }));
         self.truncations += usize::from(matches!(event, Event::Truncated { .. }));
         self.snapshots_installed += usize::from(matches!(event, Event::SnapshotInstalled { .. }));
+        self.levels_raised += usize::from(matches!(event, Event::LevelRaised { .. }));
         self.snapshots_taken += usize::from(matches!(event, Event::Compacted { .. }));
         self.contradictions += usize::from(matches!(event, Event::PeerContradicted { .. }));
+        self.requests_to_stand += usize::from(matches!(event, Event::ToldToStand { .. }));
         self.halts += usize::from(matches!(event, Event::Halted(_)));
         self.sessions_opened += usize::from(matches!(event, Event::SessionOpened { .. }));
         self.sessions_ended += usize::from(matches!(event, Event::SessionEnded { .. }));
@@ -143,9 +150,18 @@ impl Bytes<'_> {
         Configuration { voters, outgoing, learners, learners_next, incarnations }
     }
 
+    /// A level that is mostly known.
+    fn level(&mut self) -> FeatureLevel {
+        FeatureLevel::new(if self.one_in(32) { self.number() } else { 1 + u64::from(!self.one_in(8)) })
+    }
+
     fn node(&mut self) -> NodeId {
         NodeId::new(u64::from(self.take() % 5))
     }
+}
+
+fn heartbeat_answer(bytes: &mut Bytes<'_>) -> Body {
+    Body::HeartbeatAnswer { round: Round::new(bytes.number()), level: bytes.level() }
 }
 
 struct Bench {
@@ -162,11 +178,17 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    /// Starts the node new, or as a member of an old federation.
+    fn new(bytes: &mut Bytes<'_>) -> Self {
+        let old = bytes.one_in(2);
         let config = Config {
+            clock_drift_max_ppm: bytes.one_in(2).then_some(1_000),
+            pending_reads_max: 4,
             voters: [1, 2, 3].map(NodeId::new).into(),
             learners: [4].map(NodeId::new).into(),
-            log_bytes_max: 150,
+            snapshot_chunk_bytes: 7,
+            snapshot_chunks_max: 2,
+            log_bytes_max: 100,
             trailing_entries: 1,
             inflight_messages_max: 2,
             append_bytes_max: 80,
@@ -179,12 +201,13 @@ impl Bench {
             ..Config::default()
         };
         let settings = Arc::new(config.check().expect("the numbers make sense"));
-        let (node, effects) = start(Time::ZERO, &settings, Recovered::founding());
+        let kept = if old { old_member(&settings) } else { Recovered::founding() };
+        let (node, effects) = start(Time::ZERO, &settings, kept.clone());
         let mut bench = Self {
             settings,
             node,
             now: Time::ZERO,
-            kept: Recovered::founding(),
+            kept,
             waiting: VecDeque::new(),
             asked: 0,
             open: BTreeSet::new(),
@@ -216,6 +239,7 @@ impl Bench {
             7 if bytes.one_in(3) => Input::Quorum(self.request(), bytes.quorum_change()),
             7 if bytes.one_in(2) => self.question(bytes),
             7 => Input::Captured(if bytes.one_in(2) { self.capture } else { bytes.index() }, bytes.blob()),
+            8 if bytes.one_in(3) => self.question(bytes),
             8 => Input::Receive(bytes.node(), self.gossip(bytes)),
             _ => {
                 let (mut term, body) = self.fitting_body(bytes);
@@ -236,9 +260,12 @@ impl Bench {
         }
         let request = self.request();
         match what {
-            1 => Input::Transfer(request, bytes.node()),
-            2 => Input::Read(request, Consistency::Local),
-            3 => Input::Read(request, Consistency::Lease),
+            1..=3 => {
+                let target = bytes.node();
+                Input::Transfer(request, if bytes.one_in(2) { NodeId::new(2) } else { target })
+            }
+            4 => Input::Read(request, Consistency::Local),
+            5 => Input::Read(request, Consistency::Lease),
             _ => Input::Read(request, Consistency::Quorum),
         }
     }
@@ -274,11 +301,13 @@ impl Bench {
             Role::PreCandidate(_) if !any => (term.next(), Body::PreVoteAnswer(Ballot::Granted)),
             Role::Candidate(_) if !any => (term, Body::VoteAnswer(Ballot::Granted)),
             Role::Leader(_) if !bytes.one_in(32) => match bytes.take() % 3 {
-                0 => (term, Body::HeartbeatAnswer { round: Round::new(bytes.number()) }),
+                0 => (term, heartbeat_answer(bytes)),
                 1 => {
-                    let appended = Appended::Matched(bytes.index());
+                    let last = self.node.raft().log().last().index;
+                    let appended = Appended::Matched(if bytes.one_in(2) { last } else { bytes.index() });
                     (term, Body::AppendAnswer { session: self.session(bytes), appended })
                 }
+                2 if bytes.one_in(3) => (term, self.chunk_answer(bytes)),
                 _ => {
                     let appended = Appended::Conflict { refused: bytes.index(), hint: bytes.position() };
                     (term, Body::AppendAnswer { session: self.session(bytes), appended })
@@ -290,7 +319,8 @@ impl Bench {
     }
 
     fn gossip(&self, bytes: &mut Bytes<'_>) -> Message {
-        let ticket = Ticket { boot: Boot::new(bytes.number()), number: bytes.number() };
+        let incarnation = Incarnation::new(bytes.number());
+        let ticket = Ticket { incarnation, boot: Boot::new(bytes.number()), number: bytes.number() };
         if bytes.one_in(2) {
             let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
             let request = match bytes.take() % 4 {
@@ -300,17 +330,37 @@ impl Bench {
             };
             return Message::Forward(Forward { term, ticket, request });
         }
+        if bytes.one_in(2) {
+            return self.gossip_of_reads(bytes, ticket);
+        }
         let applied = Applied { position: bytes.position(), epoch: Epoch::new(bytes.number()) };
         let outcome = if bytes.one_in(2) { Ok(applied) } else { Err(Rejected::Busy) };
         Message::Answer(Answer { ticket, outcome })
     }
 
+    /// Questions in a term that mostly is the node's own, and answers to what it mostly asked.
+    fn gossip_of_reads(&self, bytes: &mut Bytes<'_>, drawn: Ticket) -> Message {
+        if bytes.one_in(2) {
+            let term = if bytes.one_in(4) { Term::new(bytes.number()) } else { self.node.raft().term() };
+            return Message::ReadIndex(ReadIndex { term, ticket: drawn });
+        }
+        let raft = self.node.raft();
+        let number = u64::from(bytes.take() % 16);
+        let fitting = Ticket { incarnation: raft.incarnation(), boot: raft.boot(), number };
+        let ticket = if bytes.one_in(4) { drawn } else { fitting };
+        let outcome = if bytes.one_in(4) { Err(Rejected::Busy) } else { Ok(bytes.index()) };
+        Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome })
+    }
+
     fn body(&self, bytes: &mut Bytes<'_>) -> Body {
         let ballot = |bytes: &mut Bytes<'_>| if bytes.one_in(4) { Ballot::Refused } else { Ballot::Granted };
-        match bytes.take() % 13 {
+        match bytes.take() % 21 {
             0 => Body::PreVote { last: bytes.position() },
             1 => Body::PreVoteAnswer(ballot(bytes)),
-            2 => Body::Vote { last: bytes.position() },
+            2 => {
+                let candidacy = if bytes.one_in(2) { Candidacy::Transfer } else { Candidacy::Silence };
+                Body::Vote { last: bytes.position(), candidacy }
+            }
             3 | 4 => Body::VoteAnswer(ballot(bytes)),
             5 => Body::AppendAnswer { session: self.session(bytes), appended: Appended::Matched(bytes.index()) },
             6 => {
@@ -318,9 +368,16 @@ impl Bench {
                 Body::AppendAnswer { session: self.session(bytes), appended }
             }
             7 => Body::Heartbeat { commit: self.commit(bytes), round: Round::new(bytes.number()) },
-            8 => Body::HeartbeatAnswer { round: Round::new(bytes.number()) },
+            8 => heartbeat_answer(bytes),
             9 => self.snapshot(bytes),
             10 => Body::Stranger { incarnation: Incarnation::new(bytes.number()) },
+            11 => self.chunk_answer(bytes),
+            12 => Body::AppendAnswer {
+                session: self.session(bytes),
+                appended: Appended::SnapshotRefused(bytes.position()),
+            },
+            13..=15 => self.chunk(bytes),
+            16 => Body::TimeoutNow { reaches: bytes.index() },
             _ => self.append(bytes),
         }
     }
@@ -360,6 +417,7 @@ impl Bench {
                 3..=4 => Payload::Command(bytes.blob()),
                 5..=6 if bytes.one_in(8) => Payload::Session(bytes.blob()),
                 5..=6 => Payload::Session(bytes.session_request(self.open_session()).encode()),
+                7 if bytes.one_in(2) => Payload::Level(bytes.level()),
                 _ => Payload::Configuration(Arc::new(bytes.configuration())),
             };
             Entry { term: Term::new(term), payload }
@@ -369,7 +427,44 @@ impl Bench {
         Body::Append(Append { session, prev, entries: Entries::from(entries), commit: self.commit(bytes) })
     }
 
+    /// Mostly half of a real snapshot, the first or the second, at times damaged or announced as something else.
+    fn chunk(&self, bytes: &mut Bytes<'_>) -> Body {
+        let parcel = Parcel::new(&self.whole(bytes));
+        let mut identity = parcel.identity();
+        let half = identity.bytes / 2;
+        let range = if bytes.one_in(2) { (0, half) } else { (half, identity.bytes) };
+        let mut part = parcel.cut(Range { start: range.0, end: range.1 }).to_vec();
+        if bytes.one_in(8) {
+            part[0] ^= bytes.take();
+        }
+        match bytes.take() % 16 {
+            0 => identity.checksum = bytes.number(),
+            1 => identity.bytes = bytes.number(),
+            2 => identity.last = bytes.position(),
+            _ => {}
+        }
+        let offset = if bytes.one_in(8) { bytes.number() } else { range.0 };
+        Body::Chunk { session: self.session(bytes), identity, offset, bytes: Blob::from(part) }
+    }
+
+    fn chunk_answer(&self, bytes: &mut Bytes<'_>) -> Body {
+        let sent = match self.node.raft().role() {
+            Role::Leader(lead) => lead.progress().iter().find_map(|(_, found)| Some(found.pace.shipment()?.identity())),
+            Role::Follower | Role::PreCandidate(_) | Role::Candidate(_) => None,
+        };
+        let drawn = SnapshotIdentity { last: bytes.position(), bytes: bytes.number(), checksum: bytes.number() };
+        let mut held = Ranges::default();
+        for _ in 0..bytes.take() % 4 {
+            held.add(Range { start: bytes.number(), end: bytes.number() });
+        }
+        Body::ChunkAnswer { session: self.session(bytes), identity: sent.unwrap_or(drawn), held }
+    }
+
     fn snapshot(&self, bytes: &mut Bytes<'_>) -> Body {
+        Body::Snapshot { session: self.session(bytes), snapshot: self.whole(bytes) }
+    }
+
+    fn whole(&self, bytes: &mut Bytes<'_>) -> Arc<Snapshot> {
         let topology = Topology::new(self.settings.topology()).to_bytes();
         let length = u8::try_from(topology.len()).expect("an empty topology is short");
         let mut sessions = Sessions::new(self.settings.sessions()).to_bytes();
@@ -388,8 +483,7 @@ impl Bench {
         let last = if bytes.one_in(2) { bytes.position() } else { beyond };
         let configuration = self.node.raft().configuration().clone();
         let configuration = if bytes.one_in(8) { Configuration::default() } else { configuration };
-        let snapshot = Arc::new(Snapshot { last, configuration, state: Blob::from(state) });
-        Body::Snapshot { session: self.session(bytes), snapshot }
+        Arc::new(Snapshot { last, configuration, level: bytes.level(), state: Blob::from(state) })
     }
 
     fn step(&mut self, input: Input) {
@@ -423,16 +517,46 @@ impl Bench {
                     assert!(self.open.remove(&request), "{request} is answered twice");
                     self.seen.commands_applied += usize::from(outcome.is_ok());
                 }
-                Effect::Read(request, _) | Effect::Transferred(request, _) => {
+                Effect::Read(request, outcome) => {
+                    assert!(self.open.remove(&request), "{request} is answered twice");
+                    self.seen.reads += usize::from(outcome.is_ok());
+                }
+                Effect::Transferred(request, _) => {
                     assert!(self.open.remove(&request), "{request} is answered twice");
                 }
                 Effect::Emit(event) => self.seen.note(&event),
-                Effect::Send(_, message) => assert_eq!(Message::decode(&message.encode()), Ok(message)),
+                Effect::Send(_, message) => {
+                    assert_eq!(Message::decode(&message.encode()).as_ref(), Ok(&message));
+                    if let Message::Raft(raft::Message { body, .. }) = &message {
+                        self.seen.chunks_kept += usize::from(matches!(body, Body::ChunkAnswer { .. }));
+                        self.seen.chunks_sent += usize::from(matches!(body, Body::Chunk { .. }));
+                    }
+                }
                 Effect::Capture(index) => self.capture = index,
                 Effect::Apply(..) | Effect::Restore(_) => {}
             }
         }
     }
+}
+
+/// What the disk of a member holds that has a snapshot, in a federation that speaks in chunks.
+fn old_member(settings: &Settings) -> Recovered {
+    let last = Position::new(Term::new(1), LogIndex::new(4));
+    let configuration = Configuration::founding([1, 2, 3].map(NodeId::new).into(), [4].map(NodeId::new).into());
+    let snapshot = Snapshot { last, configuration, level: FeatureLevel::CHUNKS, state: empty_state(settings) };
+    let founding = Recovered::founding();
+    let hard_state = HardState { term: last.term, ..founding.hard_state };
+    Recovered { hard_state, dropped: last, snapshot: Some(Arc::new(snapshot)), ..founding }
+}
+
+/// The state of a node: its topology's bytes with their length, and no embedder's state.
+fn empty_state(settings: &Settings) -> Blob {
+    let topology = Topology::new(settings.topology()).to_bytes();
+    let length = u8::try_from(topology.len()).expect("an empty topology is short");
+    let sessions = Sessions::new(settings.sessions()).to_bytes();
+    let sessions_length = u8::try_from(sessions.len()).expect("no sessions are short");
+    let state = [length].into_iter().chain(topology).chain([sessions_length]).chain(sessions).chain([0]);
+    Blob::from(state.collect::<Vec<u8>>())
 }
 
 fn start(now: Time, settings: &Arc<Settings>, kept: Recovered) -> (Node, Vec<Effect>) {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use delian_core::ids::{Incarnation, ReplicationSession, Round};
-use delian_core::raft::{self, Append, Appended, Ballot, Body, Configuration};
-use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Snapshot};
+use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
+use delian_core::raft::{self, Append, Appended, Ballot, Body, Candidacy, Configuration};
+use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Range, Ranges, Snapshot, SnapshotIdentity};
 use delian_core::topology::{Command, Refusal};
-use delian_core::wire::{Answer, Forward, Request, Ticket, WIRE_VERSION};
+use delian_core::wire::{Answer, Forward, ReadIndex, ReadIndexAnswer, Request, Ticket, WIRE_VERSION};
 use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Operation, Position, Rejected, Sequence};
 use delian_core::{SessionId, SessionRequest, Term};
 use proptest::prelude::*;
@@ -35,9 +35,28 @@ fn entries() -> impl Strategy<Value = Entries> {
         blob().prop_map(Payload::Command),
         blob().prop_map(Payload::Session),
         configuration().prop_map(|configuration| Payload::Configuration(Arc::new(configuration))),
+        level().prop_map(Payload::Level),
     ];
     let entry = (number(), payload).prop_map(|(term, payload)| Entry { term: Term::new(term), payload });
     proptest::collection::vec(entry, 0..6).prop_map(Entries::from)
+}
+
+fn level() -> impl Strategy<Value = FeatureLevel> {
+    number().prop_map(FeatureLevel::new)
+}
+
+fn identity() -> impl Strategy<Value = SnapshotIdentity> {
+    (position(), number(), any::<u64>()).prop_map(|(last, bytes, checksum)| SnapshotIdentity { last, bytes, checksum })
+}
+
+fn ranges() -> impl Strategy<Value = Ranges> {
+    proptest::collection::vec((number(), number()), 0..5).prop_map(|drawn| {
+        let mut ranges = Ranges::default();
+        for (start, end) in drawn {
+            ranges.add(Range { start, end });
+        }
+        ranges
+    })
 }
 
 fn node() -> impl Strategy<Value = NodeId> {
@@ -74,8 +93,8 @@ fn configuration() -> impl Strategy<Value = Configuration> {
 }
 
 fn snapshot() -> impl Strategy<Value = Arc<Snapshot>> {
-    (position(), configuration(), blob())
-        .prop_map(|(last, configuration, state)| Arc::new(Snapshot { last, configuration, state }))
+    (position(), configuration(), level(), blob())
+        .prop_map(|(last, configuration, level, state)| Arc::new(Snapshot { last, configuration, level, state }))
 }
 
 fn quorum_change() -> impl Strategy<Value = QuorumChange> {
@@ -101,11 +120,15 @@ fn ballot() -> impl Strategy<Value = Ballot> {
     prop_oneof![Just(Ballot::Granted), Just(Ballot::Refused)]
 }
 
+fn candidacy() -> impl Strategy<Value = Candidacy> {
+    prop_oneof![Just(Candidacy::Silence), Just(Candidacy::Transfer)]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
         position().prop_map(|last| Body::PreVote { last }),
         ballot().prop_map(Body::PreVoteAnswer),
-        position().prop_map(|last| Body::Vote { last }),
+        (position(), candidacy()).prop_map(|(last, candidacy)| Body::Vote { last, candidacy }),
         ballot().prop_map(Body::VoteAnswer),
         (session(), position(), entries(), index()).prop_map(|(session, prev, entries, commit)| Body::Append(Append {
             session,
@@ -120,16 +143,31 @@ fn body() -> impl Strategy<Value = Body> {
             appended: Appended::Conflict { refused, hint }
         }),
         (index(), round()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        round().prop_map(|round| Body::HeartbeatAnswer { round }),
+        (round(), level()).prop_map(|(round, level)| Body::HeartbeatAnswer { round, level }),
         index().prop_map(|commit| Body::Commit { commit }),
         (session(), snapshot()).prop_map(|(session, snapshot)| Body::Snapshot { session, snapshot }),
         Just(Body::Outdated),
         incarnation().prop_map(|incarnation| Body::Stranger { incarnation }),
+        (session(), position())
+            .prop_map(|(session, last)| Body::AppendAnswer { session, appended: Appended::SnapshotRefused(last) }),
+        (session(), identity(), number(), blob()).prop_map(|(session, identity, offset, bytes)| Body::Chunk {
+            session,
+            identity,
+            offset,
+            bytes
+        }),
+        (session(), identity(), ranges()).prop_map(|(session, identity, held)| Body::ChunkAnswer {
+            session,
+            identity,
+            held
+        }),
+        index().prop_map(|reaches| Body::TimeoutNow { reaches }),
     ]
 }
 
 fn ticket() -> impl Strategy<Value = Ticket> {
-    (number(), number()).prop_map(|(boot, number)| Ticket { boot: Boot::new(boot), number })
+    let parts = (incarnation(), number(), number());
+    parts.prop_map(|(incarnation, boot, number)| Ticket { incarnation, boot: Boot::new(boot), number })
 }
 
 fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
@@ -171,6 +209,11 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         1 => (node(), incarnation())
             .prop_map(|(node, incarnation)| Message::Visitor { node, incarnation }),
         1 => (ticket(), outcome()).prop_map(|(ticket, outcome)| Message::Answer(Answer { ticket, outcome })),
+        1 => (number(), ticket())
+            .prop_map(|(term, ticket)| Message::ReadIndex(ReadIndex { term: Term::new(term), ticket })),
+        1 => (ticket(), outcome(), index()).prop_map(|(ticket, outcome, index)| {
+            Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: outcome.map(|_| index) })
+        }),
     ]
 }
 
@@ -179,15 +222,23 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     let last = Position::new(Term::new(3), LogIndex::new(300));
     let commit = LogIndex::new(299);
     let configuration = Configuration::founding([1, 2, 300].map(NodeId::new).into(), [4].map(NodeId::new).into());
-    let snapshot = Snapshot { last, configuration, state: Blob::from([7, 8].as_slice()) };
+    let level = FeatureLevel::CHUNKS;
+    let identity = SnapshotIdentity { last, bytes: 400, checksum: 1 << 60 };
+    let mut held = Ranges::default();
+    for (start, end) in [(0, 40), (80, 120)] {
+        held.add(Range { start, end });
+    }
+    let bytes = Blob::from([7, 8, 9].as_slice());
+    let snapshot = Snapshot { last, configuration, level, state: Blob::from([7, 8].as_slice()) };
     let command = Command::Deregister(NodeId::new(4)).encode();
     let entry = |payload| Entry { term: Term::new(4), payload };
-    let entries = Entries::from([entry(Payload::Noop), entry(Payload::Command(command.clone()))]);
+    let entries = [Payload::Noop, Payload::Command(command.clone()), Payload::Level(level)];
+    let entries = Entries::from(entries.map(entry));
     let operation =
         Operation { session: SessionId::new(300), sequence: Sequence::new(7), awaited_from: Sequence::new(5) };
     let asked = SessionRequest::Do { operation, command: command.clone() }.encode();
     let in_session = Entries::one(entry(Payload::Session(asked.clone())));
-    let ticket = Ticket { boot: Boot::new(2), number: 9 };
+    let ticket = Ticket { incarnation: Incarnation::new(3), boot: Boot::new(2), number: 9 };
     let applied = Applied { position: last, epoch: Epoch::new(5) };
     let raft = |body| Message::Raft(raft::Message { term: Term::new(4), to: None, body });
     let session = ReplicationSession::new(8);
@@ -195,7 +246,9 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     vec![
         ("pre-vote", raft(Body::PreVote { last })),
         ("pre-vote-answer", raft(Body::PreVoteAnswer(Ballot::Granted))),
-        ("vote", raft(Body::Vote { last })),
+        ("vote", raft(Body::Vote { last, candidacy: Candidacy::Silence })),
+        ("vote-by-transfer", raft(Body::Vote { last, candidacy: Candidacy::Transfer })),
+        ("timeout-now", raft(Body::TimeoutNow { reaches: commit })),
         ("vote-answer", raft(Body::VoteAnswer(Ballot::Refused))),
         ("append", raft(Body::Append(Append { session, prev: last, entries, commit }))),
         ("append-session", raft(Body::Append(Append { session, prev: last, entries: in_session, commit }))),
@@ -205,11 +258,14 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
             raft(Body::AppendAnswer { session, appended: Appended::Conflict { refused: commit, hint: last } }),
         ),
         ("heartbeat", raft(Body::Heartbeat { commit, round })),
-        ("heartbeat-answer", raft(Body::HeartbeatAnswer { round })),
+        ("heartbeat-answer", raft(Body::HeartbeatAnswer { round, level })),
         ("commit", raft(Body::Commit { commit })),
         ("snapshot", raft(Body::Snapshot { session, snapshot: Arc::new(snapshot) })),
         ("outdated", raft(Body::Outdated)),
         ("stranger", raft(Body::Stranger { incarnation: Incarnation::new(77) })),
+        ("chunk", raft(Body::Chunk { session, identity, offset: 40, bytes })),
+        ("chunk-answer", raft(Body::ChunkAnswer { session, identity, held })),
+        ("snapshot-refused", raft(Body::AppendAnswer { session, appended: Appended::SnapshotRefused(last) })),
         ("forward", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Command(command) })),
         ("visitor", Message::Visitor { node: NodeId::new(4), incarnation: Incarnation::new(77) }),
         ("forward-session", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Session(asked) })),
@@ -218,18 +274,26 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
             "answer-rejected",
             Message::Answer(Answer { ticket, outcome: Err(Rejected::NotLeader(Some(NodeId::new(2)))) }),
         ),
+        ("read-index", Message::ReadIndex(ReadIndex { term: Term::new(4), ticket })),
+        ("read-index-answer", Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Ok(commit) })),
+        (
+            "read-index-rejected",
+            Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Err(Rejected::NotLeader(None)) }),
+        ),
     ]
 }
 
 /// The bytes of frames up to where a length comes: entries, a command within them, voters, learners, a snapshot's state,
-/// a forwarded command.
+/// a chunk, the ranges that a peer has, a forwarded command.
 pub(crate) fn prefixes_of_lengths() -> Vec<Vec<u8>> {
     vec![
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0],
-        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0, 0, 0, 0, 0],
+        vec![WIRE_VERSION, 0, 1, 0, 9, 1, 1, 1, 0, 0, 0, 0, 0, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 12, 1, 1, 1, 1, 1, 1],
+        vec![WIRE_VERSION, 0, 1, 0, 13, 1, 1, 1, 1, 1],
         vec![WIRE_VERSION, 1, 1, 1, 1, 0],
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use delian_core::raft::Payload;
+use delian_core::raft::{Configuration, Payload, QuorumChange};
 use delian_core::topology::Command;
 use delian_core::{Applied, Blob, NodeId, Rejected, RequestId};
 
@@ -12,7 +12,13 @@ use super::{Breach, Invariant};
 /// The commands that wait for an answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AcknowledgedSurvive {
-    asked: BTreeMap<RequestId, Blob>,
+    asked: BTreeMap<RequestId, Asked>,
+}
+
+#[derive(Clone, Debug)]
+enum Asked {
+    Command(Blob),
+    Quorum(QuorumChange),
 }
 
 impl Invariant for AcknowledgedSurvive {
@@ -23,7 +29,11 @@ impl Invariant for AcknowledgedSurvive {
 
 impl AcknowledgedSurvive {
     pub(super) fn on_ask(&mut self, request: RequestId, command: &Command) {
-        self.asked.insert(request, command.encode());
+        self.asked.insert(request, Asked::Command(command.encode()));
+    }
+
+    pub(super) fn on_ask_quorum(&mut self, request: RequestId, change: &QuorumChange) {
+        self.asked.insert(request, Asked::Quorum(change.clone()));
     }
 
     /// The ledger only grows, and every node is held to it, so being in it now means surviving.
@@ -38,11 +48,21 @@ impl AcknowledgedSurvive {
         let Ok(applied) = outcome else { return Ok(()) };
         let position = applied.position;
         let committed = ledger.position(position.index) == Some(position);
+        let before = || ledger.configuration(ledger.before(position)).1;
         let carries_it = match (ledger.payload(position), &asked) {
-            (Some(Payload::Command(bytes)), Some(asked)) => bytes == asked,
-            (Some(Payload::Command(_) | Payload::Noop | Payload::Configuration(_) | Payload::Session(_)) | None, _) => {
-                false
-            }
+            (Some(Payload::Command(bytes)), Some(Asked::Command(asked))) => bytes == asked,
+            (Some(Payload::Configuration(made)), Some(Asked::Quorum(change))) => is_made_by(made, change, before()),
+            (
+                Some(
+                    Payload::Command(_)
+                    | Payload::Noop
+                    | Payload::Configuration(_)
+                    | Payload::Level(_)
+                    | Payload::Session(_),
+                )
+                | None,
+                _,
+            ) => false,
         };
         if committed && carries_it {
             return Ok(());
@@ -52,4 +72,9 @@ impl AcknowledgedSurvive {
             format!("committed there: {committed}; the entry carries the command: {carries_it}"),
         ]))
     }
+}
+
+/// Whether a configuration is what a change makes of the one before it.
+fn is_made_by(made: &Configuration, change: &QuorumChange, before: &Configuration) -> bool {
+    before.changed(change).is_ok_and(|changed| changed == *made)
 }

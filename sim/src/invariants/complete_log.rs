@@ -30,7 +30,7 @@ impl CompleteLog {
         view: &impl View,
     ) -> Result<(), Breach> {
         let Message::Raft(message) = message else { return Ok(()) };
-        if let Body::Vote { last } = message.body {
+        if let Body::Vote { last, candidacy: _ } = message.body {
             self.named.insert((message.term, id), last);
         }
         if !matches!(message.body, Body::VoteAnswer(Ballot::Granted)) {

@@ -1,8 +1,9 @@
-//! A commit is backed by the disks of a majority of the logged voters, whatever the nodes say.
+//! A commit is backed by the disks of a majority of the voters, whatever the nodes say.
 
 use delian_core::{NodeId, Position};
 
-use super::{Breach, Invariant, View};
+use super::ledger::Ledger;
+use super::{Breach, Invariant, View, lost_memory};
 
 /// See [`Invariant::SENTENCE`].
 #[derive(Clone, Debug)]
@@ -10,19 +11,22 @@ pub(super) struct DurableMajority;
 
 impl Invariant for DurableMajority {
     const NAME: &'static str = "commit-has-a-durable-majority";
-    const SENTENCE: &'static str =
-        "When an entry is first committed, the disks of a majority of the logged voters hold it.";
+    const SENTENCE: &'static str = "When an entry is first committed, the disks of a majority of the voters of the configuration in force hold it, of both sets if that is joint.";
 }
 
-pub(super) fn on_commit(id: NodeId, last: Position, view: &impl View) -> Result<(), Breach> {
-    let voters = &view.configuration().voters;
-    let holders: Vec<NodeId> = voters.iter().copied().filter(|voter| view.disk_holds(*voter, last)).collect();
-    if holders.len() > voters.len() / 2 {
+/// Judged by the configuration in force in the leader's log, which is the last one there, committed or not.
+pub(super) fn on_commit(id: NodeId, last: Position, ledger: &Ledger, view: &impl View) -> Result<(), Breach> {
+    let (_, configuration) = ledger.in_force(id, view);
+    let holds = |voter| view.disk_holds(voter, configuration.incarnation(voter), last);
+    if configuration.is_quorum_of(holds) {
         return Ok(());
     }
-    let names: Vec<String> = holders.iter().map(NodeId::to_string).collect();
+    let now_holds = |voter| view.disk(voter).is_some_and(|disk| super::holds(disk, last));
+    lost_memory::judge(configuration, holds, now_holds, &format!("{id} committed {last}"))?;
+    let holders: Vec<String> =
+        configuration.all_voters().filter(|voter| holds(*voter)).map(|it| it.to_string()).collect();
     Err(DurableMajority::breach(vec![
         format!("{id} committed {last}"),
-        format!("of {} logged voters the disks of {} hold it: {}", voters.len(), holders.len(), names.join(", ")),
+        format!("{} decide; of their disks those of {} hold it", super::voters(configuration), holders.join(", ")),
     ]))
 }

@@ -2,11 +2,12 @@
 //!
 //! The ledger is built from writes and commit events alone. Each written entry remembers the term of the one before it,
 //! so from any position the whole log below it follows; log matching is what makes that chain unique, and is checked
-//! on the way in.
+//! on the way in. The same chain tells which configuration is in force at a position: the last one at or before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use delian_core::raft::{Payload, Record};
+use delian_core::raft::{Configuration, Payload, Record};
 use delian_core::{LogIndex, NodeId, Position, Term, Time};
 
 use super::log_matching::LogMatching;
@@ -16,7 +17,11 @@ use super::{Breach, Invariant, View};
 /// Every entry ever written, and the committed ones in order.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
+    /// Who decides before any entry says so.
+    founding: Arc<Configuration>,
     written: BTreeMap<Position, Written>,
+    /// The entries among them that carry a configuration.
+    configurations: BTreeSet<Position>,
     committed: Vec<Term>,
 }
 
@@ -24,11 +29,18 @@ pub struct Ledger {
 struct Written {
     previous: Term,
     payload: Payload,
+    /// The entry that brought the configuration in force here; zero for the founding one.
+    configured: Position,
     by: NodeId,
     at: Time,
 }
 
 impl Ledger {
+    /// Begins the history of a cluster that is founded with these members.
+    pub(super) fn new(founding: Configuration) -> Self {
+        Self { founding: Arc::new(founding), ..Self::default() }
+    }
+
     /// Returns the last committed position.
     pub fn tip(&self) -> Position {
         self.position(LogIndex::new(self.committed.len() as u64)).unwrap_or(Position::ZERO)
@@ -43,6 +55,57 @@ impl Ledger {
     /// Returns what a written entry carries.
     pub fn payload(&self, position: Position) -> Option<&Payload> {
         self.written.get(&position).map(|written| &written.payload)
+    }
+
+    /// Returns whether an entry is committed; the founding always is.
+    pub fn is_committed(&self, position: Position) -> bool {
+        position == Position::ZERO || self.position(position.index) == Some(position)
+    }
+
+    /// Returns the configuration in force at a position, and the entry that brought it; zero for the founding.
+    pub fn configuration(&self, position: Position) -> (Position, &Configuration) {
+        let at = self.written.get(&position).map_or(Position::ZERO, |written| written.configured);
+        match self.payload(at) {
+            Some(Payload::Configuration(configuration)) => (at, configuration),
+            Some(Payload::Noop | Payload::Command(_) | Payload::Session(_) | Payload::Level(_)) | None => {
+                (Position::ZERO, &self.founding)
+            }
+        }
+    }
+
+    /// Returns the committed configuration: the one in force at the last committed position.
+    pub fn committed_configuration(&self) -> (Position, &Configuration) {
+        self.configuration(self.tip())
+    }
+
+    /// Returns the committed configuration, and every one behind the committed log that may still come to be.
+    pub fn configurations_in_play(&self) -> impl Iterator<Item = &Configuration> + '_ {
+        let tip = self.tip();
+        let beyond = self.configurations.iter().filter(move |position| position.index > tip.index);
+        beyond.map(|position| self.configuration(*position).1).chain([self.committed_configuration().1])
+    }
+
+    /// Returns the configuration in force in a node's log as far as that has been written: by now the node may have
+    /// appended more in the same step.
+    pub(super) fn in_force(&self, id: NodeId, view: &impl View) -> (Position, &Configuration) {
+        let Some(log) = view.node(id).map(|node| node.raft().log()) else { return (Position::ZERO, &self.founding) };
+        let mut index = log.last().index;
+        while let Some(position) = log.term_at(index).map(|term| Position::new(term, index)) {
+            if self.written.contains_key(&position) {
+                return self.configuration(position);
+            }
+            if index == LogIndex::ZERO {
+                break;
+            }
+            index = index.previous();
+        }
+        (Position::ZERO, &self.founding)
+    }
+
+    /// Returns the position before a written one.
+    pub(super) fn before(&self, position: Position) -> Position {
+        let index = position.index.previous();
+        self.written.get(&position).map_or(Position::ZERO, |written| Position::new(written.previous, index))
     }
 
     /// Returns the committed entries in order.
@@ -75,7 +138,17 @@ impl Ledger {
                 }
             } else {
                 let previous = previous.unwrap_or_default();
-                self.written.insert(position, Written { previous, payload: entry.payload.clone(), by: id, at: now });
+                let payload = entry.payload.clone();
+                let configured = match payload {
+                    Payload::Configuration(_) => {
+                        self.configurations.insert(position);
+                        position
+                    }
+                    Payload::Noop | Payload::Command(_) | Payload::Session(_) | Payload::Level(_) => {
+                        self.configuration(Position::new(previous, position.index.previous())).0
+                    }
+                };
+                self.written.insert(position, Written { previous, payload, configured, by: id, at: now });
             }
             previous = Some(entry.term);
         }

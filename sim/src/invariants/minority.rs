@@ -2,6 +2,7 @@
 
 use delian_core::{NodeId, Position, Time};
 
+use super::ledger::Ledger;
 use super::{Breach, Invariant, View};
 
 /// See [`Invariant::SENTENCE`].
@@ -15,15 +16,23 @@ impl Invariant for MinorityCommitsNothing {
 
 /// A quorum need not be reachable at one moment: one voter may answer before it is cut off and another after. So what
 /// counts is whom the leader could reach and hear, each at some moment since it created the entry.
-pub(super) fn on_commit(id: NodeId, last: Position, created: Option<Time>, view: &impl View) -> Result<(), Breach> {
+pub(super) fn on_commit(
+    id: NodeId,
+    last: Position,
+    created: Option<Time>,
+    ledger: &Ledger,
+    view: &impl View,
+) -> Result<(), Breach> {
     let Some(created) = created else { return Ok(()) };
-    let voters = view.configuration().voters.len();
-    let reached = view.voters_reached_since(id, created);
-    if reached > voters / 2 {
+    let (_, configuration) = ledger.in_force(id, view);
+    let reached = |voter| view.reached_since(id, voter, created);
+    if configuration.is_quorum_of(reached) {
         return Ok(());
     }
+    let names: Vec<String> = configuration.all_voters().filter(|it| reached(*it)).map(|it| it.to_string()).collect();
     Err(MinorityCommitsNothing::breach(vec![
         format!("{last} was created at {created} and committed by {id}"),
-        format!("since then {id} could exchange messages with {reached} of {voters} voters, itself included"),
+        format!("since then {id} could exchange messages with {} alone", names.join(", ")),
+        format!("{} decide", super::voters(configuration)),
     ]))
 }

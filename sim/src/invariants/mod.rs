@@ -8,6 +8,7 @@ mod acknowledged;
 mod agreement;
 mod bounded;
 mod complete_log;
+mod counted;
 mod durable_majority;
 mod durable_votes;
 mod equal_runs;
@@ -17,6 +18,8 @@ mod heals;
 mod leader_completeness;
 mod ledger;
 mod log_matching;
+mod lost_memory;
+mod matched;
 mod minority;
 mod monotonic;
 mod no_panic;
@@ -25,11 +28,15 @@ mod one_leader;
 mod outcomes;
 mod own_term;
 mod promises;
+mod settled;
+mod shared_quorum;
 mod state_machine;
 
-use delian_core::raft::{Configuration, HardState, Record};
+use std::collections::BTreeSet;
+
+use delian_core::raft::{Configuration, QuorumChange, Record, Recovered};
 use delian_core::topology::Command;
-use delian_core::{Applied, Event, Message, Node, NodeId, Position, Rejected, RequestId, Time};
+use delian_core::{Applied, Event, Incarnation, Message, Node, NodeId, Position, Rejected, RequestId, Time};
 
 pub use self::equal_runs::EqualRuns;
 pub use self::expected::Expected;
@@ -41,20 +48,40 @@ pub use self::no_panic::NoPanic;
 pub trait View {
     /// Returns the node with this identity, if it runs.
     fn node(&self, id: NodeId) -> Option<&Node>;
-    /// Returns whether a node's disk holds this entry, or held it when the disk was destroyed.
-    fn disk_holds(&self, id: NodeId, position: Position) -> bool;
-    /// Returns whether a node's disk holds this term and vote.
-    fn disk_holds_vote(&self, id: NodeId, term: delian_core::Term, candidate: NodeId) -> bool;
-    /// Returns the term and the vote on a node's disk, or on it when the disk was destroyed.
-    fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState>;
-    /// Returns how many voters, itself included, the network let a node reach and hear at any moment since then.
-    fn voters_reached_since(&self, id: NodeId, since: Time) -> usize;
+    /// Returns what is on the disk of the process that has this identity.
+    fn disk(&self, id: NodeId) -> Option<&Recovered>;
+    /// Returns what is on the disk of a node's memory, or was on it when it was destroyed.
+    fn memory(&self, id: NodeId, incarnation: Incarnation) -> Option<&Recovered>;
+    /// Returns what is on the disk of the process that has this identity, if no write is on its way there.
+    fn settled_disk(&self, id: NodeId) -> Option<&Recovered>;
+    /// Returns whether the network let a node reach another and hear it, each at some moment since then; a node always
+    /// reaches itself.
+    fn reached_since(&self, id: NodeId, peer: NodeId, since: Time) -> bool;
+    /// Returns whether the disk of a node's memory holds an entry, or held it when it was destroyed.
+    fn disk_holds(&self, id: NodeId, incarnation: Incarnation, position: Position) -> bool {
+        self.memory(id, incarnation).is_some_and(|disk| holds(disk, position))
+    }
     /// Returns whether a node runs and is not frozen.
     fn is_at_work(&self, id: NodeId) -> bool;
-    /// Returns the voters and learners of the log.
-    fn configuration(&self) -> &Configuration;
     /// Returns whether the node's disk was made to fail.
     fn disk_may_fail(&self, id: NodeId) -> bool;
+}
+
+/// Returns whether a disk holds an entry, in its log or behind its snapshot.
+pub(super) fn holds(disk: &Recovered, position: Position) -> bool {
+    let covered = disk.snapshot.as_ref().is_some_and(|snapshot| snapshot.last.index >= position.index);
+    let place = position.index.get().checked_sub(disk.dropped.index.get() + 1);
+    covered
+        || place
+            .and_then(|place| disk.entries.get(usize::try_from(place).ok()?))
+            .is_some_and(|entry| entry.term == position.term)
+}
+
+/// Says who votes, such as `n1, n2, n3` or `n1, n2, n3 and n3, n4, n5`.
+fn voters(configuration: &Configuration) -> String {
+    let list = |voters: &BTreeSet<NodeId>| voters.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ");
+    let incoming = list(&configuration.voters);
+    if configuration.is_joint() { format!("{} and {incoming}", list(&configuration.outgoing)) } else { incoming }
 }
 
 /// One thing that happened in a world, at a node.
@@ -72,6 +99,8 @@ pub enum Observation<'a> {
     Sent(NodeId, &'a Message),
     /// A client asked it for a change.
     Asked(RequestId, &'a Command),
+    /// An operator asked it for a change of the quorum.
+    AskedQuorum(RequestId, &'a QuorumChange),
     /// It told that client what became of it.
     Replied(RequestId, &'a Result<Applied, Rejected>),
     /// It crashed.
@@ -130,6 +159,9 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<leader_completeness::LeaderCompleteness>(),
         row::<state_machine::StateMachineSafety>(),
         row::<durable_majority::DurableMajority>(),
+        row::<shared_quorum::SharedQuorum>(),
+        row::<lost_memory::LostMemory>(),
+        row::<matched::MatchedIsOnDisk>(),
         row::<own_term::OwnTermOnly>(),
         row::<promises::PromisesAreDurable>(),
         row::<acknowledged::AcknowledgedSurvive>(),
@@ -138,6 +170,8 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<minority::MinorityCommitsNothing>(),
         row::<monotonic::NothingGoesBack>(),
         row::<bounded::Bounded>(),
+        row::<counted::CountedBytes>(),
+        row::<settled::SettledDisk>(),
         row::<halts::NoHaltWithoutCause>(),
         row::<agreement::Agreement>(),
         row::<HealsInTime>(),
@@ -148,6 +182,11 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
 }
 
 impl Invariants {
+    /// Begins to watch a cluster that is founded with these members.
+    pub fn new(founding: Configuration) -> Self {
+        Self { ledger: Ledger::new(founding), ..Self::default() }
+    }
+
     /// Judges one observation made at node `id` at `now`.
     ///
     /// # Errors
@@ -164,9 +203,12 @@ impl Invariants {
             Observation::Started => self.monotonic.on_start(id, view),
             Observation::Stepped => self.monotonic.on_step(id, view),
             Observation::Emitted(event) => self.on_event(id, event, view),
-            Observation::Wrote(record) => self.ledger.on_write(now, id, record, view),
+            Observation::Wrote(record) => {
+                self.ledger.on_write(now, id, record, view)?;
+                shared_quorum::on_write(id, record, &self.ledger, view)
+            }
             Observation::Sent(to, message) => {
-                self.monotonic.on_send(id, message);
+                self.monotonic.on_send(id, message, view);
                 promises::on_send(id, to, message, view)?;
                 self.complete_log.on_send(id, to, message, view)
             }
@@ -174,6 +216,11 @@ impl Invariants {
                 self.acknowledged.on_ask(request, command);
                 self.outcomes.on_ask(id, request);
                 self.once.on_ask(request, command);
+                Ok(())
+            }
+            Observation::AskedQuorum(request, change) => {
+                self.acknowledged.on_ask_quorum(request, change);
+                self.outcomes.on_ask(id, request);
                 Ok(())
             }
             Observation::Replied(request, outcome) => {
@@ -187,6 +234,9 @@ impl Invariants {
             }
             Observation::Sampled => {
                 bounded::on_sample(id, view)?;
+                counted::on_sample(id, view)?;
+                settled::on_sample(id, view)?;
+                matched::on_sample(id, view)?;
                 self.outcomes.on_sample(id, view)
             }
         }
@@ -210,16 +260,18 @@ impl Invariants {
         match event {
             Event::BecameLeader { term } => {
                 self.one_leader.on_leader(id, *term)?;
-                durable_votes::on_leader(id, *term, view)?;
+                durable_votes::on_leader(id, *term, &self.ledger, view)?;
+                shared_quorum::on_leader(id, *term, &self.ledger, view)?;
                 leader_completeness::on_leader(id, *term, &self.ledger, view)
             }
             Event::Committed { last } => {
                 let before = self.ledger.tip();
                 let created = self.ledger.on_commit(id, *last)?;
                 if last.index > before.index {
-                    durable_majority::on_commit(id, *last, view)?;
+                    durable_majority::on_commit(id, *last, &self.ledger, view)?;
+                    shared_quorum::on_commit(id, before, &self.ledger, view)?;
                     own_term::on_commit(id, *last, view)?;
-                    minority::on_commit(id, *last, created, view)?;
+                    minority::on_commit(id, *last, created, &self.ledger, view)?;
                     for (_, payload) in self.ledger.committed_after(before.index) {
                         self.once.on_commit(payload)?;
                     }
@@ -239,6 +291,8 @@ impl Invariants {
             | Event::Compacted { .. }
             | Event::SnapshotSent { .. }
             | Event::PeerContradicted { .. }
+            | Event::QuorumChanged { .. }
+            | Event::MemoryLost { .. }
             | _ => Ok(()),
         }
     }

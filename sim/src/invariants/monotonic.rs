@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use delian_core::raft::Body;
-use delian_core::{Epoch, LogIndex, Message, Node, NodeId, Term};
+use delian_core::{Epoch, Incarnation, LogIndex, Message, Node, NodeId, Term};
 
 use super::{Breach, Invariant, View};
 
@@ -11,8 +11,9 @@ use super::{Breach, Invariant, View};
 #[derive(Clone, Debug, Default)]
 pub(super) struct NothingGoesBack {
     seen: BTreeMap<NodeId, Seen>,
-    /// The greatest term that each node ever spoke for: this outlives a crash, because others may have acted on it.
-    spoken: BTreeMap<NodeId, Term>,
+    /// The greatest term that each memory of a node ever spoke for: this outlives a crash, because others may have acted
+    /// on it, but not the disk.
+    spoken: BTreeMap<(NodeId, Incarnation), Term>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,10 +38,10 @@ impl NothingGoesBack {
     }
 
     /// Notes the term of a message, unless it asks or answers for a term that the sender is not in yet.
-    pub(super) fn on_send(&mut self, id: NodeId, message: &Message) {
-        let Message::Raft(message) = message else { return };
+    pub(super) fn on_send(&mut self, id: NodeId, message: &Message, view: &impl View) {
+        let (Message::Raft(message), Some(node)) = (message, view.node(id)) else { return };
         if !matches!(message.body, Body::PreVote { .. } | Body::PreVoteAnswer(_)) {
-            let spoken = self.spoken.entry(id).or_default();
+            let spoken = self.spoken.entry((id, node.raft().incarnation())).or_default();
             *spoken = message.term.max(*spoken);
         }
     }
@@ -49,7 +50,7 @@ impl NothingGoesBack {
         let Some(node) = view.node(id) else { return Ok(()) };
         let now = Seen::of(node);
         let before = self.seen.insert(id, now).unwrap_or_default();
-        let spoken = self.spoken.get(&id).copied().unwrap_or_default();
+        let spoken = self.spoken.get(&(id, node.raft().incarnation())).copied().unwrap_or_default();
         if now.term < spoken {
             return Err(Self::breach(vec![format!("{id} spoke for {spoken}"), format!("it is in {}", now.term)]));
         }

@@ -19,14 +19,15 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
     let message = match message {
         Message::Raft(message) => message,
         Message::Forward(forward) => return on_forward(id, forward.ticket, view),
-        Message::Answer(_) | Message::Visitor { .. } => return Ok(()),
+        Message::ReadIndex(asked) => return on_forward(id, asked.ticket, view),
+        Message::Answer(_) | Message::Visitor { .. } | Message::ReadIndexAnswer(_) => return Ok(()),
     };
     match message.body {
         Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),
         Body::AppendAnswer { appended: Appended::Matched(index), .. } => {
             let Some(term) = view.node(id).and_then(|node| node.raft().log().term_at(index)) else { return Ok(()) };
             let position = Position::new(term, index);
-            if view.disk_holds(id, position) || position == Position::ZERO {
+            if holds(id, position, view) {
                 return Ok(());
             }
             Err(PromisesAreDurable::breach(vec![
@@ -34,24 +35,27 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
                 format!("its disk does not hold {position}"),
             ]))
         }
-        Body::Vote { last } => on_request(id, message.term, last, view),
+        Body::Vote { last, candidacy: _ } => on_request(id, message.term, last, view),
         // Everything else asks, tells or refuses, and a crash may forget that it was said.
         Body::PreVote { .. }
         | Body::PreVoteAnswer(_)
         | Body::VoteAnswer(Ballot::Refused)
         | Body::Append(_)
-        | Body::AppendAnswer { appended: Appended::Conflict { .. }, .. }
+        | Body::AppendAnswer { appended: Appended::Conflict { .. } | Appended::SnapshotRefused(_), .. }
         | Body::Heartbeat { .. }
         | Body::HeartbeatAnswer { .. }
         | Body::Commit { .. }
         | Body::Snapshot { .. }
         | Body::Outdated
-        | Body::Stranger { .. } => Ok(()),
+        | Body::Stranger { .. }
+        | Body::Chunk { .. }
+        | Body::ChunkAnswer { .. }
+        | Body::TimeoutNow { .. } => Ok(()),
     }
 }
 
 fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -> Result<(), Breach> {
-    if view.disk_holds_vote(id, term, to) {
+    if holds_vote(id, term, to, view) {
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
@@ -60,14 +64,14 @@ fn on_grant(id: NodeId, to: NodeId, term: delian_core::Term, view: &impl View) -
     ]))
 }
 
-/// A forward is told from those of other runs by the sender's boot, so no crash may bring that boot about again.
+/// A forward is told from those of other runs by the sender's memory and boot, so no crash may bring them about again.
 fn on_forward(id: NodeId, ticket: Ticket, view: &impl View) -> Result<(), Breach> {
-    let on_disk = view.hard_state_on_disk(id).map(|hard_state| hard_state.boot);
-    if on_disk == Some(ticket.boot) {
+    let on_disk = view.disk(id).map(|disk| (disk.hard_state.incarnation, disk.hard_state.boot));
+    if on_disk == Some((Some(ticket.incarnation), ticket.boot)) {
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
-        format!("{id} forwarded a command under {}", ticket.boot),
+        format!("{id} forwarded a command under {ticket:?}"),
         format!("its disk holds {on_disk:?}"),
     ]))
 }
@@ -79,12 +83,21 @@ fn on_request(id: NodeId, term: delian_core::Term, last: Position, view: &impl V
     if raft.term() != term || matches!(raft.role(), Role::Follower) || !raft.log().contains(last) {
         return Ok(());
     }
-    let (holds_vote, holds_log) = (view.disk_holds_vote(id, term, id), view.disk_holds(id, last));
-    if holds_vote && (holds_log || last == Position::ZERO) {
+    let (holds_vote, holds_log) = (holds_vote(id, term, id, view), holds(id, last, view));
+    if holds_vote && holds_log {
         return Ok(());
     }
     Err(PromisesAreDurable::breach(vec![
         format!("{id} asked for votes of {term} for a log that ends at {last}"),
         format!("its disk holds its own vote: {holds_vote}; it holds {last}: {holds_log}"),
     ]))
+}
+
+fn holds(id: NodeId, position: Position, view: &impl View) -> bool {
+    position == Position::ZERO || view.disk(id).is_some_and(|disk| super::holds(disk, position))
+}
+
+fn holds_vote(id: NodeId, term: delian_core::Term, candidate: NodeId, view: &impl View) -> bool {
+    let on_disk = view.disk(id).map(|disk| disk.hard_state);
+    on_disk.is_some_and(|on_disk| on_disk.term == term && on_disk.voted_for == Some(candidate))
 }

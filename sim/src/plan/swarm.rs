@@ -114,6 +114,10 @@ impl Drawing<'_> {
                 let target = self.target(&candidates);
                 self.lasting_fault(at, Fault::FullDisk(target));
             }
+            Family::Forget => {
+                let target = self.target(&candidates);
+                self.momentary(at, Fault::Forget(target));
+            }
             Family::LoseDisk => unreachable!("lost disks are drawn for the whole run at once"),
             Family::Clock => self.clock(at, &candidates),
         }

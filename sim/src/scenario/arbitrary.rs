@@ -14,16 +14,16 @@ use super::*;
 
 /// Any scenario that passes every check, named `arbitrary`.
 pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
-    (1_u8..=7, 0_u8..=8).prop_flat_map(|(voters, learners)| {
-        let everybody = voters + learners;
+    (1_u8..=7, 0_u8..=8, prop_oneof![2 => Just(0_u8), 1 => 0_u8..=8]).prop_flat_map(|(voters, learners, spares)| {
+        let everybody = voters + learners + spares;
         let frame = (spans(60), spans(60), option::of(any::<u64>()), "[a-zäß \"\\\\.']{1,40}x");
-        let world = (qualities(), latencies(), option::of(workloads()), option::of(swarms()));
+        let world = (qualities(), latencies(), option::of(workloads()), option::of(swarms()), option::of(operators()));
         let times = (vec((spans(60), steps(everybody)), 0..12), vec((spans(60), operations(everybody)), 0..8));
         let numbers: Vec<u8> = (1..=everybody).collect();
         let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), any::<bool>());
         (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
             let (chaos, settle, seed, about) = frame;
-            let (network, flush, workload, swarm) = world;
+            let (network, flush, workload, swarm, operator) = world;
             let (steps, operations) = times;
             let (config, absent, pins_healed) = cluster;
             let mut scenario = Scenario::plain("arbitrary");
@@ -31,9 +31,9 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             scenario.chaos = chaos + Duration::from_secs(1);
             scenario.settle = settle + Duration::from_secs(1);
             scenario.seed = seed;
-            scenario.cluster = Cluster { voters, learners, absent, config };
+            scenario.cluster = Cluster { voters, learners, spares, absent, config };
             (scenario.network, scenario.flush) = (network, flush);
-            (scenario.workload, scenario.swarm) = (workload, swarm);
+            (scenario.workload, scenario.swarm, scenario.operator) = (workload, swarm, operator);
             scenario.steps = steps.into_iter().map(|(at, step)| Step { at: at.min(scenario.chaos), ..step }).collect();
             scenario.operations =
                 operations.into_iter().map(|(at, it)| Operation { at: at.min(scenario.chaos), ..it }).collect();
@@ -55,7 +55,7 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
     if over(scenario) {
         scenario.steps.retain(|step| step.fault.loses().is_none());
     }
-    if pins_healed {
+    if pins_healed && !scenario.changes_quorum() {
         let gone = scenario.gone();
         scenario.healed = Some((1..=scenario.cluster.processes()).filter(|it| !gone.contains(it)).collect());
     }
@@ -108,13 +108,17 @@ fn workloads() -> impl Strategy<Value = Workload> {
 fn swarms() -> impl Strategy<Value = Swarm> {
     let families = prop_oneof![
         Just(Family::ALL.to_vec()),
-        subsequence(Family::ALL.to_vec(), 1..=Family::ALL.len()).prop_shuffle()
+        subsequence(FAMILIES.map(|(_, family)| family).to_vec(), 1..=FAMILIES.len()).prop_shuffle()
     ];
     (families, positive(10), positive(20)).prop_map(|(families, interval, lasting)| Swarm {
         families,
         interval,
         lasting,
     })
+}
+
+fn operators() -> impl Strategy<Value = Operator> {
+    positive(10).prop_map(|interval| Operator { interval })
 }
 
 fn one(everybody: u8) -> impl Strategy<Value = Target> {
@@ -140,6 +144,7 @@ fn steps(everybody: u8) -> impl Strategy<Value = Step> {
         several().prop_map(Fault::Crash),
         several().prop_map(Fault::Start),
         named().prop_map(Fault::Wipe),
+        several().prop_map(Fault::Forget),
         several().prop_map(Fault::Pause),
         several().prop_map(Fault::Deafen),
         (several(), latencies()).prop_map(|(target, flush)| Fault::SlowDisk(target, flush)),
@@ -164,6 +169,7 @@ fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
         subject().prop_map(Action::Evict),
         (subject(), words(&CONDITIONS)).prop_map(|(subject, condition)| Action::SetCondition(subject, condition)),
         vec(any::<u8>(), 0..70).prop_map(Action::Custom),
+        changes(everybody).prop_map(Action::Quorum),
         "[ -~]{0,20}".prop_map(|text| Action::Custom(text.into_bytes())),
         Just(Action::Read),
     ];
@@ -174,6 +180,16 @@ fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
         via,
         action,
     })
+}
+
+fn changes(everybody: u8) -> impl Strategy<Value = Change> {
+    prop_oneof![
+        one(everybody).prop_map(Change::AddLearner),
+        one(everybody).prop_map(Change::Promote),
+        one(everybody).prop_map(Change::Demote),
+        one(everybody).prop_map(Change::Remove),
+        vec(one(everybody), 1..5).prop_map(Change::Replace),
+    ]
 }
 
 fn configs() -> impl Strategy<Value = Config> {
@@ -192,6 +208,9 @@ fn configs() -> impl Strategy<Value = Config> {
             custom_bytes_max: size,
             withheld_max: count,
             removals_kept: count,
+            pending_reads_max: count,
+            election_priority: (count % 17) as u32,
+            clock_drift_max_ppm: count.is_multiple_of(2).then_some(count as u32 % 100),
             ..Config::default()
         })
     ]

@@ -7,7 +7,8 @@ use delian_core::Config;
 use super::check::{Section, check};
 use super::words::write_span;
 use super::{
-    Action, Fault, Latency, LinkQuality, Operation, Problem, Scenario, ScenarioError, Step, Swarm, Target, Workload,
+    Action, Fault, Latency, LinkQuality, Operation, Operator, Problem, Scenario, ScenarioError, Step, Swarm, Target,
+    Workload,
 };
 
 /// Returns so many seconds.
@@ -94,6 +95,12 @@ impl Builder {
         self
     }
 
+    /// Sets the number of spares, at most 8.
+    pub fn spares(mut self, spares: u8) -> Self {
+        self.scenario.cluster.spares = spares;
+        self
+    }
+
     /// Names the processes that are not started at the beginning.
     pub fn absent(mut self, processes: impl IntoIterator<Item = u8>) -> Self {
         self.scenario.cluster.absent = processes.into_iter().collect();
@@ -139,6 +146,12 @@ impl Builder {
     /// Adds random faults.
     pub fn swarm(mut self, swarm: Swarm) -> Self {
         self.scenario.swarm = Some(swarm);
+        self
+    }
+
+    /// Adds an operator who changes the quorum at random.
+    pub fn operator(mut self, operator: Operator) -> Self {
+        self.scenario.operator = Some(operator);
         self
     }
 
@@ -228,6 +241,7 @@ fn describe(section: Section, scenario: &Scenario) -> String {
         Section::Disk => "in [disk]: ".to_string(),
         Section::Workload => "in [workload]: ".to_string(),
         Section::Swarm => "in [swarm]: ".to_string(),
+        Section::Operator => "in [operator]: ".to_string(),
         Section::Expect => "in [expect]: ".to_string(),
         Section::Step(position) => {
             let step = &scenario.steps[position];

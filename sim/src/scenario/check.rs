@@ -9,14 +9,18 @@ use std::time::Duration;
 
 use super::words::{choice, nearest, word, write_signed_millis, write_span, write_target};
 use super::{
-    Action, Cluster, Direction, Expectations, Fault, Latency, LinkQuality, Scenario, Step, Swarm, Target, Workload,
-    facts,
+    Action, Change, Cluster, Direction, Expectations, Family, Fault, Latency, LinkQuality, Operator, Scenario, Step,
+    Swarm, Target, Workload, facts,
 };
 
 /// How many voters a cluster may have: seven outlive three losses, and nobody runs more.
 pub(super) const VOTERS: RangeInclusive<u64> = 1..=7;
 /// How many learners a cluster may have.
 pub(super) const LEARNERS: RangeInclusive<u64> = 0..=8;
+/// How many spares a cluster may have.
+pub(super) const SPARES: RangeInclusive<u64> = 0..=8;
+/// The numbers that processes may have.
+pub(super) const PROCESSES: RangeInclusive<u64> = 1..=*VOTERS.end() + *LEARNERS.end() + *SPARES.end();
 /// The longest chaos or settling: a day of virtual time takes a while to simulate.
 pub(super) const RUN_MAX: Duration = Duration::from_hours(24);
 /// How many clients there may be.
@@ -47,6 +51,7 @@ pub(super) enum Section {
     Disk,
     Workload,
     Swarm,
+    Operator,
     Step(usize),
     Operation(usize),
     Expect,
@@ -85,6 +90,9 @@ pub(super) fn check_parts(scenario: &Scenario) -> Vec<Finding> {
     }
     if let Some(swarm) = &scenario.swarm {
         checker.swarm(swarm);
+    }
+    if let Some(operator) = &scenario.operator {
+        checker.operator(*operator);
     }
     for (position, step) in scenario.steps.iter().enumerate() {
         checker.step(Section::Step(position), step);
@@ -139,6 +147,7 @@ impl Checker<'_> {
     fn cluster(&mut self, cluster: &Cluster) {
         self.number(Section::Cluster, "voters", cluster.voters.into(), &VOTERS);
         self.number(Section::Cluster, "learners", cluster.learners.into(), &LEARNERS);
+        self.number(Section::Cluster, "spares", cluster.spares.into(), &SPARES);
         self.processes(Section::Cluster, "absent", &cluster.absent);
         if !cluster.config.voters.is_empty() || !cluster.config.learners.is_empty() {
             let message = "voters and learners of the config must be left empty: the cluster's numbers fill them in";
@@ -164,7 +173,10 @@ impl Checker<'_> {
     fn run(&mut self) {
         self.span(Section::Run, "chaos", self.scenario.chaos, RUN_MAX);
         self.span(Section::Run, "settle", self.scenario.settle, RUN_MAX);
-        if let Some(healed) = &self.scenario.healed {
+        if self.scenario.healed.is_some() && self.scenario.changes_quorum() {
+            let message = "healed cannot be named where the quorum changes: everyone is made whole who can be";
+            self.find(Section::Run, "healed", message.to_string());
+        } else if let Some(healed) = &self.scenario.healed {
             self.processes(Section::Run, "healed", healed);
             let lost = self.scenario.lost_for_good();
             for process in healed.iter().filter(|process| lost.contains(process)) {
@@ -245,6 +257,18 @@ impl Checker<'_> {
         }
     }
 
+    fn operator(&mut self, Operator { interval }: Operator) {
+        self.span(Section::Operator, "interval", interval, RUN_MAX);
+        let changes = self.scenario.chaos.as_nanos().checked_div(interval.as_nanos());
+        if changes.is_some_and(|changes| changes > FAULTS_MAX) {
+            let (interval, chaos) = (write_span(interval), write_span(self.scenario.chaos));
+            let message = format!(
+                "interval is {interval}, which makes more than {FAULTS_MAX} changes in {chaos}: make it longer"
+            );
+            self.find(Section::Operator, "interval", message);
+        }
+    }
+
     fn step(&mut self, section: Section, step: &Step) {
         self.instant(section, step.at);
         if let Some(lasts) = step.lasts {
@@ -272,6 +296,7 @@ impl Checker<'_> {
             Fault::Wipe(target) | Fault::CorruptDisk(target) => self.named(section, *target),
             Fault::Crash(target)
             | Fault::Start(target)
+            | Fault::Forget(target)
             | Fault::Pause(target)
             | Fault::Deafen(target)
             | Fault::StallDisk(target)
@@ -368,7 +393,25 @@ impl Checker<'_> {
                     let message = format!("text has {} bytes, but may have at most {CUSTOM_BYTES_MAX}", bytes.len());
                     self.find(section, "text", message);
                 }
+                Action::Quorum(change) => self.change(section, change),
                 Action::Custom(_) | Action::Read => {}
+            }
+        }
+    }
+
+    fn change(&mut self, section: Section, change: &Change) {
+        match change {
+            Change::AddLearner(target) | Change::Promote(target) | Change::Demote(target) | Change::Remove(target) => {
+                self.one(section, "process", *target);
+            }
+            Change::Replace(voters) => {
+                if voters.is_empty() {
+                    let message = r#"voters must name somebody, such as ["n3", "n4", "n5"]"#;
+                    self.find(section, "voters", message.to_string());
+                }
+                for target in voters {
+                    self.one(section, "voters", *target);
+                }
             }
         }
     }
@@ -440,11 +483,21 @@ impl Fault {
 impl Cluster {
     /// Returns how many processes there are, absent ones included.
     pub fn processes(&self) -> u8 {
-        self.voters.saturating_add(self.learners)
+        self.voters.saturating_add(self.learners).saturating_add(self.spares)
     }
 }
 
 impl Scenario {
+    /// Returns whether who decides may change while it runs.
+    pub(crate) fn changes_quorum(&self) -> bool {
+        let changes = |operation: &super::Operation| matches!(operation.action, Action::Quorum(_));
+        self.cluster.spares > 0
+            || self.operator.is_some()
+            || self.swarm.as_ref().is_some_and(|swarm| swarm.families.contains(&Family::Forget))
+            || self.steps.iter().any(|step| matches!(step.fault, Fault::Forget(_)))
+            || self.operations.iter().any(changes)
+    }
+
     /// Returns the processes whose disks the given steps destroy.
     pub(crate) fn lost_for_good(&self) -> BTreeSet<u8> {
         self.steps.iter().filter_map(|step| step.fault.loses()).collect()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delian_core::Config;
 
-use super::{Cluster, Expectations, Family, Latency, LinkQuality, Mix, Scenario, Shape, Swarm, Workload};
+use super::{Cluster, Expectations, Family, Latency, LinkQuality, Mix, Operator, Scenario, Shape, Swarm, Workload};
 
 impl Latency {
     /// A healthy disk: a flush takes 1 ms to 5 ms, as on a solid-state disk that is shared.
@@ -50,15 +50,22 @@ impl Default for Swarm {
     }
 }
 
+/// A change every 5 s: most of them commit before the next.
+impl Default for Operator {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(5) }
+    }
+}
+
 /// Three voters with the usual settings.
 impl Default for Cluster {
     fn default() -> Self {
-        Self { voters: 3, learners: 0, absent: Vec::new(), config: Config::default() }
+        Self { voters: 3, learners: 0, spares: 0, absent: Vec::new(), config: Config::default() }
     }
 }
 
 impl Family {
-    /// Every family, in order.
+    /// The families that `all` stands for, in order: those that leave the configuration alone.
     pub const ALL: [Self; 10] = [
         Self::Partition,
         Self::Degrade,
@@ -89,6 +96,7 @@ impl Scenario {
             flush: Latency::FLUSH,
             workload: None,
             swarm: None,
+            operator: None,
             steps: Vec::new(),
             operations: Vec::new(),
             expect: Expectations::default(),

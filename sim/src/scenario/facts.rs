@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 44] = [
+pub const FACTS: [(&str, &str); 50] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -18,6 +18,11 @@ pub const FACTS: [(&str, &str); 44] = [
     ("compactions", "times that a node replaced applied log by a snapshot"),
     ("snapshots_sent", "snapshots that a leader sent"),
     ("snapshots_installed", "snapshots that a node took over"),
+    ("quorum_changes", "changes of who decides that became committed, each counted once"),
+    ("joint_configurations", "those of them that were joint"),
+    ("promoted", "learners that a committed change gave a voice"),
+    ("memory_lost", "members that said they had lost their memory"),
+    ("readmitted", "members that a committed change admitted with a new memory"),
     ("crashes", "processes that stopped at once"),
     ("restarts", "processes that started again"),
     ("halts", "nodes that stopped themselves because a disk or a peer broke its promise"),
@@ -39,6 +44,7 @@ pub const FACTS: [(&str, &str); 44] = [
     ("fault.crash", "crashes"),
     ("fault.start", "starts of absent or crashed processes"),
     ("fault.wipe", "disks destroyed"),
+    ("fault.forget", "disks destroyed of nodes that kept their identity"),
     ("fault.pause", "processes frozen"),
     ("fault.deafen", "processes that heard nothing while their timers ran"),
     ("fault.slow-disk", "disks made slow"),
@@ -62,7 +68,7 @@ pub fn of_fault(fault: &Fault) -> Option<&'static str> {
 
 impl Fault {
     /// Every kind of fault, as scenario files name it.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 19] = [
         "partition",
         "isolate",
         "bridge",
@@ -72,6 +78,7 @@ impl Fault {
         "crash",
         "start",
         "wipe",
+        "forget",
         "pause",
         "deafen",
         "slow-disk",
@@ -95,6 +102,7 @@ impl Fault {
             Self::Crash(_) => "crash",
             Self::Start(_) => "start",
             Self::Wipe(_) => "wipe",
+            Self::Forget(_) => "forget",
             Self::Pause(_) => "pause",
             Self::Deafen(_) => "deafen",
             Self::SlowDisk(..) => "slow-disk",
@@ -114,6 +122,7 @@ impl Fault {
             Self::HealNetwork
                 | Self::Start(_)
                 | Self::Wipe(_)
+                | Self::Forget(_)
                 | Self::CorruptDisk(_)
                 | Self::WallJump(..)
                 | Self::MonotonicJump(..)

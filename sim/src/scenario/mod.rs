@@ -55,6 +55,8 @@ pub struct Scenario {
     pub workload: Option<Workload>,
     /// Random faults.
     pub swarm: Option<Swarm>,
+    /// An operator who changes the quorum at random.
+    pub operator: Option<Operator>,
     /// Given faults, in order of time.
     pub steps: Vec<Step>,
     /// Given client operations, in order of time.
@@ -63,13 +65,15 @@ pub struct Scenario {
     pub expect: Expectations,
 }
 
-/// Who takes part in a scenario. Processes are numbered from 1: voters first, then learners.
+/// Who takes part in a scenario. Processes are numbered from 1: voters first, then learners, then spares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// Voters of the first configuration, 1 to 7.
     pub voters: u8,
     /// Learners of the first configuration, at most 8.
     pub learners: u8,
+    /// Processes of no configuration, at most 8: they start with nothing and wait to be added.
+    pub spares: u8,
     /// Processes that are not started at the beginning; a `start` step brings them up.
     pub absent: Vec<u8>,
     /// The settings of every node; `voters` and `learners` are filled in from the numbers above.
@@ -152,6 +156,16 @@ pub struct Swarm {
     pub lasting: Duration,
 }
 
+/// An operator who asks the leader for random changes of the quorum.
+///
+/// Like every operation that changes the quorum, a change that would leave too many lost disks among the voters is not
+/// asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// The mean pause between two changes.
+    pub interval: Duration,
+}
+
 /// A kind of random fault that a seed turns on or off as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -173,6 +187,8 @@ pub enum Family {
     FullDisk,
     /// Disks that lose everything, or corrupt what was flushed: the node is lost for good. Never a majority.
     LoseDisk,
+    /// Disks that lose everything while their nodes keep their identity. Never a majority of those that decide.
+    Forget,
     /// Clock drift and jumps.
     Clock,
 }
@@ -209,6 +225,8 @@ pub enum Fault {
     Start(Target),
     /// Stops a process and destroys its disk for good; a stranger with a new identity comes in its place.
     Wipe(Target),
+    /// Stops a process and destroys its disk; it comes back at once under the same identity and remembers nothing.
+    Forget(Target),
     /// Freezes a process: neither messages nor timers nor its disk's answers get through until it ends.
     Pause(Target),
     /// Holds back all messages to a node while its timers run.
@@ -281,8 +299,25 @@ pub enum Action {
     SetCondition(u16, delian_core::topology::Condition),
     /// Hand bytes to the embedder.
     Custom(Vec<u8>),
+    /// Change who decides.
+    Quorum(Change),
     /// Read the asked node's status.
     Read,
+}
+
+/// How an operator changes the quorum; the processes are named when it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Let a process receive the log.
+    AddLearner(Target),
+    /// Give a learner a voice.
+    Promote(Target),
+    /// Take a voter's voice.
+    Demote(Target),
+    /// Let a process receive nothing more.
+    Remove(Target),
+    /// Make these the voters, all at once.
+    Replace(Vec<Target>),
 }
 
 /// What must have happened for a pass to mean something.

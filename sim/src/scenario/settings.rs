@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use delian_core::Config;
+use delian_core::{Config, FeatureLevel};
 
 /// How to reach one field of a [`Config`].
 #[derive(Clone, Copy)]
@@ -23,10 +23,12 @@ pub(super) enum Setting {
     Rank(fn(&mut Config) -> &mut u32),
     /// A small number that may be missing.
     Maybe(fn(&mut Config) -> &mut Option<u32>),
+    /// A feature level.
+    Level(fn(&mut Config) -> &mut FeatureLevel),
 }
 
 /// Every field, in the order of [`Config`].
-pub(super) const SETTINGS: [(&str, Setting); 28] = [
+pub(super) const SETTINGS: [(&str, Setting); 32] = [
     ("heartbeat_interval", Setting::Span(|config| &mut config.heartbeat_interval)),
     ("election_timeout_min", Setting::Span(|config| &mut config.election_timeout_min)),
     ("election_timeout_max", Setting::Span(|config| &mut config.election_timeout_max)),
@@ -39,6 +41,10 @@ pub(super) const SETTINGS: [(&str, Setting); 28] = [
     ("log_bytes_max", Setting::Bytes(|config| &mut config.log_bytes_max)),
     ("trailing_entries", Setting::Entries(|config| &mut config.trailing_entries)),
     ("snapshot_resend_interval", Setting::Span(|config| &mut config.snapshot_resend_interval)),
+    ("snapshot_chunk_bytes", Setting::Bytes(|config| &mut config.snapshot_chunk_bytes)),
+    ("snapshot_chunks_max", Setting::Count(|config| &mut config.snapshot_chunks_max)),
+    ("snapshot_bytes_max", Setting::Bytes(|config| &mut config.snapshot_bytes_max)),
+    ("feature_level_max", Setting::Level(|config| &mut config.feature_level_max)),
     ("withheld_max", Setting::Count(|config| &mut config.withheld_max)),
     ("autopilot_voters", Setting::Maybe(|config| &mut config.autopilot_voters)),
     ("autopilot_settle", Setting::Span(|config| &mut config.autopilot_settle)),
@@ -69,9 +75,10 @@ mod tests {
             match setting {
                 Setting::Span(field) => *field(&mut config) = Duration::from_nanos(77_777),
                 Setting::Bytes(field) | Setting::Entries(field) => *field(&mut config) = 77_777,
-                Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
                 Setting::Rank(field) => *field(&mut config) = 77_777,
+                Setting::Size(field) | Setting::Count(field) => *field(&mut config) = 77_777,
                 Setting::Maybe(field) => *field(&mut config) = Some(77_777),
+                Setting::Level(field) => *field(&mut config) = FeatureLevel::new(77_777),
             }
         }
         let shown = format!("{config:?}");

@@ -13,7 +13,7 @@ use super::{Direction, Family, Latency, Shape, Target};
 pub(crate) type Word<T> = (&'static str, T);
 
 /// The families of random faults.
-pub(crate) const FAMILIES: [Word<Family>; 10] = [
+pub(crate) const FAMILIES: [Word<Family>; 11] = [
     ("partition", Family::Partition),
     ("degrade", Family::Degrade),
     ("clog", Family::Clog),
@@ -23,6 +23,7 @@ pub(crate) const FAMILIES: [Word<Family>; 10] = [
     ("slow-disk", Family::SlowDisk),
     ("full-disk", Family::FullDisk),
     ("lose-disk", Family::LoseDisk),
+    ("forget", Family::Forget),
     ("clock", Family::Clock),
 ];
 

@@ -13,8 +13,8 @@ use super::words::{
     write_signed_millis, write_span, write_target,
 };
 use super::{
-    Action, Direction, Expectations, Family, Fault, Latency, LinkQuality, Mix, Operation, Scenario, Step, Swarm,
-    Target, Workload,
+    Action, Change, Direction, Expectations, Family, Fault, Latency, LinkQuality, Mix, Operation, Scenario, Step,
+    Swarm, Target, Workload,
 };
 use crate::plan::Plan;
 
@@ -42,6 +42,10 @@ impl Scenario {
             text.header("[swarm]");
             write_swarm(&mut text, swarm);
         }
+        if let Some(operator) = &self.operator {
+            text.header("[operator]");
+            text.key("interval", quoted(&write_span(operator.interval)));
+        }
         for step in &self.steps {
             text.header("[[step]]");
             self.write_step(&mut text, step);
@@ -58,6 +62,7 @@ impl Scenario {
         text.header("[cluster]");
         text.key("voters", self.cluster.voters);
         text.unless(&0, "learners", &self.cluster.learners, ToString::to_string);
+        text.unless(&0, "spares", &self.cluster.spares, ToString::to_string);
         text.unless(&Vec::new(), "absent", &self.cluster.absent, |absent| list(absent));
     }
 
@@ -84,6 +89,7 @@ impl Scenario {
             | Fault::Crash(target)
             | Fault::Start(target)
             | Fault::Wipe(target)
+            | Fault::Forget(target)
             | Fault::Pause(target)
             | Fault::Deafen(target)
             | Fault::StallDisk(target)
@@ -120,11 +126,12 @@ impl Plan {
         scenario.about = about.to_string();
         scenario.path = String::new();
         scenario.seed = Some(self.seed);
-        scenario.healed = Some(self.healed.iter().copied().collect());
         scenario.workload = None;
         scenario.swarm = None;
+        scenario.operator = None;
         scenario.steps.clone_from(&self.steps);
         scenario.operations.clone_from(&self.operations);
+        scenario.healed = (!scenario.changes_quorum()).then(|| self.healed.iter().copied().collect());
         scenario
     }
 }
@@ -150,6 +157,9 @@ fn write_config(text: &mut Text, config: &Config) {
                 });
             }
             Setting::Entries(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
+            Setting::Level(field) => {
+                text.unless(field(&mut usual), key, field(&mut config), |level| level.get().to_string());
+            }
         }
     }
 }
@@ -210,6 +220,11 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Oper
         Action::Evict(subject) => ("evict", Some(subject)),
         Action::SetCondition(subject, _) => ("condition", Some(subject)),
         Action::Custom(_) => ("custom", None),
+        Action::Quorum(Change::AddLearner(_)) => ("add-learner", None),
+        Action::Quorum(Change::Promote(_)) => ("promote", None),
+        Action::Quorum(Change::Demote(_)) => ("demote", None),
+        Action::Quorum(Change::Remove(_)) => ("remove", None),
+        Action::Quorum(Change::Replace(_)) => ("replace", None),
         Action::Read => ("read", None),
     };
     text.key("do", quoted(verb));
@@ -220,6 +235,12 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action }: &Oper
             text.key("text", quoted(&String::from_utf8_lossy(bytes)));
         }
         Action::Custom(bytes) => text.key("hex", quoted(&write_hex(bytes))),
+        Action::Quorum(Change::Replace(voters)) => {
+            text.key("voters", list(voters.iter().map(|voter| quoted(&write_target(*voter)))));
+        }
+        Action::Quorum(
+            Change::AddLearner(target) | Change::Promote(target) | Change::Demote(target) | Change::Remove(target),
+        ) => text.target("process", *target),
         Action::Register(_) | Action::Deregister(_) | Action::Evict(_) | Action::Read => {}
     }
 }

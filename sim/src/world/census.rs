@@ -1,8 +1,10 @@
 //! What a world counts: how much happened, and how long things took.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use delian_core::{Event, NodeId, Time};
+use delian_core::raft::Configuration;
+use delian_core::{Event, LogIndex, NodeId, Time};
 
 use crate::outcome::Counts;
 
@@ -38,6 +40,13 @@ pub(crate) struct Census {
     compactions: u64,
     snapshots_sent: u64,
     snapshots_installed: u64,
+    quorum_changes: u64,
+    joint_configurations: u64,
+    promoted: u64,
+    memory_lost: u64,
+    readmitted: u64,
+    /// The last committed configuration, and its place.
+    configuration: Option<(LogIndex, Arc<Configuration>)>,
     halts: u64,
     /// Faults by kind, counted when they take hold.
     faults: Counts,
@@ -76,6 +85,8 @@ impl Census {
             Event::Compacted { .. } => self.compactions += 1,
             Event::SnapshotSent { .. } => self.snapshots_sent += 1,
             Event::SnapshotInstalled { .. } => self.snapshots_installed += 1,
+            Event::QuorumChanged { position, configuration } => self.on_quorum_change(position.index, configuration),
+            Event::MemoryLost { .. } => self.memory_lost += 1,
             Event::Halted(_) => self.halts += 1,
             Event::Started { .. }
             | Event::PreVoteStarted { .. }
@@ -84,6 +95,21 @@ impl Census {
             | Event::PeerContradicted { .. }
             | _ => {}
         }
+    }
+
+    /// Counts what a committed configuration changed, once for all nodes; the first one only tells who founded it.
+    fn on_quorum_change(&mut self, index: LogIndex, next: &Arc<Configuration>) {
+        if self.configuration.as_ref().is_some_and(|(last, _)| *last >= index) {
+            return;
+        }
+        let Some((_, before)) = self.configuration.replace((index, Arc::clone(next))) else { return };
+        self.quorum_changes += 1;
+        self.joint_configurations += u64::from(next.is_joint());
+        let promoted = next.voters.iter().filter(|voter| !before.is_voter(**voter));
+        self.promoted += promoted.count() as u64;
+        let readmitted =
+            next.members().filter(|it| before.is_member(*it) && before.incarnation(*it) != next.incarnation(*it));
+        self.readmitted += readmitted.count() as u64;
     }
 
     /// Notes that nobody leads from now on, if that is news.
@@ -113,6 +139,11 @@ impl Census {
             ("compactions", self.compactions),
             ("snapshots_sent", self.snapshots_sent),
             ("snapshots_installed", self.snapshots_installed),
+            ("quorum_changes", self.quorum_changes),
+            ("joint_configurations", self.joint_configurations),
+            ("promoted", self.promoted),
+            ("memory_lost", self.memory_lost),
+            ("readmitted", self.readmitted),
             ("crashes", self.crashes),
             ("restarts", self.restarts),
             ("halts", self.halts),

@@ -45,12 +45,27 @@ pub enum Answer {
     Status(Epoch, usize),
 }
 
+impl Clients {
+    /// Enters a request into the history.
+    pub(super) fn open(&mut self, client: Option<u16>, node: NodeId, asked_at: Time) -> RequestId {
+        self.requests += 1;
+        let request = RequestId::new(self.requests);
+        self.open.insert(request, self.history.len());
+        self.history.push(Exchange { client, node, asked_at, answer: None });
+        request
+    }
+}
+
 impl World {
     /// Lets a client do what the plan says.
     pub(super) fn operate(&mut self, number: u32) {
         let plan = Arc::clone(&self.plan);
         let operation = &plan.operations[number as usize];
         for process in self.resolve(operation.via) {
+            if let Action::Quorum(change) = &operation.action {
+                self.ask_quorum(operation.via, process, operation.client, change);
+                continue;
+            }
             self.ask(process, Some(operation.client), &operation.action);
         }
     }
@@ -67,10 +82,7 @@ impl World {
             self.clients.history.push(exchange);
             return None;
         };
-        self.clients.requests += 1;
-        let request = RequestId::new(self.clients.requests);
-        self.clients.open.insert(request, self.clients.history.len());
-        self.clients.history.push(exchange);
+        let request = self.clients.open(client, exchange.node, exchange.asked_at);
         self.observe(number, Observation::Asked(request, &command));
         self.feed(number, Input::Command(request, command));
         Some(request)
@@ -115,7 +127,7 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
             Command::SetCondition { node: subject(number), epoch: life(number), condition: *condition }
         }
         Action::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
-        Action::Read => return None,
+        Action::Quorum(_) | Action::Read => return None,
     })
 }
 

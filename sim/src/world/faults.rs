@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::World;
 use super::process::{Arrived, Down, Hearing, Reach};
 use super::queue::Happening;
+use super::{World, lifecycle};
 use crate::disk::Health;
 use crate::network::{LinkState, Packet};
 use crate::random::nanos;
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    fn is_kept_down(&self, process: u8) -> bool {
+    pub(super) fn is_kept_down(&self, process: u8) -> bool {
         let keeps = |laid: &Laid| matches!(laid, Laid::Down(p) | Laid::FullDisk(p) if *p == process);
         self.faults.laid.iter().any(|(_, laid)| keeps(laid))
     }
@@ -122,6 +122,7 @@ impl World {
             Fault::HealNetwork => return self.heal_network(),
             Fault::Start(target) => return self.start_targets(*target),
             Fault::Wipe(target) => return self.lose(*target, Self::wipe),
+            Fault::Forget(target) => return self.forget_targets(*target),
             Fault::CorruptDisk(target) => return self.lose(*target, Self::corrupt),
             Fault::WallJump(target, millis) => return self.jump_walls(*target, *millis),
             Fault::MonotonicJump(target, span) => return self.leap(*target, *span),
@@ -173,17 +174,35 @@ impl World {
         true
     }
 
-    /// Destroys the disks of processes that still have their first identity and an undamaged disk.
+    /// Takes the memories of processes, each only if those that decide can do without it.
+    fn forget_targets(&mut self, target: Target) -> bool {
+        let mut any = false;
+        for process in self.resolve(target) {
+            let down = self.processes[usize::from(process)].down;
+            if down != Down::Lost && down != Down::Absent && self.may_lose(process) {
+                self.forget(process);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Destroys the disks of processes that still have their first identity and an undamaged disk, if those that decide
+    /// can do without it.
     fn lose(&mut self, target: Target, how: fn(&mut Self, u8)) -> bool {
         let has_disk = |world: &Self, process: u8| {
-            let process = &world.processes[usize::from(process)];
-            process.down != Down::Lost && process.down != Down::Absent && process.graves.is_empty()
+            let is_first = world.processes[usize::from(process)].id == lifecycle::first_id(process);
+            let down = world.processes[usize::from(process)].down;
+            down != Down::Lost && down != Down::Absent && is_first && world.may_lose(process)
         };
-        let targets: Vec<u8> = self.resolve(target).into_iter().filter(|process| has_disk(self, *process)).collect();
-        for process in &targets {
-            how(self, *process);
+        let mut any = false;
+        for process in self.resolve(target) {
+            if has_disk(self, process) {
+                how(self, process);
+                any = true;
+            }
         }
-        !targets.is_empty()
+        any
     }
 
     fn would_change(&self, laid: &Laid) -> bool {
@@ -277,15 +296,15 @@ impl World {
         }
     }
 
-    /// Notes which voters each process can send to and hear from now on.
+    /// Notes which processes each process can send to and hear from now on.
     fn note_reach(&mut self) {
-        let voters = self.plan.scenario.cluster.voters;
-        let mask = |open: &dyn Fn(u8) -> bool| (0..voters).filter(|v| open(*v)).fold(0_u16, |mask, v| mask | 1 << v);
-        for number in 0..self.processes.len() as u8 {
-            let up = |voter: u8| voter == number || self.processes[usize::from(voter)].is_up();
+        let size = self.processes.len() as u8;
+        let mask = |open: &dyn Fn(u8) -> bool| (0..size).filter(|p| open(*p)).fold(0_u32, |mask, p| mask | 1 << p);
+        for number in 0..size {
+            let up = |peer: u8| peer == number || self.processes[usize::from(peer)].is_up();
             let gets_through = |a, b| a == b || self.network.state(a, b) != LinkState::Cut;
-            let sends_to = mask(&|voter| up(voter) && gets_through(number, voter));
-            let hears = mask(&|voter| up(voter) && gets_through(voter, number));
+            let sends_to = mask(&|peer| up(peer) && gets_through(number, peer));
+            let hears = mask(&|peer| up(peer) && gets_through(peer, number));
             let reach = &mut self.processes[usize::from(number)].reach;
             if reach.last().is_none_or(|last| last.sends_to != sends_to || last.hears != hears) {
                 reach.push(Reach { from: self.now, sends_to, hears });
@@ -300,17 +319,18 @@ impl World {
 
     /// Names the processes that a target stands for now.
     pub(super) fn resolve(&self, target: Target) -> Vec<u8> {
-        let voters = self.plan.scenario.cluster.voters;
+        let configuration = self.invariants.ledger().committed_configuration().1;
+        let voters = || configuration.all_voters().filter_map(lifecycle::number_of);
         match target {
             Target::Process(number) => vec![number - 1],
             Target::Leader => vec![self.leader()],
             Target::Follower => {
                 let leader = self.leader();
                 let up = |number: &u8| self.processes[usize::from(*number)].is_up();
-                let others = || (0..voters).filter(|number| *number != leader);
+                let others = || voters().filter(|number| *number != leader);
                 vec![others().find(up).or_else(|| others().next()).unwrap_or(leader)]
             }
-            Target::Followers => (0..voters).filter(|number| *number != self.leader()).collect(),
+            Target::Followers => voters().filter(|number| *number != self.leader()).collect(),
             Target::Everyone => (0..self.processes.len() as u8).collect(),
         }
     }

@@ -22,13 +22,22 @@ pub(super) fn number_of(id: NodeId) -> Option<u8> {
     u8::try_from((id.get() % GENERATION).checked_sub(1)?).ok()
 }
 
+/// Returns the identity that a process begins with.
+pub(super) fn first_id(number: u8) -> NodeId {
+    NodeId::new(u64::from(number) + 1)
+}
+
 /// Makes all processes of a plan, none of them started.
 pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process> {
     let cluster = &plan.scenario.cluster;
     let settings = Arc::new(settings(plan));
+    let stranger = Arc::new(stranger(plan));
+    let founders = cluster.voters + cluster.learners;
     let seed = Seed::new(plan.seed);
-    (0..cluster.voters + cluster.learners)
+    let flush = plan.scenario.flush;
+    (0..cluster.processes())
         .map(|number| {
+            let is_founder = number < founders;
             let absent = cluster.absent.contains(&(number + 1));
             let own_seed = seed.derive("process", u64::from(number));
             // Clocks start at different times of up to an hour, so that nobody can rely on equal ones.
@@ -36,13 +45,17 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
             // Wall clocks disagree by up to two seconds either way, as they do where nobody keeps them.
             let wall_offset = (own_seed.derive("wall", 0).get() % 4_001).cast_signed() - 2_000;
             Process {
-                id: NodeId::new(u64::from(number) + 1),
+                id: first_id(number),
                 node: None,
                 down: if absent { Down::Absent } else { Down::Crashed },
-                settings: Arc::clone(&settings),
+                settings: Arc::clone(if is_founder { &settings } else { &stranger }),
                 seed: own_seed,
                 clock: Clock::new(Time::ZERO, Time::from_millis(offset), wall_offset),
-                disk: Disk::founding(plan.scenario.flush.into(), own_seed),
+                disk: if is_founder {
+                    Disk::founding(flush.into(), own_seed)
+                } else {
+                    Disk::new(flush.into(), own_seed)
+                },
                 embedder: embedders(),
                 run: 0,
                 wake_at: None,
@@ -57,8 +70,8 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
         .collect()
 }
 
-/// Returns who votes and who listens in a plan.
-pub(super) fn configuration(plan: &Plan) -> Configuration {
+/// Returns who votes and who listens when the cluster of a plan is founded.
+pub(super) fn founding(plan: &Plan) -> Configuration {
     let cluster = &plan.scenario.cluster;
     let ids = |range: std::ops::RangeInclusive<u8>| range.map(|number| NodeId::new(u64::from(number))).collect();
     let (voters, all) = (cluster.voters, cluster.voters + cluster.learners);
@@ -66,9 +79,15 @@ pub(super) fn configuration(plan: &Plan) -> Configuration {
 }
 
 fn settings(plan: &Plan) -> Settings {
-    let Configuration { voters, learners, .. } = configuration(plan);
+    let Configuration { voters, learners, .. } = founding(plan);
     let config = Config { voters, learners, ..plan.scenario.cluster.config.clone() };
     config.check().expect("a scenario's settings are checked when it is read or built")
+}
+
+/// The settings of a process that belongs to no configuration.
+fn stranger(plan: &Plan) -> Settings {
+    let config = Config { voters: BTreeSet::new(), ..plan.scenario.cluster.config.clone() };
+    config.check().expect("the settings of a scenario make sense without members too")
 }
 
 impl World {
@@ -136,8 +155,7 @@ impl World {
     pub(super) fn wipe(&mut self, number: u8) {
         self.crash(number);
         let plan = Arc::clone(&self.plan);
-        let config = Config { voters: BTreeSet::new(), ..plan.scenario.cluster.config.clone() };
-        let stranger = Arc::new(config.check().expect("the settings of a scenario make sense without members too"));
+        let stranger = Arc::new(stranger(&plan));
         let process = &mut self.processes[usize::from(number)];
         process.graves.push((process.id, process.disk.durable().clone()));
         process.id = NodeId::new(process.id.get() + GENERATION);
@@ -146,6 +164,22 @@ impl World {
         process.settings = stranger;
         process.down = Down::Crashed;
         self.start(number);
+    }
+
+    /// Destroys a process's disk; it comes back under the same identity and remembers nothing.
+    pub(super) fn forget(&mut self, number: u8) {
+        self.crash(number);
+        let flush = self.plan.scenario.flush;
+        let process = &mut self.processes[usize::from(number)];
+        process.graves.push((process.id, process.disk.durable().clone()));
+        // Equal seeds would draw the memory that was lost a second time.
+        process.seed = process.seed.derive("forgotten", process.graves.len() as u64);
+        process.disk = Disk::new(flush.into(), process.seed);
+        process.down = Down::Crashed;
+        self.lay_faults();
+        if !self.is_kept_down(number) {
+            self.start(number);
+        }
     }
 
     /// Destroys a flushed record. The restart finds the damage and refuses, so the process stays down for good.

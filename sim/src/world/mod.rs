@@ -10,14 +10,15 @@ mod clients;
 mod effects;
 mod faults;
 mod lifecycle;
+mod operators;
 mod process;
 mod queue;
 mod settle;
 
 use std::sync::Arc;
 
-use delian_core::raft::{Configuration, HardState};
-use delian_core::{Input, Node, NodeId, Outbox, Position, Seed, Term, Time};
+use delian_core::raft::Recovered;
+use delian_core::{Incarnation, Input, Node, NodeId, Outbox, Seed, Time};
 
 pub(crate) use self::census::Census;
 use self::clients::Clients;
@@ -25,7 +26,6 @@ use self::faults::FaultsInForce;
 use self::process::{Arrived, Down, Hearing, Process};
 pub(crate) use self::queue::{Happening, Queue};
 use self::settle::Phase;
-use crate::disk::Disk;
 use crate::embedder::Embedder;
 use crate::fingerprint::Fingerprint;
 use crate::invariants::{Breach, Invariants, Observation, View};
@@ -45,8 +45,6 @@ pub struct World {
     now: Time,
     queue: Queue,
     processes: Vec<Process>,
-    /// The voters and learners of the log, known from the plan and not from what nodes say.
-    configuration: Configuration,
     network: Network,
     faults: FaultsInForce,
     clients: Clients,
@@ -64,16 +62,15 @@ impl World {
     pub fn new(plan: Arc<Plan>, embedders: EmbedderFactory, tracer: Tracer) -> Self {
         let scenario = Arc::clone(&plan.scenario);
         let seed = Seed::new(plan.seed);
-        let size = usize::from(scenario.cluster.voters + scenario.cluster.learners);
+        let size = usize::from(scenario.cluster.processes());
         let mut world = Self {
             now: Time::ZERO,
             queue: Queue::default(),
             processes: lifecycle::processes(&plan, &embedders),
-            configuration: lifecycle::configuration(&plan),
             network: Network::new(size, scenario.network, seed),
             faults: FaultsInForce::default(),
             clients: Clients::default(),
-            invariants: Invariants::default(),
+            invariants: Invariants::new(lifecycle::founding(&plan)),
             phase: Phase::Chaos,
             census: Census::default(),
             fingerprint: Fingerprint::new(plan.seed),
@@ -305,7 +302,7 @@ impl World {
     /// Tells the invariants what happened at a process. The first breach ends the run.
     fn observe(&mut self, number: u8, observation: Observation<'_>) {
         let id = self.processes[usize::from(number)].id;
-        let view = Sight { processes: &self.processes, configuration: &self.configuration };
+        let view = Sight { processes: &self.processes };
         if let Err(breach) = self.invariants.observe(self.now, id, observation, &view) {
             self.breach.get_or_insert(breach);
         }
@@ -324,7 +321,6 @@ impl World {
 /// What the invariants see of the world.
 struct Sight<'a> {
     processes: &'a [Process],
-    configuration: &'a Configuration,
 }
 
 impl Sight<'_> {
@@ -338,38 +334,31 @@ impl View for Sight<'_> {
         self.process(id).filter(|process| process.id == id)?.node.as_ref()
     }
 
-    fn disk_holds(&self, id: NodeId, position: Position) -> bool {
-        let Some(process) = self.process(id) else { return false };
-        if process.id == id {
-            return process.disk.holds(position);
-        }
-        process.graves.iter().any(|(buried, held)| *buried == id && Disk::recovered_holds(held, position))
+    fn disk(&self, id: NodeId) -> Option<&Recovered> {
+        self.process(id).filter(|process| process.id == id).map(|process| process.disk.durable())
     }
 
-    fn disk_holds_vote(&self, id: NodeId, term: Term, candidate: NodeId) -> bool {
-        let Some(process) = self.process(id) else { return false };
-        let hard_state = process.disk.durable().hard_state;
-        hard_state.term == term && hard_state.voted_for == Some(candidate)
+    fn memory(&self, id: NodeId, incarnation: Incarnation) -> Option<&Recovered> {
+        let is_it = |disk: &Recovered| disk.hard_state.incarnation == Some(incarnation);
+        let buried = || {
+            let mut graves = self.process(id)?.graves.iter();
+            graves.find(|(buried, held)| *buried == id && is_it(held)).map(|(_, held)| held)
+        };
+        self.disk(id).filter(|disk| is_it(disk)).or_else(buried)
     }
 
-    fn hard_state_on_disk(&self, id: NodeId) -> Option<HardState> {
-        let process = self.process(id)?;
-        if process.id == id {
-            return Some(process.disk.durable().hard_state);
-        }
-        process.graves.iter().find(|(buried, _)| *buried == id).map(|(_, held)| held.hard_state)
+    fn settled_disk(&self, id: NodeId) -> Option<&Recovered> {
+        let process = self.process(id).filter(|process| process.id == id)?;
+        process.disk.is_settled().then(|| process.disk.durable())
     }
 
-    fn voters_reached_since(&self, id: NodeId, since: Time) -> usize {
-        self.process(id).map_or(0, |process| process.voters_reached_since(since))
+    fn reached_since(&self, id: NodeId, peer: NodeId, since: Time) -> bool {
+        let peer = lifecycle::number_of(peer);
+        self.process(id).zip(peer).is_some_and(|(process, peer)| process.reached_since(peer, since))
     }
 
     fn is_at_work(&self, id: NodeId) -> bool {
         self.process(id).is_some_and(|process| process.is_up() && process.hearing != Hearing::Frozen)
-    }
-
-    fn configuration(&self) -> &Configuration {
-        self.configuration
     }
 
     fn disk_may_fail(&self, id: NodeId) -> bool {

@@ -32,20 +32,20 @@ pub(crate) struct Process {
     pub(crate) inbox: VecDeque<Arrived>,
     /// The embedder's state on its way back to the node.
     pub(crate) captured: Option<(LogIndex, Blob)>,
-    /// From when on it could send to and hear which voters; the last one holds now.
+    /// From when on it could send to and hear which processes; the last one holds now.
     pub(crate) reach: Vec<Reach>,
-    /// What the disks of its earlier identities held when they were destroyed.
+    /// What its earlier disks held when they were destroyed, and the identity it had with each.
     pub(crate) graves: Vec<(NodeId, Recovered)>,
     /// Whether its disk was ever made to fail.
     pub(crate) disk_failed: bool,
 }
 
-/// Which voters a process could send to and hear from some moment on, one bit for each process number.
+/// Which processes a process could send to and hear from some moment on, one bit for each process number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reach {
     pub(crate) from: Time,
-    pub(crate) sends_to: u16,
-    pub(crate) hears: u16,
+    pub(crate) sends_to: u32,
+    pub(crate) hears: u32,
 }
 
 /// What waits for a process that does not listen.
@@ -83,8 +83,8 @@ pub(crate) enum Hearing {
 }
 
 impl Process {
-    /// Returns how many voters it could send to and hear, each at some moment since then.
-    pub(crate) fn voters_reached_since(&self, since: Time) -> usize {
+    /// Returns whether it could send to another process and hear it, each at some moment since then.
+    pub(crate) fn reached_since(&self, peer: u8, since: Time) -> bool {
         let (mut sends_to, mut hears) = (0, 0);
         for reach in self.reach.iter().rev() {
             sends_to |= reach.sends_to;
@@ -93,7 +93,7 @@ impl Process {
                 break;
             }
         }
-        (sends_to & hears).count_ones() as usize
+        (sends_to & hears) >> peer & 1 == 1
     }
 
     /// Returns whether the process runs and takes part.

@@ -38,15 +38,14 @@ const PROOF_PATIENCE: Duration = Duration::from_millis(500);
 
 impl World {
     pub(super) fn end_chaos(&mut self) {
-        let healed = self.plan.healed.clone();
         for number in 0..self.processes.len() as u8 {
-            if !healed.contains(&(number + 1)) {
+            if !self.is_healed(number) {
                 self.crash(number);
             }
         }
         self.lift_all();
         for number in 0..self.processes.len() as u8 {
-            let is_healed = healed.contains(&(number + 1));
+            let is_healed = self.is_healed(number);
             let process = &self.processes[usize::from(number)];
             if is_healed && process.down == Down::Crashed {
                 self.start(number);
@@ -109,16 +108,22 @@ impl World {
     /// Judges what must hold of whole nodes that agree.
     fn judge_end(&mut self, whole: &[u8]) {
         let ids: Vec<NodeId> = whole.iter().map(|number| self.processes[usize::from(*number)].id).collect();
-        let view = Sight { processes: &self.processes, configuration: &self.configuration };
+        let view = Sight { processes: &self.processes };
         if let Err(breach) = self.invariants.at_end(&ids, &view) {
             self.breach.get_or_insert(breach);
         }
     }
 
-    /// A process is whole if it was healed, runs, and still has the identity that the configuration knows.
+    /// Whom the plan heals; where the quorum changes, the plan cannot know who decides, and everyone is who can be.
+    fn is_healed(&self, number: u8) -> bool {
+        self.plan.healed.contains(&(number + 1)) || self.plan.scenario.changes_quorum()
+    }
+
+    /// A process is whole if it was healed, runs, and has an identity that the committed configuration knows.
     pub(super) fn is_whole(&self, number: u8) -> bool {
         let process = &self.processes[usize::from(number)];
-        self.plan.healed.contains(&(number + 1)) && process.is_up() && process.graves.is_empty()
+        let configuration = self.invariants.ledger().committed_configuration().1;
+        self.is_healed(number) && process.is_up() && configuration.is_member(process.id)
     }
 
     /// Returns the running nodes that are whole.

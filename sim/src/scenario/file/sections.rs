@@ -3,12 +3,14 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use delian_core::FeatureLevel;
+
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
-use crate::scenario::check::{CLIENTS, LEARNERS, SUBJECTS, Section, VOTERS};
+use crate::scenario::check::{CLIENTS, LEARNERS, PROCESSES, SPARES, SUBJECTS, Section, VOTERS};
 use crate::scenario::settings::{SETTINGS, Setting};
 use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span};
-use crate::scenario::{Family, Latency, LinkQuality, Mix, Swarm, Workload};
+use crate::scenario::{Family, Latency, LinkQuality, Mix, Operator, Swarm, Workload};
 
 impl Draft {
     /// Reads a whole document.
@@ -47,6 +49,12 @@ impl Draft {
         if let Some(table) = section(reader, "swarm", Section::Swarm, "[swarm]") {
             self.scenario.swarm = Some(read_swarm(reader, table));
         }
+        if let Some(mut table) = section(reader, "operator", Section::Operator, "[operator]") {
+            let mut operator = Operator::default();
+            put(&mut operator.interval, read_time(reader, &mut table, "interval"));
+            table.finish(reader);
+            self.scenario.operator = Some(operator);
+        }
         if let Some(table) = section(reader, "expect", Section::Expect, "[expect]") {
             self.read_expect(reader, table);
         }
@@ -73,7 +81,10 @@ impl Draft {
         if let Some(learners) = read_number(reader, &mut table, "learners", &LEARNERS) {
             cluster.learners = learners as u8;
         }
-        cluster.absent = read_numbers(reader, &mut table, "absent", &(1..=15)).unwrap_or_default();
+        if let Some(spares) = read_number(reader, &mut table, "spares", &SPARES) {
+            cluster.spares = spares as u8;
+        }
+        cluster.absent = read_numbers(reader, &mut table, "absent", &PROCESSES).unwrap_or_default();
         table.finish(reader);
     }
 
@@ -85,7 +96,7 @@ impl Draft {
             self.scenario.settle = settle;
         }
         self.scenario.seed = read_number(reader, &mut table, "seed", &(0..=u64::MAX));
-        self.scenario.healed = read_numbers(reader, &mut table, "healed", &(1..=15));
+        self.scenario.healed = read_numbers(reader, &mut table, "healed", &PROCESSES);
         table.finish(reader);
     }
 
@@ -105,6 +116,9 @@ impl Draft {
                     put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| Some(n as u32)));
                 }
                 Setting::Entries(field) => put(field(config), entry.number(reader, &(0..=u64::MAX))),
+                Setting::Level(field) => {
+                    put(field(config), entry.number(reader, &(0..=u64::MAX)).map(FeatureLevel::new));
+                }
             }
         }
         for key in ["voters", "learners"] {

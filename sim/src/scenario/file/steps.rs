@@ -9,7 +9,7 @@ use crate::scenario::check::{CLIENTS, DRIFT, RUN_MAX, SUBJECTS, TIMES};
 use crate::scenario::words::{
     CONDITIONS, DIRECTIONS, Word, choice, nearest, read_hex, read_signed_millis, read_span, read_target, write_span,
 };
-use crate::scenario::{Action, Direction, Fault, Operation, Scenario, Step, Target};
+use crate::scenario::{Action, Change, Direction, Fault, Operation, Scenario, Step, Target};
 
 /// What `do` may say.
 #[derive(Clone, Copy)]
@@ -19,15 +19,25 @@ enum Verb {
     Evict,
     Condition,
     Custom,
+    AddLearner,
+    Promote,
+    Demote,
+    Remove,
+    Replace,
     Read,
 }
 
-const VERBS: [Word<Verb>; 6] = [
+const VERBS: [Word<Verb>; 11] = [
     ("register", Verb::Register),
     ("deregister", Verb::Deregister),
     ("evict", Verb::Evict),
     ("condition", Verb::Condition),
     ("custom", Verb::Custom),
+    ("add-learner", Verb::AddLearner),
+    ("promote", Verb::Promote),
+    ("demote", Verb::Demote),
+    ("remove", Verb::Remove),
+    ("replace", Verb::Replace),
     ("read", Verb::Read),
 ];
 
@@ -133,6 +143,7 @@ fn read_fault<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, kind: &str, sc
         "crash" => Fault::Crash(one(reader, table)?),
         "start" => Fault::Start(one(reader, table)?),
         "wipe" => Fault::Wipe(one(reader, table)?),
+        "forget" => Fault::Forget(one(reader, table)?),
         "pause" => Fault::Pause(one(reader, table)?),
         "deafen" => Fault::Deafen(one(reader, table)?),
         "slow-disk" => {
@@ -189,6 +200,10 @@ fn read_action<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, verb: Verb) -
         let entry = table.require(reader, "subject", "the number of the member, such as subject = 4")?;
         entry.number(reader, &SUBJECTS).map(|subject| subject as u16)
     };
+    let process = |reader: &mut Reader<'t>, table: &mut Table<'t>| {
+        let entry = table.require(reader, "process", "whom it is about, such as process = \"n4\"")?;
+        entry.parse(reader, read_target)
+    };
     Some(match verb {
         Verb::Register => Action::Register(subject(reader, table)?),
         Verb::Deregister => Action::Deregister(subject(reader, table)?),
@@ -209,6 +224,17 @@ fn read_action<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, verb: Verb) -
                     return None;
                 }
             }
+        }
+        Verb::AddLearner => Action::Quorum(Change::AddLearner(process(reader, table)?)),
+        Verb::Promote => Action::Quorum(Change::Promote(process(reader, table)?)),
+        Verb::Demote => Action::Quorum(Change::Demote(process(reader, table)?)),
+        Verb::Remove => Action::Quorum(Change::Remove(process(reader, table)?)),
+        Verb::Replace => {
+            let example = r#"["n3", "n4", "n5"]"#;
+            let entry = table.require(reader, "voters", &format!("who is to decide, such as voters = {example}"))?;
+            let voters = entry.array(reader, example)?;
+            let voters = voters.iter().map(|voter| voter.parse(reader, read_target)).collect::<Option<Vec<_>>>()?;
+            Action::Quorum(Change::Replace(voters))
         }
         Verb::Read => Action::Read,
     })

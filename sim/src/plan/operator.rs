@@ -1,0 +1,42 @@
+//! What an operator asks for who changes the quorum at random.
+
+use std::time::Duration;
+
+use super::dice::Dice;
+use crate::scenario::{Action, Change, Operation, Operator, Scenario, Target};
+
+/// The client that stands for the operator: behind all random clients of a scenario of usual size.
+const CLIENT: u16 = 1_000;
+
+/// Draws the operations of the operator.
+pub(super) fn operations(scenario: &Scenario, operator: Operator, mut dice: Dice) -> Vec<Operation> {
+    let processes: Vec<Target> = (1..=scenario.cluster.processes()).map(Target::Process).collect();
+    let mut operations = Vec::new();
+    let mut at = Duration::ZERO;
+    loop {
+        at += dice.span(Duration::ZERO, operator.interval * 2).max(Duration::from_micros(1));
+        if at >= scenario.chaos {
+            return operations;
+        }
+        let action = Action::Quorum(change(&processes, &mut dice));
+        operations.push(Operation { at, client: CLIENT, via: Target::Leader, action });
+    }
+}
+
+/// More come than go, or the cluster would shrink to one voter and stay there.
+fn change(processes: &[Target], dice: &mut Dice) -> Change {
+    let about = if dice.chance(1, 8) { Target::Leader } else { dice.pick(processes) };
+    match dice.weighted(&[4, 5, 2, 2, 3]) {
+        0 => Change::AddLearner(about),
+        1 => Change::Promote(about),
+        2 => Change::Demote(about),
+        3 => Change::Remove(about),
+        _ => {
+            let mut voters = processes.to_vec();
+            dice.shuffle(&mut voters);
+            voters.truncate(dice.number(1, 5) as usize);
+            voters.sort();
+            Change::Replace(voters)
+        }
+    }
+}
