@@ -543,10 +543,12 @@ impl Outbox {
         self.effects.is_empty()
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
+    #[inline]
     pub(crate) fn emit(&mut self, event: Event) {
         self.effects.push(Effect::Emit(event));
     }
