@@ -130,7 +130,13 @@ impl Cluster {
     }
 
     fn settle(&mut self) {
-        while (0..self.nodes.len()).fold(false, |busy, place| self.turn(place) || busy) {}
+        let mut busy = true;
+        while busy {
+            busy = false;
+            for place in 0..self.nodes.len() {
+                busy |= self.turn(place);
+            }
+        }
     }
 
     /// Hands a node its messages and acknowledges its writes. Returns whether there were any.
