@@ -105,7 +105,9 @@ impl Cluster {
     /// Lets the driver's rooms and the nodes' queues grow to what the work takes.
     fn warm_up(&mut self) {
         let commands = self.commands(COMMANDS);
-        commands.into_iter().for_each(|(id, command)| self.commit(Input::Command(id, command)));
+        for (id, command) in commands {
+            self.commit(Input::Command(id, command));
+        }
         let commands = self.commands(256);
         self.commit(Input::Commands(commands));
         self.heartbeat();
