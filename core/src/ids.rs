@@ -229,12 +229,12 @@ impl Blob {
     }
 
     /// Returns these bytes with `front` before them; shared, if that is what lies there.
-    pub(crate) fn with_front(&self, front: &[u8]) -> Self {
+    pub(crate) fn with_front(self, front: &[u8]) -> Self {
         let before = self.whole[..self.start].iter().rev();
         if front.len() <= self.start && before.zip(front.iter().rev()).all(|(one, other)| one == other) {
-            return Self { whole: Arc::clone(&self.whole), start: self.start - front.len() };
+            return Self { start: self.start - front.len(), whole: self.whole };
         }
-        Self { start: 0, ..Self::behind(front, self) }
+        Self { start: 0, ..Self::behind(front, &self) }
     }
 
     /// Returns all but the first `skipped` bytes, shared.

@@ -17,7 +17,7 @@ proptest! {
 fn the_liars_come_close_to_the_truth() {
     let mut word = 0x9e37_79b9_7f4a_7c15_u64;
     let mut seen = Vec::new();
-    for _ in 0..12_000 {
+    for _ in 0..16_000 {
         let bytes: Vec<u8> = (0..600).map(|_| next_byte(&mut word)).collect();
         seen.push(hostile::run(&bytes));
     }

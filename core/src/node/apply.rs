@@ -7,7 +7,7 @@ use super::{Embedder, Node};
 use crate::ids::{Blob, Epoch, Position};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, SessionEnd};
 use crate::raft::Payload;
-use crate::topology::{Command, Refusal, Topology};
+use crate::topology::{Changed, Command, Refusal, Topology};
 
 /// The state that entries change, apart from the log they lie in.
 struct State<'a> {
@@ -23,6 +23,7 @@ impl Node {
         }
         let Self { raft, topology, sessions, commands, embedder, .. } = self;
         let mut state = State { topology, sessions, embedder };
+        let waiting_before = commands.len();
         while let Some((position, entry)) = raft.next_committed() {
             // A level is the log's own business, and one that this release does not speak halts the node.
             let raised = if let Payload::Level(level) = entry.payload { Some(level) } else { None };
@@ -34,6 +35,9 @@ impl Node {
                     return;
                 }
             }
+        }
+        if commands.len() < waiting_before {
+            commands.forget_resolved();
         }
     }
 }
@@ -74,11 +78,11 @@ impl State<'_> {
 
     /// Hands the embedder its command, without a look at the topology beyond the epoch.
     fn order(&mut self, position: Position, custom: Blob, out: &mut Outbox) -> Result<Epoch, Refusal> {
-        let change = self.topology.order(custom.len())?;
-        out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
+        let epoch = self.topology.order(custom.len())?;
+        out.emit(Event::Changed { position, epoch, what: Changed::Custom });
         self.embedder.has_state = true;
-        out.push(Effect::Apply(Applied { position, epoch: change.epoch }, custom));
-        Ok(change.epoch)
+        out.push(Effect::Apply(Applied { position, epoch }, custom));
+        Ok(epoch)
     }
 
     fn change(&mut self, position: Position, command: Command, out: &mut Outbox) -> Result<Epoch, Refusal> {

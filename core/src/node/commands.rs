@@ -61,16 +61,16 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    fn payload(&self) -> Payload {
+    fn payload(self) -> Payload {
         match self {
-            Self::Command(command) => Payload::Command(command.encode()),
+            Self::Command(command) => Payload::Command(command.into_encoded()),
             Self::Session(request) => Payload::Session(request.encode()),
         }
     }
 
-    fn request(&self) -> Request {
+    fn request(self) -> Request {
         match self {
-            Self::Command(command) => Request::Command(command.encode()),
+            Self::Command(command) => Request::Command(command.into_encoded()),
             Self::Session(request) => Request::Session(request.encode()),
         }
     }
@@ -78,7 +78,8 @@ impl Asked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Waiting {
-    Proposed(LogIndex, Term),
+    /// Proposals of one term with the first and the last of their indices.
+    Proposed(LogIndex, LogIndex, Term),
     Forwarded(u64),
 }
 
@@ -137,12 +138,11 @@ impl Commands {
         self.deadlines.front().map(|(at, _)| Wake { at: *at, why: WakeReason::CommandTimeout })
     }
 
-    /// Tells whoever waits for `position` what became of it.
+    /// Tells whoever waits for `position` what became of it; [`Self::forget_resolved`] is due after the last of several.
     pub(super) fn resolve(&mut self, position: Position, outcome: Result<Applied, Rejected>, out: &mut Outbox) {
         if let Some(proposed) = self.proposed.remove(position.index) {
             let outcome = if proposed.term == position.term { outcome } else { Err(Rejected::Superseded) };
             tell(&proposed.origin, outcome, out);
-            self.forget_resolved();
         }
     }
 
@@ -158,10 +158,8 @@ impl Commands {
     pub(super) fn expire(&mut self, now: Time, out: &mut Outbox) {
         while let Some((_, waiting)) = self.deadlines.pop_front_if(|(at, _)| *at <= now) {
             match waiting {
-                Waiting::Proposed(index, term) => {
-                    if self.proposed.contains(index, term)
-                        && let Some(proposed) = self.proposed.remove(index)
-                    {
+                Waiting::Proposed(first, last, term) => {
+                    while let Some(proposed) = self.proposed.take_between(first, last, term) {
                         tell(&proposed.origin, Err(Rejected::Unknown), out);
                     }
                 }
@@ -208,7 +206,7 @@ impl Commands {
     }
 
     /// Keeps the front of the deadlines alive, so that no wake comes for what is long resolved.
-    fn forget_resolved(&mut self) {
+    pub(super) fn forget_resolved(&mut self) {
         while self.deadlines.front().is_some_and(|(_, waiting)| !self.is_open(*waiting)) {
             self.deadlines.pop_front();
         }
@@ -216,7 +214,7 @@ impl Commands {
 
     fn is_open(&self, waiting: Waiting) -> bool {
         match waiting {
-            Waiting::Proposed(index, term) => self.proposed.contains(index, term),
+            Waiting::Proposed(first, last, term) => self.proposed.find_between(first, last, term).is_some(),
             Waiting::Forwarded(number) => self.forwarded.contains_key(&number),
         }
     }
@@ -238,17 +236,17 @@ fn turn_away(origin: &Origin, rejected: Rejected, out: &mut Outbox) {
 impl Node {
     /// Proposes or forwards the command of a local client.
     pub(super) fn on_command(&mut self, now: Time, request: RequestId, command: Command, out: &mut Outbox) {
-        self.on_asked(now, request, &Asked::Command(command), out);
+        self.on_asked(now, request, Asked::Command(command), out);
     }
 
     /// Proposes or forwards what a local client asks within a session.
     pub(super) fn on_session(&mut self, now: Time, request: RequestId, asked: SessionRequest, out: &mut Outbox) {
-        self.on_asked(now, request, &Asked::Session(asked), out);
+        self.on_asked(now, request, Asked::Session(asked), out);
     }
 
-    fn on_asked(&mut self, now: Time, request: RequestId, asked: &Asked, out: &mut Outbox) {
+    fn on_asked(&mut self, now: Time, request: RequestId, asked: Asked, out: &mut Outbox) {
         let origin = Origin::Local(request);
-        let done = self.check_room(asked, 0).and_then(|()| {
+        let done = self.check_room(&asked, 0).and_then(|()| {
             if self.raft.is_leader() {
                 return self.propose_one(now, origin.clone(), asked.payload(), out);
             }
@@ -264,7 +262,7 @@ impl Node {
         let room = if self.raft.is_leader() { commands.len() } else { 0 };
         let mut batch = Batch { entries: Vec::with_capacity(room), requests: Vec::with_capacity(room), bytes: 0 };
         for (request, command) in commands {
-            if let Err(rejected) = self.admit(now, request, &Asked::Command(command), &mut batch, out) {
+            if let Err(rejected) = self.admit(now, request, Asked::Command(command), &mut batch, out) {
                 turn_away(&Origin::Local(request), rejected, out);
             }
         }
@@ -291,11 +289,11 @@ impl Node {
         &mut self,
         now: Time,
         request: RequestId,
-        asked: &Asked,
+        asked: Asked,
         batch: &mut Batch,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        self.check_room(asked, batch.requests.len())?;
+        self.check_room(&asked, batch.requests.len())?;
         if self.raft.is_leader() {
             return self.join(request, asked.payload(), batch);
         }
@@ -403,7 +401,8 @@ impl Node {
         self.note_leading();
         let entry = Entry { term: self.raft.term(), payload };
         let position = self.raft.propose(Entries::one(entry), out);
-        self.await_place(now, position, origin, out);
+        self.await_place(position, origin, out);
+        self.watch_proposals(now, position.index, position);
         Ok(())
     }
 
@@ -414,11 +413,12 @@ impl Node {
         }
         self.note_leading();
         let last = self.raft.propose(Entries::from(entries), out);
-        let mut index = LogIndex::new(last.index.get() - requests.len() as u64);
-        for request in requests {
-            index = index.next();
-            self.await_place(now, Position::new(last.term, index), Origin::Local(request), out);
+        let before = LogIndex::new(last.index.get() - requests.len() as u64);
+        for (place, request) in requests.into_iter().enumerate() {
+            let position = Position::new(last.term, before.advanced_by(place).next());
+            self.await_place(position, Origin::Local(request), out);
         }
+        self.watch_proposals(now, before.next(), last);
     }
 
     fn propose_quorum(
@@ -434,20 +434,25 @@ impl Node {
             ChangeError::Transferring(target) => Rejected::Transferring(target),
             ChangeError::Refused(refusal) => Rejected::QuorumRefused(refusal),
         })?;
-        self.await_place(now, position, origin, out);
+        self.await_place(position, origin, out);
+        self.watch_proposals(now, position.index, position);
         Ok(())
     }
 
     /// Notes who waits for the entry at a position of the own log.
-    fn await_place(&mut self, now: Time, position: Position, origin: Origin, out: &mut Outbox) {
+    fn await_place(&mut self, position: Position, origin: Origin, out: &mut Outbox) {
         // A proposal of an older term at this index was truncated; its fate is settled when the index is applied, but
         // one index can only be watched for one term, so the older one is told that it lost its place here.
         let proposed = Proposed { index: position.index, term: position.term, origin };
         if let Some(older) = self.commands.proposed.insert(proposed) {
             tell(&older.origin, Err(Rejected::Unknown), out);
         }
+    }
+
+    /// Sets the deadline of proposals that were made together, from `first` on.
+    fn watch_proposals(&mut self, now: Time, first: LogIndex, last: Position) {
         let deadline = now + self.settings.commands.timeout;
-        self.commands.watch(deadline, Waiting::Proposed(position.index, position.term));
+        self.commands.watch(deadline, Waiting::Proposed(first, last.index, last.term));
     }
 
     /// Opens the books of a new term of leadership.

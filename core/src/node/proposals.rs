@@ -55,9 +55,16 @@ impl Proposals {
         self.0.drain(..)
     }
 
-    /// Returns whether a proposal of this index and term waits.
-    pub(super) fn contains(&self, index: LogIndex, term: Term) -> bool {
-        self.place(index).is_ok_and(|place| self.0[place].term == term)
+    /// Takes out the first proposal of a term that has one of these indices.
+    pub(super) fn take_between(&mut self, first: LogIndex, last: LogIndex, term: Term) -> Option<Proposed> {
+        self.find_between(first, last, term).and_then(|place| self.0.remove(place))
+    }
+
+    /// Returns where the first proposal of a term lies that has one of these indices.
+    pub(super) fn find_between(&self, first: LogIndex, last: LogIndex, term: Term) -> Option<usize> {
+        let (Ok(start) | Err(start)) = self.place(first);
+        let within = self.0.range(start..).take_while(|proposed| proposed.index <= last);
+        within.enumerate().find(|(_, proposed)| proposed.term == term).map(|(ahead, _)| start + ahead)
     }
 
     /// Returns how many wait.
@@ -113,9 +120,11 @@ mod tests {
     fn a_proposal_of_a_newer_term_takes_the_place_of_the_older() {
         let mut proposals = of(&[5, 6, 9]);
         assert_eq!(proposals.insert(proposed(6, 2)), Some(proposed(6, 1)));
-        assert!(proposals.contains(LogIndex::new(6), Term::new(2)));
-        assert!(!proposals.contains(LogIndex::new(6), Term::new(1)));
         assert_eq!(proposals.len(), 3);
+        let (first, last) = (LogIndex::new(6), LogIndex::new(8));
+        assert_eq!(proposals.find_between(first, last, Term::new(1)), None);
+        assert_eq!(proposals.take_between(first, last, Term::new(2)), Some(proposed(6, 2)));
+        assert_eq!(proposals.find_between(LogIndex::new(3), LogIndex::new(9), Term::new(1)), Some(0));
     }
 
     #[test]

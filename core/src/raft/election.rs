@@ -7,7 +7,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
-use super::message::{Ballot, Body, Candidacy, Message};
+use super::message::{Ballot, Body, Candidacy, Message, REACH_MAX};
 use super::{HardState, Raft, Role};
 use crate::ids::{NodeId, Position, Term};
 use crate::io::{Event, Outbox};
@@ -54,6 +54,11 @@ impl Raft {
     }
 
     pub(super) fn campaign(&mut self, now: Time, candidacy: Candidacy, out: &mut Outbox) {
+        if self.term().get() >= REACH_MAX {
+            // Nobody believes in the next term, its own disk included. Only a peer that lies brings a node here.
+            self.election_at = Time::NEVER;
+            return;
+        }
         let term = self.term().next();
         self.hard_state = HardState { term, voted_for: Some(self.id), ..self.hard_state };
         self.hard_state_changed = true;

@@ -45,13 +45,15 @@ impl Raft {
     /// It is compared as far as the log still holds it. The last committed place always is, so entries that follow it
     /// cannot be of a lower term.
     fn committed_but_denied(&self, prev: Position, entries: &Entries) -> Option<Position> {
-        let places = entries.iter().enumerate();
-        let said = places.map(|(offset, entry)| Position::new(entry.term, prev.index.advanced_by(offset).next()));
-        let committed = core::iter::once(prev).chain(said).take_while(|said| said.index <= self.commit);
-        committed
-            .filter_map(|said| self.log.term_at(said.index).filter(|term| *term != said.term).map(|term| (term, said)))
-            .map(|(term, said)| Position::new(term, said.index))
-            .next()
+        let denied = |said: Position| {
+            let committed = self.log.term_at(said.index).filter(|_| said.index <= self.commit)?;
+            (committed != said.term).then_some(Position::new(committed, said.index))
+        };
+        let known = self.commit.distance_from(prev.index).min(entries.len() as u64) as usize;
+        let mut places = entries[..known].iter().enumerate();
+        denied(prev).or_else(|| {
+            places.find_map(|(offset, entry)| denied(Position::new(entry.term, prev.index.advanced_by(offset).next())))
+        })
     }
 
     /// Replaces everything from `first` on by these entries.
@@ -68,8 +70,8 @@ impl Raft {
             if let Payload::Configuration(configuration) = &entry.payload {
                 self.configurations.push(first.advanced_by(offset), configuration.clone());
             }
-            self.log.push(entry.clone());
         }
+        self.log.extend(&entries);
         self.save_hard_state(out);
         self.writes.persist_log(Record::Append { after, entries }, self.log.last().index, out);
     }

@@ -141,9 +141,10 @@ impl Raft {
         if let Role::Leader(leadership) = &mut self.role {
             leadership.uncommitted_bytes += bytes;
         }
+        self.log.extend(&entries);
         for entry in entries.iter() {
-            self.log.push(entry.clone());
             if let Payload::Configuration(configuration) = &entry.payload {
+                // Alone in its append, for the next change waits until this one is committed.
                 self.configurations.push(self.log.last().index, Arc::clone(configuration));
                 self.take_up_configuration();
             }
@@ -310,11 +311,15 @@ impl Raft {
     /// never saw it (section 3.6.2, figure 3.7). `reached` is how far one more of them is known to be.
     fn commit_what_a_majority_has(&mut self, now: Time, reached: LogIndex, out: &mut Outbox) {
         let Role::Leader(leadership) = &self.role else { return };
-        if reached <= self.commit {
-            // Whoever is not past the commit cannot help a majority past it.
+        let own = self.writes.log_durable();
+        let past_commit = |reached: LogIndex| usize::from(reached > self.commit);
+        let others = leadership.progress.iter().map(|(_, progress)| past_commit(progress.matched));
+        // Whoever is not past the commit cannot help a majority past it; nor can a few, learners among them or not.
+        if reached <= self.commit
+            || past_commit(own) + others.sum::<usize>() <= self.configurations.latest().voters.len() / 2
+        {
             return;
         }
-        let own = self.writes.log_durable();
         let reached = |voter| {
             if voter == self.id { own } else { leadership.progress.get(voter).map_or(LogIndex::ZERO, |p| p.matched) }
         };
@@ -322,8 +327,7 @@ impl Raft {
         if index <= self.commit || self.log.term_at(index) != Some(self.term()) {
             return;
         }
-        let newly = (self.commit.next().get()..=index.get()).filter_map(|place| self.log.entry(LogIndex::new(place)));
-        let cost: u64 = newly.map(Entry::cost).sum();
+        let cost = self.log.cost_between(self.commit, index);
         if let Role::Leader(leadership) = &mut self.role {
             leadership.uncommitted_bytes = leadership.uncommitted_bytes.saturating_sub(cost);
         }

@@ -51,9 +51,13 @@ impl Log {
         Ok(log)
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
-        assert!(entry.term >= self.last().term, "term {} follows term {}", entry.term, self.last().term);
-        self.entries.push_back(entry);
+    pub(super) fn extend(&mut self, entries: &[Entry]) {
+        let mut last = self.last().term;
+        for entry in entries {
+            assert!(entry.term >= last, "term {} follows term {last}", entry.term);
+            last = entry.term;
+        }
+        self.entries.extend(entries.iter().cloned());
     }
 
     pub(super) fn truncate_after(&mut self, index: LogIndex) {
@@ -122,6 +126,12 @@ impl Log {
         self.term_at(position.index) == Some(position.term)
     }
 
+    /// Returns the cost of the entries after `after` up to `last`, which the log holds.
+    pub(super) fn cost_between(&self, after: LogIndex, last: LogIndex) -> u64 {
+        let place = |index: LogIndex| index.distance_from(self.dropped.index) as usize;
+        self.entries.range(place(after)..place(last)).map(Entry::cost).sum()
+    }
+
     /// Returns the entries after `index` up to about `bytes_max` of cost, at least one if there is any.
     pub(super) fn entries_after(&self, index: LogIndex, bytes_max: u64) -> (Entries, u64) {
         let from = index.distance_from(self.dropped.index) as usize;
@@ -173,7 +183,7 @@ mod tests {
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
         for term in terms {
-            log.push(Entry { term: Term::new(*term), payload: Payload::Noop });
+            log.extend(&[Entry { term: Term::new(*term), payload: Payload::Noop }]);
         }
         log
     }

@@ -19,6 +19,7 @@ mod log;
 mod message;
 mod progress;
 mod read;
+mod receive;
 mod record;
 mod shipment;
 mod snapshot;
@@ -46,11 +47,10 @@ pub(crate) use transfer::TransferError;
 
 use self::chunks::Partial;
 use self::configurations::Configurations;
-use self::election::Canvass;
 use self::writes::Writes;
 use crate::config::Settings;
 use crate::ids::{Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term, WriteId};
-use crate::io::{Contradiction, Event, Halt, Outbox, StepDown, Wake, WakeReason};
+use crate::io::{Event, Halt, Outbox, StepDown, Wake, WakeReason};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
 
@@ -175,82 +175,6 @@ impl Raft {
             raft.campaign(now, Candidacy::Silence, out);
         }
         raft
-    }
-
-    /// Takes in one message. Returns a snapshot that the state machine must take for the node to go on.
-    pub(crate) fn receive(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox) -> Option<Offered> {
-        if from == self.id {
-            return None;
-        }
-        if !message.is_within_reach() {
-            out.emit(Event::PeerContradicted { peer: from, claim: Contradiction::OutOfReach });
-            return None;
-        }
-        let Message { term, to, body } = message;
-        if to.is_some_and(|to| to != self.incarnation()) {
-            self.say_stranger(from, out);
-            return None;
-        }
-        match body {
-            Body::PreVote { last } => self.on_pre_vote(now, from, term, last, out),
-            Body::PreVoteAnswer(ballot) => self.on_pre_vote_answer(now, from, term, ballot, out),
-            Body::Vote { last, candidacy } => self.on_vote(now, from, term, Canvass { last, candidacy }, out),
-            Body::VoteAnswer(ballot) => {
-                if self.follow_newer(now, term, out) {
-                    self.on_vote_answer(now, from, term, ballot, out);
-                }
-            }
-            Body::AppendAnswer { session, appended } => {
-                if self.follow_newer(now, term, out) {
-                    self.on_append_answer(now, from, session, appended, out);
-                }
-            }
-            Body::HeartbeatAnswer { round, level } => {
-                if self.follow_newer(now, term, out) {
-                    self.on_heartbeat_answer(now, from, (round, level), out);
-                }
-            }
-            Body::Outdated => {
-                self.follow_newer(now, term, out);
-            }
-            Body::Stranger { incarnation } => self.on_stranger(from, incarnation, out),
-            Body::Append(append) => {
-                if self.follow_leader(now, from, term, out) {
-                    self.on_append(from, &append, out);
-                }
-            }
-            Body::Heartbeat { commit, round } => {
-                if self.follow_leader(now, from, term, out) {
-                    self.on_heartbeat(from, commit, round, out);
-                }
-            }
-            Body::Commit { commit } => {
-                if self.follow_leader(now, from, term, out) {
-                    self.on_commit(from, commit, out);
-                }
-            }
-            Body::TimeoutNow { reaches } => {
-                if self.follow_leader(now, from, term, out) {
-                    self.on_timeout_now(now, reaches, out);
-                }
-            }
-            Body::Snapshot { session, snapshot } => {
-                if self.follow_leader(now, from, term, out) {
-                    return self.on_snapshot(from, session, snapshot, out);
-                }
-            }
-            Body::Chunk { session, identity, offset, bytes } => {
-                if self.follow_leader(now, from, term, out) {
-                    return self.on_chunk(from, (session, identity), (offset, bytes), out);
-                }
-            }
-            Body::ChunkAnswer { session, identity, held } => {
-                if self.follow_newer(now, term, out) {
-                    self.on_chunk_answer(now, from, (session, identity), &held, out);
-                }
-            }
-        }
-        None
     }
 
     /// Does what is due.
@@ -437,33 +361,6 @@ impl Raft {
 
     fn is_sole_voter(&self) -> bool {
         self.is_voter() && self.configuration().all_voters().count() == 1
-    }
-
-    /// Adopts a newer term, if it is one. Returns whether the node is in `term` now: if not, the message is old.
-    fn follow_newer(&mut self, now: Time, term: Term, out: &mut Outbox) -> bool {
-        if term > self.term() {
-            self.become_follower(now, term, None, out);
-        }
-        term == self.term()
-    }
-
-    /// Follows whoever leads `term`, unless that is over. Returns whether the message is to be read.
-    fn follow_leader(&mut self, now: Time, from: NodeId, term: Term, out: &mut Outbox) -> bool {
-        if term < self.term() {
-            // The old leader learns that it is one; without an answer it could disturb nobody and never step down.
-            self.say(from, Body::Outdated, out);
-            return false;
-        }
-        if term == self.term() && self.leader.is_some_and(|leader| leader != from) {
-            self.halt(Halt::SecondLeader(from, term), out);
-            return false;
-        }
-        if term > self.term() || self.leader != Some(from) || !matches!(self.role, Role::Follower) {
-            self.become_follower(now, term, Some(from), out);
-        }
-        self.election_at = now + self.election_timeout;
-        self.leader_presumed_until = now + self.settings.raft.election_timeout_min;
-        true
     }
 
     fn become_follower(&mut self, now: Time, term: Term, leader: Option<NodeId>, out: &mut Outbox) {

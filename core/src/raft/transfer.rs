@@ -5,7 +5,7 @@
 //! that is as complete as any election asks for. If nobody took over within an election timeout, the leader takes
 //! proposals again. A request to stand counts in the term it was sent in alone, so a late one does nothing.
 
-use super::message::{Body, Candidacy, REACH_MAX};
+use super::message::{Body, Candidacy};
 use super::{Raft, Role};
 use crate::ids::{LogIndex, NodeId};
 use crate::io::{Event, Outbox, Wake, WakeReason};
@@ -124,9 +124,7 @@ impl Raft {
     /// Stands at once, as the leader of this term asks.
     pub(super) fn on_timeout_now(&mut self, now: Time, reaches: LogIndex, out: &mut Outbox) {
         // The leader counted on a voter with that log; one that is not it any more would only disturb.
-        let is_at_hand = self.is_voter() && self.log.last().index >= reaches;
-        // Other candidates are told by the pre-votes that a term is beyond reach; this one asks for none.
-        if is_at_hand && self.term().get() < REACH_MAX {
+        if self.is_voter() && self.log.last().index >= reaches {
             self.campaign(now, Candidacy::Transfer, out);
         }
     }

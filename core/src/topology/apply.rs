@@ -44,16 +44,16 @@ impl Topology {
         Ok(Change { epoch, what })
     }
 
-    /// Applies a [`Command::Custom`] of so many bytes, which nobody here reads.
+    /// Applies a [`Command::Custom`] of so many bytes, which nobody here reads. Returns its epoch.
     ///
     /// # Errors
     ///
     /// Returns what [`Topology::check`] returns.
-    pub(crate) fn order(&mut self, bytes: usize) -> Result<Change, Refusal> {
+    pub(crate) fn order(&mut self, bytes: usize) -> Result<Epoch, Refusal> {
         self.check_epochs()?;
         self.check_custom(bytes)?;
         self.epoch = self.epoch.next();
-        Ok(Change { epoch: self.epoch, what: Changed::Custom })
+        Ok(self.epoch)
     }
 
     /// Says whether [`Topology::apply`] would accept the command in this epoch.

@@ -55,10 +55,14 @@ impl Command {
     /// Never: every length is known and memory takes any number of bytes.
     pub fn encode(&self) -> Blob {
         if let Self::Custom(bytes) = self {
-            let (front, used) = custom_front(bytes.len());
-            return bytes.with_front(&front[..used]);
+            return encode_custom(bytes.clone());
         }
         Blob::from(postcard::to_allocvec(self).expect("lengths are known and memory takes all bytes"))
+    }
+
+    /// Returns what [`Command::encode`] does, in the place of the command.
+    pub(crate) fn into_encoded(self) -> Blob {
+        if let Self::Custom(bytes) = self { encode_custom(bytes) } else { self.encode() }
     }
 
     /// Reads a command back from exactly its bytes.
@@ -84,6 +88,11 @@ impl Command {
         let (custom, rest): (&[u8], _) = postcard::take_from_bytes(counted).ok()?;
         rest.is_empty().then(|| bytes.after(bytes.len() - custom.len()))
     }
+}
+
+fn encode_custom(bytes: Blob) -> Blob {
+    let (front, used) = custom_front(bytes.len());
+    bytes.with_front(&front[..used])
 }
 
 /// Returns what comes before the embedder's bytes in an encoded command: the variant and their count.

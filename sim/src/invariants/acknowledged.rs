@@ -47,8 +47,8 @@ impl AcknowledgedSurvive {
                     Payload::Command(_)
                     | Payload::Noop
                     | Payload::Configuration(_)
-                    | Payload::Level(_)
-                    | Payload::Session(_),
+                    | Payload::Session(_)
+                    | Payload::Level(_),
                 )
                 | None,
                 _,

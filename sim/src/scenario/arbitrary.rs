@@ -8,7 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::check::{CLIENTS, SUBJECTS, minority};
+use super::check::{CLIENTS, SUBJECTS};
+use super::fate::minority;
 use super::words::{CONDITIONS, DIRECTIONS, SHAPES, Word};
 use super::*;
 

@@ -10,6 +10,7 @@ mod check;
 mod defaults;
 mod error;
 pub mod facts;
+mod fate;
 mod file;
 mod settings;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use delian_core::Config;
 pub use build::{Builder, millis, secs};
 pub use error::{Problem, ScenarioError, Spot};
 
-pub(crate) use check::minority;
+pub(crate) use fate::minority;
 pub(crate) use words::{CONDITIONS, FAMILIES};
 
 /// A story to be told over many seeds.

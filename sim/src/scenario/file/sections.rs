@@ -110,7 +110,7 @@ impl Draft {
                 Setting::Size(field) => put(field(config), entry.bytes(reader).map(|bytes| bytes as usize)),
                 Setting::Count(field) => put(field(config), entry.number(reader, &(0..=u64::MAX)).map(|n| n as usize)),
                 Setting::Rank(field) => {
-                    put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| n as u32))
+                    put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| n as u32));
                 }
                 Setting::Maybe(field) => {
                     put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| Some(n as u32)));
