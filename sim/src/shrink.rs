@@ -190,6 +190,7 @@ impl Hunt<'_> {
         candidate.healed.retain(|process| *process <= last);
         let mut scenario = Scenario::clone(&candidate.scenario);
         scenario.cluster.absent.retain(|process| *process <= last);
+        scenario.cluster.levels.retain(|process, _| *process <= last);
         candidate.scenario = Arc::new(scenario);
         let majority = usize::from(candidate.scenario.cluster.voters / 2) + 1;
         let voters = candidate.scenario.cluster.voters;
@@ -229,12 +230,14 @@ fn asks_above(action: &Action, last: u8) -> bool {
         Action::Quorum(Change::Replace(voters)) => voters.iter().any(|voter| is_above(*voter, last)),
         Action::Quorum(
             Change::AddLearner(target) | Change::Promote(target) | Change::Demote(target) | Change::Remove(target),
-        ) => is_above(*target, last),
+        )
+        | Action::Transfer(target) => is_above(*target, last),
         Action::Register(_)
         | Action::Deregister(_)
         | Action::Evict(_)
         | Action::SetCondition(..)
         | Action::Custom(_)
+        | Action::ForgetLeader
         | Action::Read
         | Action::ReadQuorum(_)
         | Action::ReadLease(_) => false,
@@ -253,6 +256,7 @@ fn names_above(fault: &Fault, last: u8) -> bool {
         | Fault::Start(target)
         | Fault::Wipe(target)
         | Fault::Forget(target)
+        | Fault::Upgrade(target)
         | Fault::Pause(target)
         | Fault::Deafen(target)
         | Fault::SlowDisk(target, _)

@@ -113,3 +113,15 @@ fn numbers_that_make_no_sense_are_refused() {
         desk.delian(words).with(2).says_nothing();
     }
 }
+
+#[test]
+fn a_drift_beyond_what_leases_allow_is_refused_with_both_numbers() {
+    let desk = Desk::new("sim-drift");
+    let config = "[config]\nclock_drift_max_ppm = 50_000\n";
+    let step = "[[step]]\nat = \"1s\"\nfault = \"drift\"\ntarget = \"n1\"\nppm = 60_000\n";
+    desk.write("drift.toml", &format!("about = \"A clock drifts too far.\"\n{config}{step}"));
+    desk.delian("sim drift.toml").with(2).says_nothing().complains(
+        "ppm is 60000, but leases count on clocks that drift 50000 at most, as clock_drift_max_ppm says: drift less, or \
+         raise it",
+    );
+}

@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(families.len(), Family::ALL.len());
         let never_drawn: BTreeSet<_> =
             crate::scenario::Fault::KINDS.into_iter().filter(|kind| !kinds.contains(kind)).collect();
-        assert_eq!(never_drawn, BTreeSet::from(["forget", "heal-network", "start"]));
+        assert_eq!(never_drawn, BTreeSet::from(["forget", "heal-network", "start", "upgrade"]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What an operator asks for who changes the quorum at random.
+//! What an operator asks for who changes the quorum and the leader at random.
 
 use std::time::Duration;
 
@@ -18,7 +18,12 @@ pub(super) fn operations(scenario: &Scenario, operator: Operator, mut dice: Dice
         if at >= scenario.chaos {
             return operations;
         }
-        let action = Action::Quorum(change(&processes, &mut dice));
+        let hands_over = dice.chance(1, 8);
+        let action = if hands_over {
+            Action::Transfer(dice.pick(&processes))
+        } else {
+            Action::Quorum(change(&processes, &mut dice))
+        };
         operations.push(Operation { at, client: CLIENT, via: Target::Leader, action, manner: Manner::default() });
     }
 }

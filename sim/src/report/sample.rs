@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delian_core::{Config, Seed, Stream, Time};
+use delian_core::{Seed, Stream, Time};
 
 use super::{Report, Suite};
 use crate::outcome::{Counts, Outcome, Violation};
@@ -66,7 +66,7 @@ pub(super) fn scenario(name: &str, about: &str, path: &str) -> Scenario {
         path: path.to_owned(),
         seed: None,
         healed: None,
-        cluster: Cluster { voters: 3, learners: 0, spares: 0, absent: Vec::new(), config: Config::default() },
+        cluster: Cluster::default(),
         chaos: Duration::from_mins(1),
         settle: Duration::from_secs(30),
         network: LinkQuality { latency, loss: 0, duplicate: 0, reorder: 0, replay: 0 },

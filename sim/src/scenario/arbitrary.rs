@@ -21,18 +21,19 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
         let world = (qualities(), latencies(), option::of(workloads()), option::of(swarms()), option::of(operators()));
         let times = (vec((spans(60), steps(everybody)), 0..12), vec((spans(60), operations(everybody)), 0..8));
         let numbers: Vec<u8> = (1..=everybody).collect();
-        let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), any::<bool>());
+        let levels = btree_map(1..=everybody, (1..=2_u64).prop_map(FeatureLevel::new), 0..3);
+        let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), levels, any::<bool>());
         (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
             let (chaos, settle, seed, about) = frame;
             let (network, flush, workload, swarm, operator) = world;
             let (steps, operations) = times;
-            let (config, absent, pins_healed) = cluster;
+            let (config, absent, levels, pins_healed) = cluster;
             let mut scenario = Scenario::plain("arbitrary");
             scenario.about = about;
             scenario.chaos = chaos + Duration::from_secs(1);
             scenario.settle = settle + Duration::from_secs(1);
             scenario.seed = seed;
-            scenario.cluster = Cluster { voters, learners, spares, absent, config };
+            scenario.cluster = Cluster { voters, learners, spares, absent, levels, config };
             (scenario.network, scenario.flush) = (network, flush);
             (scenario.workload, scenario.swarm, scenario.operator) = (workload, swarm, operator);
             scenario.steps = steps.into_iter().map(|(at, step)| Step { at: at.min(scenario.chaos), ..step }).collect();
@@ -55,6 +56,11 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
     }
     if over(scenario) {
         scenario.steps.retain(|step| step.fault.loses().is_none());
+    }
+    let moves_clocks = |step: &Step| matches!(step.fault, Fault::Drift(..) | Fault::MonotonicJump(..));
+    let draws_clocks = scenario.swarm.as_ref().is_some_and(|swarm| swarm.families.contains(&Family::Clock));
+    if draws_clocks || scenario.steps.iter().any(moves_clocks) {
+        scenario.cluster.config.clock_drift_max_ppm = None;
     }
     if pins_healed && !scenario.changes_quorum() {
         let gone = scenario.gone();
@@ -152,6 +158,7 @@ fn steps(everybody: u8) -> impl Strategy<Value = Step> {
         several().prop_map(Fault::Start),
         named().prop_map(Fault::Wipe),
         several().prop_map(Fault::Forget),
+        several().prop_map(Fault::Upgrade),
         several().prop_map(Fault::Pause),
         several().prop_map(Fault::Deafen),
         (several(), latencies()).prop_map(|(target, flush)| Fault::SlowDisk(target, flush)),
@@ -179,6 +186,8 @@ fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
         changes(everybody).prop_map(Action::Quorum),
         "[ -~]{0,20}".prop_map(|text| Action::Custom(text.into_bytes())),
         Just(Action::Read),
+        one(everybody).prop_map(Action::Transfer),
+        Just(Action::ForgetLeader),
         subject().prop_map(Action::ReadQuorum),
         subject().prop_map(Action::ReadLease),
     ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delian_core::Config;
+use delian_core::{Config, FeatureLevel};
 
 use super::check::{Section, check};
 use super::words::write_span;
@@ -105,6 +105,12 @@ impl Builder {
     /// Names the processes that are not started at the beginning.
     pub fn absent(mut self, processes: impl IntoIterator<Item = u8>) -> Self {
         self.scenario.cluster.absent = processes.into_iter().collect();
+        self
+    }
+
+    /// Lets a process start as an older release, which speaks this feature level at most.
+    pub fn level(mut self, process: u8, level: FeatureLevel) -> Self {
+        self.scenario.cluster.levels.insert(process, level);
         self
     }
 

@@ -3,9 +3,13 @@
 //! The checks keep two promises for the worlds: every number and process exists, and what is destroyed for good stays
 //! within the fault budget, so that a majority of the voters can always be made whole.
 
+mod releases;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use delian_core::FeatureLevel;
 
 use super::fate::minority;
 use super::words::{choice, nearest, word, write_signed_millis, write_span, write_target};
@@ -22,6 +26,8 @@ pub(super) const LEARNERS: RangeInclusive<u64> = 0..=8;
 pub(super) const SPARES: RangeInclusive<u64> = 0..=8;
 /// The numbers that processes may have.
 pub(super) const PROCESSES: RangeInclusive<u64> = 1..=*VOTERS.end() + *LEARNERS.end() + *SPARES.end();
+/// The feature levels that a process may speak.
+pub(super) const LEVELS: RangeInclusive<u64> = FeatureLevel::FIRST.get()..=FeatureLevel::HIGHEST.get();
 /// The longest chaos or settling: a day of virtual time takes a while to simulate.
 pub(super) const RUN_MAX: Duration = Duration::from_hours(24);
 /// How many clients there may be.
@@ -147,6 +153,7 @@ impl Checker<'_> {
         self.number(Section::Cluster, "learners", cluster.learners.into(), &LEARNERS);
         self.number(Section::Cluster, "spares", cluster.spares.into(), &SPARES);
         self.processes(Section::Cluster, "absent", &cluster.absent);
+        self.levels(cluster);
         if !cluster.config.voters.is_empty() || !cluster.config.learners.is_empty() {
             let message = "voters and learners of the config must be left empty: the cluster's numbers fill them in";
             self.find(Section::Config, "voters", message.to_string());
@@ -244,6 +251,7 @@ impl Checker<'_> {
             let family = word(&super::words::FAMILIES, *family);
             self.find(section, "families", format!("families names `{family}` twice"));
         }
+        self.clocks_of_swarm(swarm);
         self.span(section, "interval", swarm.interval, RUN_MAX);
         self.span(section, "lasting", swarm.lasting, RUN_MAX);
         let faults = self.scenario.chaos.as_nanos().checked_div(swarm.interval.as_nanos());
@@ -296,6 +304,7 @@ impl Checker<'_> {
             Fault::Crash(target)
             | Fault::Start(target)
             | Fault::Forget(target)
+            | Fault::Upgrade(target)
             | Fault::Pause(target)
             | Fault::Deafen(target)
             | Fault::StallDisk(target)
@@ -306,9 +315,7 @@ impl Checker<'_> {
             }
             Fault::Drift(target, ppm) => {
                 self.target(section, "target", *target);
-                if !DRIFT.contains(&i64::from(*ppm)) {
-                    self.find(section, "ppm", outside("ppm", *ppm, &DRIFT));
-                }
+                self.drift(section, *ppm);
             }
             Fault::WallJump(target, by) => {
                 self.target(section, "target", *target);
@@ -320,6 +327,7 @@ impl Checker<'_> {
             Fault::MonotonicJump(target, by) => {
                 self.target(section, "target", *target);
                 self.span(section, "by", *by, RUN_MAX);
+                self.leap(section, *by);
             }
         }
     }
@@ -396,7 +404,8 @@ impl Checker<'_> {
                     self.find(section, "text", message);
                 }
                 Action::Quorum(change) => self.change(section, change),
-                Action::Custom(_) | Action::Read => {}
+                Action::Transfer(target) => self.one(section, "to", *target),
+                Action::Custom(_) | Action::Read | Action::ForgetLeader => {}
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a scenario is when nothing else is said.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use delian_core::Config;
@@ -70,7 +71,14 @@ impl Default for Operator {
 /// Three voters with the usual settings.
 impl Default for Cluster {
     fn default() -> Self {
-        Self { voters: 3, learners: 0, spares: 0, absent: Vec::new(), config: Config::default() }
+        Self {
+            voters: 3,
+            learners: 0,
+            spares: 0,
+            absent: Vec::new(),
+            levels: BTreeMap::new(),
+            config: Config::default(),
+        }
     }
 }
 

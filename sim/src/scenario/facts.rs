@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 58] = [
+pub const FACTS: [(&str, &str); 64] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -26,11 +26,16 @@ pub const FACTS: [(&str, &str); 58] = [
     ("compactions", "times that a node replaced applied log by a snapshot"),
     ("snapshots_sent", "snapshots that a leader sent"),
     ("snapshots_installed", "snapshots that a node took over"),
+    ("levels_raised", "higher feature levels that came into force, counted on each node"),
+    ("chunks_sent", "parts of snapshots that a leader sent"),
     ("quorum_changes", "changes of who decides that became committed, each counted once"),
     ("joint_configurations", "those of them that were joint"),
     ("promoted", "learners that a committed change gave a voice"),
     ("memory_lost", "members that said they had lost their memory"),
     ("readmitted", "members that a committed change admitted with a new memory"),
+    ("transfers", "hand-overs that an operator was told had succeeded"),
+    ("transfers_aborted", "hand-overs that a leader gave up"),
+    ("leaders_forgotten", "followers that dropped their leader because they were asked to"),
     ("crashes", "processes that stopped at once"),
     ("restarts", "processes that started again"),
     ("halts", "nodes that stopped themselves because a disk or a peer broke its promise"),
@@ -53,6 +58,7 @@ pub const FACTS: [(&str, &str); 58] = [
     ("fault.start", "starts of absent or crashed processes"),
     ("fault.wipe", "disks destroyed"),
     ("fault.forget", "disks destroyed of nodes that kept their identity"),
+    ("fault.upgrade", "processes restarted as the newest release"),
     ("fault.pause", "processes frozen"),
     ("fault.deafen", "processes that heard nothing while their timers ran"),
     ("fault.slow-disk", "disks made slow"),
@@ -76,7 +82,7 @@ pub fn of_fault(fault: &Fault) -> Option<&'static str> {
 
 impl Fault {
     /// Every kind of fault, as scenario files name it.
-    pub const KINDS: [&'static str; 19] = [
+    pub const KINDS: [&'static str; 20] = [
         "partition",
         "isolate",
         "bridge",
@@ -87,6 +93,7 @@ impl Fault {
         "start",
         "wipe",
         "forget",
+        "upgrade",
         "pause",
         "deafen",
         "slow-disk",
@@ -111,6 +118,7 @@ impl Fault {
             Self::Start(_) => "start",
             Self::Wipe(_) => "wipe",
             Self::Forget(_) => "forget",
+            Self::Upgrade(_) => "upgrade",
             Self::Pause(_) => "pause",
             Self::Deafen(_) => "deafen",
             Self::SlowDisk(..) => "slow-disk",
@@ -123,7 +131,7 @@ impl Fault {
         }
     }
 
-    /// Returns true for a fault that happens at once and cannot end: mending, starting, losing a disk, a jump.
+    /// Returns true for a fault that happens at once and cannot end: mending, starting, losing a disk, an upgrade, a jump.
     pub const fn is_momentary(&self) -> bool {
         matches!(
             self,
@@ -131,6 +139,7 @@ impl Fault {
                 | Self::Start(_)
                 | Self::Wipe(_)
                 | Self::Forget(_)
+                | Self::Upgrade(_)
                 | Self::CorruptDisk(_)
                 | Self::WallJump(..)
                 | Self::MonotonicJump(..)

@@ -21,7 +21,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use delian_core::Config;
+use delian_core::{Config, FeatureLevel};
 
 pub use build::{Builder, millis, secs};
 pub use error::{Problem, ScenarioError, Spot};
@@ -77,6 +77,8 @@ pub struct Cluster {
     pub spares: u8,
     /// Processes that are not started at the beginning; a `start` step brings them up.
     pub absent: Vec<u8>,
+    /// The highest feature levels of processes that start as an older release; an `upgrade` step makes them new.
+    pub levels: BTreeMap<u8, FeatureLevel>,
     /// The settings of every node; `voters` and `learners` are filled in from the numbers above.
     pub config: Config,
 }
@@ -254,6 +256,8 @@ pub enum Fault {
     StallDisk(Target),
     /// Makes writes fail, which stops the node; it restarts when the fault ends.
     FullDisk(Target),
+    /// Restarts a process as the newest release, which speaks the highest feature level.
+    Upgrade(Target),
     /// Destroys a flushed record and crashes the process: at restart the damage is found and the node stays down.
     CorruptDisk(Target),
     /// Makes a monotonic clock run fast (positive) or slow, in parts per million.
@@ -320,6 +324,10 @@ pub enum Action {
     Custom(Vec<u8>),
     /// Change who decides.
     Quorum(Change),
+    /// Hand over to another voter.
+    Transfer(Target),
+    /// Drop the leader, as an operator who knows that it is gone.
+    ForgetLeader,
     /// Read the asked node's status, however old it may be.
     Read,
     /// Read a subject after everything that was committed before, as a quorum confirms.

@@ -64,6 +64,9 @@ impl Scenario {
         text.unless(&0, "learners", &self.cluster.learners, ToString::to_string);
         text.unless(&0, "spares", &self.cluster.spares, ToString::to_string);
         text.unless(&Vec::new(), "absent", &self.cluster.absent, |absent| list(absent));
+        text.unless(&BTreeMap::new(), "levels", &self.cluster.levels, |levels| {
+            pairs(levels.iter().map(|(process, level)| (format!("n{process}"), level.get())))
+        });
     }
 
     fn write_step(&self, text: &mut Text, Step { at, lasts, fault }: &Step) {
@@ -90,6 +93,7 @@ impl Scenario {
             | Fault::Start(target)
             | Fault::Wipe(target)
             | Fault::Forget(target)
+            | Fault::Upgrade(target)
             | Fault::Pause(target)
             | Fault::Deafen(target)
             | Fault::StallDisk(target)
@@ -234,6 +238,8 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action, manner 
         Action::Quorum(Change::Demote(_)) => ("demote", None),
         Action::Quorum(Change::Remove(_)) => ("remove", None),
         Action::Quorum(Change::Replace(_)) => ("replace", None),
+        Action::Transfer(_) => ("transfer", None),
+        Action::ForgetLeader => ("forget-leader", None),
         Action::Read => ("read", None),
         Action::ReadQuorum(subject) => ("read-quorum", Some(subject)),
         Action::ReadLease(subject) => ("read-lease", Some(subject)),
@@ -252,9 +258,11 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action, manner 
         Action::Quorum(
             Change::AddLearner(target) | Change::Promote(target) | Change::Demote(target) | Change::Remove(target),
         ) => text.target("process", *target),
+        Action::Transfer(target) => text.target("to", *target),
         Action::Register(_)
         | Action::Deregister(_)
         | Action::Evict(_)
+        | Action::ForgetLeader
         | Action::Read
         | Action::ReadQuorum(_)
         | Action::ReadLease(_) => {}

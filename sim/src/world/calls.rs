@@ -85,6 +85,13 @@ enum Meaning {
     Uncertain,
 }
 
+impl Calls {
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId::new(self.requests)
+    }
+}
+
 impl Wish {
     fn asked(&self) -> Asked {
         match self {
@@ -154,8 +161,7 @@ impl World {
 
     /// Asks one process.
     fn attempt(&mut self, operation: OperationId, process: u8) -> Option<RequestId> {
-        self.calls.requests += 1;
-        let request = RequestId::new(self.calls.requests);
+        let request = self.calls.next_request();
         let call = self.calls.open.get_mut(&operation)?;
         call.attempts += 1;
         call.via = process;

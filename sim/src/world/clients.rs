@@ -53,6 +53,10 @@ impl World {
         for process in self.resolve(operation.via) {
             if let Action::Quorum(change) = &operation.action {
                 self.ask_quorum(operation.via, process, operation.client, change);
+            } else if let Action::Transfer(target) = &operation.action {
+                self.ask_transfer(operation.via, process, *target);
+            } else if operation.action == Action::ForgetLeader {
+                self.ask_to_forget_leader(process);
             } else if operation.manner.in_session && is_change {
                 self.within_session(operation.client, number, process);
             } else {
@@ -84,7 +88,7 @@ impl World {
             | Action::SetCondition(..)
             | Action::Custom(_) => Wish::Command(self.formulate(number, action)?),
             // An operator looks before it asks.
-            Action::Quorum(_) => return None,
+            Action::Quorum(_) | Action::Transfer(_) | Action::ForgetLeader => return None,
         };
         self.call(number, client, wish, manner.retries)
     }
@@ -123,7 +127,12 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
             Command::SetCondition { node: subject(number), epoch: life(number), condition: *condition }
         }
         Action::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
-        Action::Quorum(_) | Action::Read | Action::ReadQuorum(_) | Action::ReadLease(_) => return None,
+        Action::Quorum(_)
+        | Action::Transfer(_)
+        | Action::ForgetLeader
+        | Action::Read
+        | Action::ReadQuorum(_)
+        | Action::ReadLease(_) => return None,
     })
 }
 

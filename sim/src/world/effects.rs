@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use delian_core::raft::Record;
+use delian_core::raft::{Body, Record};
 use delian_core::{
     Applied, Blob, Effect, Event, LogIndex, Message, NodeId, ReadAt, Rejected, RequestId, Time, WriteId,
 };
@@ -38,6 +38,7 @@ impl World {
                 Effect::Transferred(request, outcome) => {
                     let id = self.processes[usize::from(number)].id;
                     self.tracer.write(Line::transferred(self.now, id, request, &outcome));
+                    self.census.transfers += u64::from(outcome.is_ok());
                 }
                 Effect::Apply(applied, bytes) => self.apply(number, applied, &bytes),
                 Effect::Capture(index) => self.capture(number, index),
@@ -50,6 +51,7 @@ impl World {
 
     fn send(&mut self, from: u8, to: NodeId, message: Message) {
         self.census.messages += 1;
+        self.census.chunks_sent += u64::from(is_chunk(&message));
         let message = self.over_the_wire(message);
         self.observe(from, Observation::Sent(to, &message));
         // An identity whose disk was destroyed has no address any more.
@@ -186,4 +188,8 @@ impl World {
         let factory = Arc::clone(&self.embedders);
         factory()
     }
+}
+
+fn is_chunk(message: &Message) -> bool {
+    matches!(message, Message::Raft(raft) if matches!(raft.body, Body::Chunk { .. }))
 }

@@ -123,6 +123,7 @@ impl World {
             Fault::Start(target) => return self.start_targets(*target),
             Fault::Wipe(target) => return self.lose(*target, Self::wipe),
             Fault::Forget(target) => return self.forget_targets(*target),
+            Fault::Upgrade(target) => return self.upgrade_targets(*target),
             Fault::CorruptDisk(target) => return self.lose(*target, Self::corrupt),
             Fault::WallJump(target, millis) => return self.jump_walls(*target, *millis),
             Fault::MonotonicJump(target, span) => return self.leap(*target, *span),
@@ -183,6 +184,14 @@ impl World {
                 self.forget(process);
                 any = true;
             }
+        }
+        any
+    }
+
+    fn upgrade_targets(&mut self, target: Target) -> bool {
+        let mut any = false;
+        for process in self.resolve(target) {
+            any |= self.upgrade(process);
         }
         any
     }

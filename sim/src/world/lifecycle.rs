@@ -1,10 +1,10 @@
 //! Starting, crashing and losing processes.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use delian_core::raft::Configuration;
-use delian_core::{Config, Node, NodeId, Seed, Settings, Time};
+use delian_core::{Config, FeatureLevel, Node, NodeId, Seed, Settings, Time};
 
 use super::process::{Down, Hearing, Process};
 use super::{EmbedderFactory, World};
@@ -30,14 +30,12 @@ pub(super) fn first_id(number: u8) -> NodeId {
 /// Makes all processes of a plan, none of them started.
 pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process> {
     let cluster = &plan.scenario.cluster;
-    let settings = Arc::new(settings(plan));
-    let stranger = Arc::new(stranger(plan));
-    let founders = cluster.voters + cluster.learners;
     let seed = Seed::new(plan.seed);
     let flush = plan.scenario.flush;
     (0..cluster.processes())
         .map(|number| {
-            let is_founder = number < founders;
+            let is_founder = number < founders(plan);
+            let level = cluster.levels.get(&(number + 1)).copied().unwrap_or(cluster.config.feature_level_max);
             let absent = cluster.absent.contains(&(number + 1));
             let own_seed = seed.derive("process", u64::from(number));
             // Clocks start at different times of up to an hour, so that nobody can rely on equal ones.
@@ -48,7 +46,8 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
                 id: first_id(number),
                 node: None,
                 down: if absent { Down::Absent } else { Down::Crashed },
-                settings: Arc::clone(if is_founder { &settings } else { &stranger }),
+                settings: Arc::new(settings(plan, is_founder, level)),
+                level,
                 seed: own_seed,
                 clock: Clock::new(Time::ZERO, Time::from_millis(offset), wall_offset),
                 disk: if is_founder {
@@ -78,16 +77,19 @@ pub(super) fn founding(plan: &Plan) -> Configuration {
     Configuration::founding(ids(1..=voters), ids(voters + 1..=all))
 }
 
-fn settings(plan: &Plan) -> Settings {
-    let Configuration { voters, learners, .. } = founding(plan);
-    let config = Config { voters, learners, ..plan.scenario.cluster.config.clone() };
-    config.check().expect("a scenario's settings are checked when it is read or built")
+/// Returns how many processes the cluster of a plan is founded with.
+fn founders(plan: &Plan) -> u8 {
+    plan.scenario.cluster.voters + plan.scenario.cluster.learners
 }
 
-/// The settings of a process that belongs to no configuration.
-fn stranger(plan: &Plan) -> Settings {
-    let config = Config { voters: BTreeSet::new(), ..plan.scenario.cluster.config.clone() };
-    config.check().expect("the settings of a scenario make sense without members too")
+/// Returns the settings of a process; a stranger belongs to no configuration.
+fn settings(plan: &Plan, is_founder: bool, feature_level_max: FeatureLevel) -> Settings {
+    let mut config = Config { feature_level_max, ..plan.scenario.cluster.config.clone() };
+    if is_founder {
+        let Configuration { voters, learners, .. } = founding(plan);
+        (config.voters, config.learners) = (voters, learners);
+    }
+    config.check().expect("a scenario's settings are checked when it is read or built")
 }
 
 impl World {
@@ -156,13 +158,12 @@ impl World {
     pub(super) fn wipe(&mut self, number: u8) {
         self.crash(number);
         let plan = Arc::clone(&self.plan);
-        let stranger = Arc::new(stranger(&plan));
         let process = &mut self.processes[usize::from(number)];
         process.graves.push((process.id, process.disk.durable().clone()));
         process.id = NodeId::new(process.id.get() + GENERATION);
         process.seed = process.seed.derive("stranger", process.id.get());
         process.disk = Disk::new(plan.scenario.flush.into(), process.seed);
-        process.settings = stranger;
+        process.settings = Arc::new(settings(&plan, false, process.level));
         process.down = Down::Crashed;
         self.start(number);
     }
@@ -181,6 +182,24 @@ impl World {
         if !self.is_kept_down(number) {
             self.start(number);
         }
+    }
+
+    /// Restarts a process as the newest release, unless it is or is lost. One that is down comes up as it whenever it
+    /// does. Returns whether anything changed.
+    pub(super) fn upgrade(&mut self, number: u8) -> bool {
+        let plan = Arc::clone(&self.plan);
+        let process = &mut self.processes[usize::from(number)];
+        if process.down == Down::Lost || process.level >= FeatureLevel::HIGHEST {
+            return false;
+        }
+        process.level = FeatureLevel::HIGHEST;
+        let is_founder = number < founders(&plan) && process.id == first_id(number);
+        process.settings = Arc::new(settings(&plan, is_founder, process.level));
+        self.crash(number);
+        if self.processes[usize::from(number)].down == Down::Crashed && !self.is_kept_down(number) {
+            self.start(number);
+        }
+        true
     }
 
     /// Destroys a flushed record. The restart finds the damage and refuses, so the process stays down for good.

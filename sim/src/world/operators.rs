@@ -5,7 +5,7 @@
 //! in any configuration that decides or may come to decide.
 
 use delian_core::raft::{Configuration, QuorumChange};
-use delian_core::{Incarnation, NodeId};
+use delian_core::{Incarnation, Input, NodeId};
 
 use super::World;
 use super::calls::Wish;
@@ -28,6 +28,25 @@ impl World {
             return;
         }
         self.call(number, Some(client), Wish::Quorum(change), 0);
+    }
+
+    /// Asks a process to hand over to another; through the role of the leader, a leader or nobody.
+    pub(super) fn ask_transfer(&mut self, via: Target, number: u8, target: Target) {
+        let leads = self.processes[usize::from(number)].node.as_ref().is_some_and(|node| node.raft().is_leader());
+        if !self.listens(number) || via == Target::Leader && !leads {
+            return;
+        }
+        for successor in self.resolve(target) {
+            let (request, successor) = (self.calls.next_request(), self.processes[usize::from(successor)].id);
+            self.feed(number, Input::Transfer(request, successor));
+        }
+    }
+
+    /// Tells a process that its leader is gone.
+    pub(super) fn ask_to_forget_leader(&mut self, number: u8) {
+        if self.listens(number) {
+            self.feed(number, Input::ForgetLeader);
+        }
     }
 
     /// Returns whether everyone who decides, and may come to decide, could do without this process's memory.

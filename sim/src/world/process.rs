@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use delian_core::raft::Recovered;
-use delian_core::{Blob, LogIndex, Message, Node, NodeId, Seed, Settings, Time};
+use delian_core::{Blob, FeatureLevel, LogIndex, Message, Node, NodeId, Seed, Settings, Time};
 
 use super::queue::Happening;
 use crate::clock::Clock;
@@ -19,6 +19,8 @@ pub(crate) struct Process {
     pub(crate) node: Option<Node>,
     pub(crate) down: Down,
     pub(crate) settings: Arc<Settings>,
+    /// The highest feature level that its release speaks.
+    pub(crate) level: FeatureLevel,
     pub(crate) seed: Seed,
     pub(crate) clock: Clock,
     pub(crate) disk: Disk,
@@ -109,6 +111,7 @@ impl Clone for Process {
             node: self.node.clone(),
             down: self.down,
             settings: Arc::clone(&self.settings),
+            level: self.level,
             seed: self.seed,
             clock: self.clock.clone(),
             disk: self.disk.clone(),

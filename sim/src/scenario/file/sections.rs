@@ -1,5 +1,6 @@
 //! The sections that a file has at most once.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,10 +8,10 @@ use delian_core::FeatureLevel;
 
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
-use crate::scenario::check::{CLIENTS, LEARNERS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
+use crate::scenario::check::{CLIENTS, LEARNERS, LEVELS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
 use crate::scenario::settings::{SETTINGS, Setting};
-use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span};
-use crate::scenario::{Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Workload};
+use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span, read_target};
+use crate::scenario::{Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload};
 
 impl Draft {
     /// Reads a whole document.
@@ -85,6 +86,7 @@ impl Draft {
             cluster.spares = spares as u8;
         }
         cluster.absent = read_numbers(reader, &mut table, "absent", &PROCESSES).unwrap_or_default();
+        cluster.levels = read_levels(reader, &mut table);
         table.finish(reader);
     }
 
@@ -146,6 +148,22 @@ impl Draft {
         expect.nowhere = read_numbers(reader, &mut table, "nowhere", &SUBJECTS).unwrap_or_default();
         table.finish(reader);
     }
+}
+
+/// Reads which processes start as an older release.
+fn read_levels<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>) -> BTreeMap<u8, FeatureLevel> {
+    let mut levels = BTreeMap::new();
+    let Some(entry) = table.take(reader, "levels") else { return levels };
+    for (name, span, level) in entry.pairs(reader, "{ n3 = 1 }") {
+        let Ok(Target::Process(process)) = read_target(&name) else {
+            reader.find(span, format!("levels names `{name}`, but must name processes, such as {{ n3 = 1 }}"));
+            continue;
+        };
+        if let Some(level) = level.number(reader, &LEVELS) {
+            levels.insert(process, FeatureLevel::new(level));
+        }
+    }
+    levels
 }
 
 fn read_workload<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Workload {

@@ -27,9 +27,11 @@ enum Verb {
     Read,
     ReadQuorum,
     ReadLease,
+    Transfer,
+    ForgetLeader,
 }
 
-const VERBS: [Word<Verb>; 13] = [
+const VERBS: [Word<Verb>; 15] = [
     ("register", Verb::Register),
     ("deregister", Verb::Deregister),
     ("evict", Verb::Evict),
@@ -43,6 +45,8 @@ const VERBS: [Word<Verb>; 13] = [
     ("read", Verb::Read),
     ("read-quorum", Verb::ReadQuorum),
     ("read-lease", Verb::ReadLease),
+    ("transfer", Verb::Transfer),
+    ("forget-leader", Verb::ForgetLeader),
 ];
 
 impl Draft {
@@ -157,6 +161,7 @@ fn read_fault<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, kind: &str, sc
             Fault::SlowDisk(target?, flush)
         }
         "stall-disk" => Fault::StallDisk(one(reader, table)?),
+        "upgrade" => Fault::Upgrade(one(reader, table)?),
         "full-disk" => Fault::FullDisk(one(reader, table)?),
         "corrupt-disk" => Fault::CorruptDisk(one(reader, table)?),
         "drift" => {
@@ -244,5 +249,10 @@ fn read_action<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, verb: Verb) -
         Verb::Read => Action::Read,
         Verb::ReadQuorum => Action::ReadQuorum(subject(reader, table)?),
         Verb::ReadLease => Action::ReadLease(subject(reader, table)?),
+        Verb::Transfer => {
+            let entry = table.require(reader, "to", "who is to take over, such as to = \"n3\"")?;
+            Action::Transfer(entry.parse(reader, read_target)?)
+        }
+        Verb::ForgetLeader => Action::ForgetLeader,
     })
 }
