@@ -3,11 +3,15 @@
 //! [`Config`] is what a person writes; [`Config::check`] turns it into [`Settings`], which every machine trusts without
 //! looking again. Each number has a unit, a default and the reason for the default beside it.
 
+mod bounds;
+
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
+
+pub use bounds::Bounds;
 
 use crate::ids::{FeatureLevel, NodeId};
 use crate::wire::FRAME_BYTES_MAX;
@@ -191,24 +195,6 @@ impl Settings {
             &self.raft;
         most.saturating_add(most.saturating_sub(*least).saturating_mul(*election_priority))
     }
-}
-
-/// What the queues and the memory of a node never exceed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Messages that wait for the disk.
-    pub withheld: usize,
-    /// Commands that wait for an outcome: as many of other nodes as of local clients.
-    pub pending_commands: usize,
-    /// Unanswered appends per peer.
-    pub inflight_messages: usize,
-    /// Unanswered entry bytes per peer: the window closes behind the append that fills it, which may be one large entry.
-    pub inflight_bytes: u64,
-    /// Registered nodes.
-    pub registrations: usize,
-    /// Bytes of log beyond the snapshot: twice what a leader lets grow, for entries of an older leader may still lie
-    /// behind it and a snapshot may be under way.
-    pub log_bytes: u64,
 }
 
 /// The numbers of the Raft machine; see [`Config`] for units and reasons.
