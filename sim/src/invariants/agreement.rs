@@ -2,8 +2,7 @@
 
 use delian_core::{NodeId, SessionId};
 
-use super::ledger::Ledger;
-use super::session_model::replay;
+use super::session_model::Made;
 use super::{Breach, Invariant, View};
 
 /// See [`Invariant::SENTENCE`].
@@ -16,20 +15,19 @@ impl Invariant for Agreement {
         "When all has healed, every whole node holds the topology and the sessions that the committed entries make.";
 }
 
-/// Replays the ledger from nothing and compares: a second way to the same state.
-pub(super) fn at_end(whole: &[NodeId], ledger: &Ledger, view: &impl View) -> Result<(), Breach> {
-    let Some(first) = whole.iter().find_map(|id| view.node(*id)) else { return Ok(()) };
-    let (expected, open) = replay(ledger, first.settings());
+/// Compares what the nodes hold with what a second way to the same state made.
+pub(super) fn at_end(whole: &[NodeId], made: &Made, view: &impl View) -> Result<(), Breach> {
+    let Made { topology: expected, open, accepted: _ } = made;
     for id in whole {
         let Some(node) = view.node(*id) else { continue };
-        if *node.topology() != expected {
+        if node.topology() != expected {
             return Err(Agreement::breach(vec![
                 format!("the committed commands make {} with {} members", expected.epoch(), expected.len()),
                 format!("{id} holds {} with {} members", node.topology().epoch(), node.topology().len()),
             ]));
         }
         let held: Vec<SessionId> = node.sessions().iter().map(|(session, _)| session).collect();
-        if held != open {
+        if held != *open {
             return Err(Agreement::breach(vec![
                 format!("the committed entries leave the sessions {open:?} open"),
                 format!("{id} holds {held:?} open"),

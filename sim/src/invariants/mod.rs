@@ -246,7 +246,7 @@ impl Invariants {
         match observation {
             Observation::Started => self.monotonic.on_start(id, view),
             Observation::Stepped => self.monotonic.on_step(id, view),
-            Observation::Emitted(event) => self.on_event(id, event, view),
+            Observation::Emitted(event) => self.on_event(now, id, event, view),
             Observation::Wrote(record) => {
                 self.ledger.on_write(now, id, record, view)?;
                 shared_quorum::on_write(id, record, &self.ledger, view)
@@ -305,11 +305,13 @@ impl Invariants {
     ///
     /// Returns the agreement that is missing, or the answers that no order explains.
     pub fn at_end(&self, whole: &[NodeId], view: &impl View) -> Result<Judged, Breach> {
-        agreement::at_end(whole, &self.ledger, view)?;
-        self.linearizable.at_end()
+        let Some(first) = whole.iter().find_map(|id| view.node(*id)) else { return Ok(Judged::default()) };
+        let made = session_model::replay(&self.ledger, first.settings());
+        agreement::at_end(whole, &made, view)?;
+        self.linearizable.at_end(&made.accepted)
     }
 
-    fn on_event(&mut self, id: NodeId, event: &Event, view: &impl View) -> Result<(), Breach> {
+    fn on_event(&mut self, now: Time, id: NodeId, event: &Event, view: &impl View) -> Result<(), Breach> {
         match event {
             Event::BecameLeader { term } => {
                 self.one_leader.on_leader(id, *term)?;
@@ -332,6 +334,7 @@ impl Invariants {
                 Ok(())
             }
             Event::Changed { position, epoch, what } => {
+                self.linearizable.on_change(*epoch, now);
                 self.sessions.on_effect(id, *position, &self.ledger)?;
                 self.state_machine.on_change(id, *position, *epoch, *what)
             }

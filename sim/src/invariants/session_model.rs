@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use delian_core::config::Settings;
 use delian_core::raft::Payload;
 use delian_core::topology::Command;
-use delian_core::{Sequence, SessionId, SessionRequest, Topology};
+use delian_core::{Blob, Epoch, Sequence, SessionId, SessionRequest, Topology};
 
 use super::ledger::Ledger;
 
@@ -16,16 +16,32 @@ struct Session {
     executed: Vec<Sequence>,
 }
 
-/// Replays the committed history from nothing. Returns the topology and the sessions that are open at its end.
-pub(super) fn replay(ledger: &Ledger, settings: &Settings) -> (Topology, Vec<SessionId>) {
+/// What a committed history makes.
+pub(super) struct Made {
+    pub(super) topology: Topology,
+    /// The sessions that are open at its end.
+    pub(super) open: Vec<SessionId>,
+    /// The commands that were accepted, in order, each with the epoch that it began.
+    pub(super) accepted: Vec<(Epoch, Blob)>,
+}
+
+/// Replays the committed history from nothing.
+pub(super) fn replay(ledger: &Ledger, settings: &Settings) -> Made {
     let mut topology = Topology::new(settings.topology());
+    let mut accepted = Vec::new();
+    let mut execute = |bytes: &Blob| {
+        // A refused command changes nothing, here as on every node.
+        if let Ok(change) = Command::decode(bytes).and_then(|command| topology.apply(&command)) {
+            accepted.push((change.epoch, bytes.clone()));
+        }
+    };
     let mut open: BTreeMap<SessionId, Session> = BTreeMap::new();
     for (position, payload) in ledger.committed() {
         let index = position.index.get();
         open.retain(|_, session| index - session.last_active <= settings.sessions().entries_max());
         match payload {
             Payload::Noop | Payload::Configuration(_) | Payload::Level(_) => {}
-            Payload::Command(bytes) => execute(&mut topology, bytes),
+            Payload::Command(bytes) => execute(bytes),
             Payload::Session(bytes) => match SessionRequest::decode(bytes) {
                 Ok(SessionRequest::Open) => {
                     if open.len() >= settings.sessions().sessions_max() {
@@ -46,19 +62,12 @@ pub(super) fn replay(ledger: &Ledger, settings: &Settings) -> (Topology, Vec<Ses
                     let is_new = !session.executed.contains(&operation.sequence);
                     if is_new && operation.sequence >= session.awaited_from {
                         session.executed.push(operation.sequence);
-                        execute(&mut topology, &command);
+                        execute(&command);
                     }
                 }
                 Err(_) => {}
             },
         }
     }
-    (topology, open.into_keys().collect())
-}
-
-/// Executes a command; a refused one changes nothing, here as on every node.
-fn execute(topology: &mut Topology, bytes: &[u8]) {
-    if let Ok(command) = Command::decode(bytes) {
-        let _refused = topology.apply(&command);
-    }
+    Made { topology, open: open.into_keys().collect(), accepted }
 }
