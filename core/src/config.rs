@@ -180,6 +180,7 @@ impl Settings {
                 .saturating_add(raft.append_bytes_max)
                 .saturating_add(ENTRY_BYTES_MAX),
             registrations: self.topology.registrations_max,
+            undurable_bytes: raft.uncommitted_bytes_max.saturating_add(ENTRY_BYTES_MAX),
             log_bytes: raft.log_bytes_max.saturating_add(raft.uncommitted_bytes_max).saturating_mul(2),
         }
     }

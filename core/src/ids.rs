@@ -56,7 +56,8 @@ macro_rules! number {
 }
 
 number!(
-    /// The identity of one node: drawn once at its first start, kept on its disk, never used again after a wipe.
+    /// The identity of one node: drawn once, before its first start, and kept for as long as that node is meant by it. One
+    /// that lost its disk may keep it, for its memory is told apart by an [`Incarnation`].
     NodeId, "n"
 );
 number!(

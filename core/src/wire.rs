@@ -51,6 +51,8 @@ pub enum Message {
 pub struct Forward {
     /// The term whose leader may accept it.
     pub term: Term,
+    /// The memory of that leader: another one does not know what this one accepted.
+    pub to: Incarnation,
     /// Which forward it is.
     pub ticket: Ticket,
     /// What is asked for.

@@ -111,7 +111,7 @@ fn an_unknown_kind_is_told_from_nonsense() {
         vec![WIRE_VERSION, 0, 1, 0, 99],                   // what a Raft message says
         vec![WIRE_VERSION, 0, 1, 0, 5, 1, 9],              // an append's answer
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1, 1, 1, 99], // what an entry carries
-        vec![WIRE_VERSION, 1, 1, 1, 1, 1, 7],              // a client's request
+        vec![WIRE_VERSION, 1, 1, 1, 1, 1, 1, 7],           // a client's request
     ];
     for frame in unknown {
         let frame = [frame, vec![0; 20]].concat();

@@ -123,7 +123,12 @@ fn heartbeat(now: Time) -> Message {
     let mut payload = [0; PAYLOAD_BYTES];
     payload[..8].copy_from_slice(&now.as_nanos().to_le_bytes());
     let ticket = Ticket { incarnation: Incarnation::FOUNDING, boot: Boot::ZERO, number: 0 };
-    Message::Forward(Forward { term: Term::ZERO, ticket, request: Request::Command(Blob::from(payload.as_slice())) })
+    Message::Forward(Forward {
+        term: Term::ZERO,
+        to: Incarnation::FOUNDING,
+        ticket,
+        request: Request::Command(Blob::from(payload.as_slice())),
+    })
 }
 
 #[cfg(test)]

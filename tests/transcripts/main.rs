@@ -19,7 +19,7 @@ use script::Script;
 use story::Story;
 
 /// The fewest stories that the protocol's promises need; a data folder that went missing must not pass.
-const STORIES_MIN: usize = 65;
+const STORIES_MIN: usize = 140;
 
 #[test]
 fn every_story_goes_as_it_is_written() {

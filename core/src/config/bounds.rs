@@ -13,6 +13,9 @@ pub struct Bounds {
     pub inflight_bytes: u64,
     /// Registered nodes.
     pub registrations: usize,
+    /// Cost of the entries that a leader proposed and that its own disk does not hold yet: one more than the limit on what
+    /// is uncommitted.
+    pub undurable_bytes: u64,
     /// Bytes of log beyond the snapshot: twice what a leader lets grow, for entries of an older leader may still lie
     /// behind it and a snapshot may be under way.
     pub log_bytes: u64,

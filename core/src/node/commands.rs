@@ -337,20 +337,25 @@ impl Node {
         // answer to this command would then be taken for the answer to another one.
         let leader = self.raft.leader().filter(|leader| *leader != self.raft.id() && self.raft.boot_is_durable());
         let leader = leader.ok_or(Rejected::NotLeader(self.raft.leader()))?;
+        let to = self.raft.configuration().incarnation(leader);
         let commands = &mut self.commands;
         commands.last_forward += 1;
         let number = commands.last_forward;
         commands.forwarded.insert(number, request);
         commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
         let ticket = Ticket { incarnation: commands.incarnation, boot: commands.boot, number };
-        let forward = Forward { term: self.raft.term(), ticket, request: asked() };
+        let forward = Forward { term: self.raft.term(), to, ticket, request: asked() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
         Ok(())
     }
 
     /// Accepts a forward addressed to this leader, once, and answers one that no leader of its term can be this node.
     pub(super) fn on_forward(&mut self, now: Time, from: NodeId, forward: Forward, out: &mut Outbox) {
-        let Forward { term, ticket, request } = forward;
+        let Forward { term, to, ticket, request } = forward;
+        if to != self.raft.incarnation() {
+            // A memory that was lost may have accepted a copy, so nothing can be said of it.
+            return;
+        }
         self.note_leading();
         let origin = Origin::Remote(from, ticket);
         if term > self.commands.led {

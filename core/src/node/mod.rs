@@ -69,7 +69,9 @@ struct StateBytes {
 impl Node {
     /// Starts a node. First start and restart are one path; `recovered` is empty on the first.
     ///
-    /// `now` is the present instant of this process run, `seed` may be the same at every start.
+    /// `now` is the present instant of this process run. `seed` may be the same at every start from a disk that was
+    /// written before; for an empty one it must be new, drawn from what no other start was given: it names the new memory,
+    /// and by that name the others tell it from one that was lost.
     ///
     /// # Panics
     ///

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
 use super::message::{Body, Payload};
+use super::progress::Progress;
 use super::{Raft, Role};
 use crate::ids::{FeatureLevel, Incarnation, NodeId, Position, Term};
 use crate::io::{Event, Outbox, StepDown};
@@ -80,6 +81,13 @@ pub enum QuorumRefusal {
     },
     /// It is so already.
     NothingChanges,
+    /// Too few of the voters to be answer the leader, so nothing could be decided.
+    TooFewAnswer {
+        /// How many answer, the leader included if it is one of them.
+        answering: usize,
+        /// How many are a majority.
+        needed: usize,
+    },
     /// The node does not speak the feature level in force, and halts as soon as it learns of it.
     LevelTooLow {
         /// The node.
@@ -106,6 +114,10 @@ impl fmt::Display for QuorumRefusal {
             Self::Behind { node, entries } => {
                 write!(f, "{node} lacks {entries} committed entries: promote it when it has caught up")
             }
+            Self::TooFewAnswer { answering, needed } => write!(
+                f,
+                "of the voters to be only {answering} answer, and {needed} are a majority: start the others, or try again"
+            ),
             Self::NothingChanges => write!(f, "the voters are these already"),
             Self::LevelTooLow { node, level, needed } => {
                 write!(f, "{node} speaks feature level {level}, but {needed} is in force: upgrade it first")
@@ -226,16 +238,40 @@ impl Raft {
             return Err(ChangeError::Refused(QuorumRefusal::ChangeUnderWay));
         }
         let next = self.configuration().changed(change).map_err(ChangeError::Refused)?;
-        let newcomer = next.voters.iter().find(|voter| !self.configuration().voters.contains(voter));
-        if let Some((node, entries)) = newcomer.and_then(|node| Some((*node, self.entries_lacking_at(*node)?)))
-            && entries > PROMOTION_LAG_MAX
-        {
-            return Err(ChangeError::Refused(QuorumRefusal::Behind { node, entries }));
-        }
-        if let Some(refusal) = newcomer.and_then(|node| self.level_lacking_at(*node)) {
-            return Err(ChangeError::Refused(refusal));
-        }
+        self.check_voices(&next).map_err(ChangeError::Refused)?;
         Ok(self.append_own(Payload::Configuration(Arc::new(next)), out))
+    }
+
+    /// Checks that the voters to be can decide: whoever gets a voice keeps up, and a majority answers.
+    fn check_voices(&self, next: &Configuration) -> Result<(), QuorumRefusal> {
+        let newcomers = next.voters.iter().filter(|voter| !self.configuration().voters.contains(voter));
+        for node in newcomers {
+            if let Some(entries) = self.entries_lacking_at(*node).filter(|entries| *entries > PROMOTION_LAG_MAX) {
+                return Err(QuorumRefusal::Behind { node: *node, entries });
+            }
+            if let Some(refusal) = self.level_lacking_at(*node) {
+                return Err(refusal);
+            }
+        }
+        let (voters, max) = (next.all_voters().count(), self.settings.raft.withheld_max);
+        if voters > max {
+            // A candidate's requests wait for its disk, all at once: the same ones would be lost in every election.
+            return Err(QuorumRefusal::TooManyVoters { voters, max });
+        }
+        let needed = next.voters.len() / 2 + 1;
+        let answering = next.voters.iter().filter(|voter| self.answers(**voter)).count();
+        if answering < needed {
+            // In force, the change could neither be committed nor undone.
+            return Err(QuorumRefusal::TooFewAnswer { answering, needed });
+        }
+        Ok(())
+    }
+
+    /// Whether a member was heard from since the quorum check before the last one.
+    fn answers(&self, member: NodeId) -> bool {
+        let Role::Leader(leadership) = &self.role else { return false };
+        let heard = |progress: &Progress| progress.heard || progress.answered;
+        member == self.id || leadership.progress().get(member).is_some_and(heard)
     }
 
     /// Does what a leader owes a committed configuration: leaves a joint one, or steps down if it has no voice in it.
@@ -258,7 +294,12 @@ impl Raft {
     /// Takes members that lost their memory in again, one at a time.
     pub(super) fn readmit_strangers(&mut self, out: &mut Outbox) {
         let Role::Leader(leadership) = &self.role else { return };
-        let stranger = leadership.progress().iter().find_map(|(peer, progress)| Some((peer, progress.stranger?)));
+        let begun = leadership.rounds.begun();
+        // Whoever answered the last round has the memory that was admitted: the word of a stranger came late.
+        let stranger = leadership.progress().iter().find_map(|(peer, progress)| {
+            let incarnation = progress.stranger.filter(|_| progress.round < begun)?;
+            Some((peer, incarnation))
+        });
         if let Some((node, incarnation)) = stranger {
             // A change under way is waited for; the stranger goes on saying that it is one.
             let _ = self.change_quorum(&QuorumChange::Readmit { node, incarnation }, out);

@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 
 use super::message::{Ballot, Body, Candidacy, Message, REACH_MAX};
 use super::{HardState, Raft, Role};
-use crate::ids::{NodeId, Position, Term};
+use crate::ids::{NodeId, Position, Round, Term};
 use crate::io::{Event, Outbox};
 use crate::time::Time;
 
@@ -62,6 +62,7 @@ impl Raft {
         let term = self.term().next();
         self.hard_state = HardState { term, voted_for: Some(self.id), ..self.hard_state };
         self.hard_state_changed = true;
+        self.leader_round = Round::ZERO;
         self.writes.drop_withheld();
         self.leader = None;
         self.draw_election_timeout(now);

@@ -77,6 +77,7 @@ impl Raft {
     }
 
     pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: LogIndex, round: Round, out: &mut Outbox) {
+        self.leader_round = self.leader_round.max(round);
         if self.follow_commit(from, commit, out) {
             let level = self.settings.raft.feature_level_max;
             self.say(from, Body::HeartbeatAnswer { round, level }, out);

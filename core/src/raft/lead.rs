@@ -118,7 +118,9 @@ impl Raft {
             // What the target would have to catch up with must not grow.
             return Err(ProposeError::Transferring(transfer.target()));
         }
-        if leadership.uncommitted_bytes.saturating_add(bytes) >= self.settings.raft.uncommitted_bytes_max {
+        // Followers commit without the leader's disk, so what waits for that has a limit of its own.
+        let waiting = leadership.uncommitted_bytes.max(self.writes.proposed_bytes());
+        if waiting.saturating_add(bytes) >= self.settings.raft.uncommitted_bytes_max {
             return Err(ProposeError::Busy);
         }
         Ok(())
@@ -151,7 +153,7 @@ impl Raft {
         }
         self.save_hard_state(out);
         let record = Record::Append { after: after.index, entries: entries.clone() };
-        self.writes.persist_log(record, self.log.last().index, out);
+        self.writes.persist_proposed(record, self.log.last().index, bytes, out);
         let fresh = Fresh { after, entries, bytes };
         let mut place = 0;
         while let Some(peer) = self.peer_at(place) {
@@ -182,8 +184,8 @@ impl Raft {
         let Role::Leader(leadership) = &mut self.role else { return };
         if now >= leadership.heartbeat_at {
             leadership.heartbeat_at = now + self.settings.raft.heartbeat_interval;
-            self.begin_round(now, out);
             self.readmit_strangers(out);
+            self.begin_round(now, out);
             self.propose_level(out);
         }
     }
@@ -276,7 +278,11 @@ impl Raft {
         }
         let Some(progress) = leadership.progress.get_mut(from) else { return };
         progress.heard = true;
-        progress.level = Some(level);
+        if round >= progress.round {
+            // A late answer may be of a release that the peer does not run any more.
+            progress.level = Some(level);
+            progress.stranger = None;
+        }
         if round > progress.round {
             progress.round = round;
             self.on_round_answered(now, out);

@@ -46,6 +46,10 @@ impl Raft {
     /// Proposes the highest level that all members speak, if it is above the one in force.
     pub(super) fn propose_level(&mut self, out: &mut Outbox) {
         let Role::Leader(leadership) = &self.role else { return };
+        if leadership.transfer.is_some() {
+            // What the target would have to catch up with must not grow.
+            return;
+        }
         let spoken = leadership.progress().iter().map(|(_, progress)| progress.level.unwrap_or(FeatureLevel::ZERO));
         let spoken = spoken.fold(self.settings.raft.feature_level_max, FeatureLevel::min);
         let own_term_applied = self.log.term_at(self.applied) == Some(self.term());

@@ -49,7 +49,7 @@ use self::chunks::Partial;
 use self::configurations::Configurations;
 use self::writes::Writes;
 use crate::config::Settings;
-use crate::ids::{Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term, WriteId};
+use crate::ids::{Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Round, Term, WriteId};
 use crate::io::{Event, Halt, Outbox, StepDown, Wake, WakeReason};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
@@ -68,6 +68,8 @@ pub struct Raft {
     configurations: Configurations,
     role: Role,
     leader: Option<NodeId>,
+    /// The last round of heartbeats that came from the leader of this term.
+    leader_round: Round,
     commit: LogIndex,
     applied: LogIndex,
     /// The cost of the entries applied since the last snapshot.
@@ -148,6 +150,7 @@ impl Raft {
             configurations,
             role: Role::Follower,
             leader: None,
+            leader_round: Round::ZERO,
             commit: covered,
             applied: covered,
             applied_bytes: 0,
@@ -310,6 +313,11 @@ impl Raft {
         self.writes.log_durable()
     }
 
+    /// Returns the cost in bytes of the entries that this node proposed and that are not on its own disk.
+    pub const fn undurable_bytes(&self) -> u64 {
+        self.writes.proposed_bytes()
+    }
+
     /// Returns whether even after a crash no other run takes this run's boot.
     pub(crate) fn boot_is_durable(&self) -> bool {
         // The first write of every run is the hard state with its boot.
@@ -371,6 +379,7 @@ impl Raft {
             }
             self.hard_state = HardState { term, voted_for: None, ..self.hard_state };
             self.hard_state_changed = true;
+            self.leader_round = Round::ZERO;
             self.writes.drop_withheld();
             if self.settings.raft.lease_timeout.is_none() {
                 self.leader_presumed_until = Time::ZERO;

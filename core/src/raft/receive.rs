@@ -4,9 +4,18 @@ use super::election::Canvass;
 use super::message::{Body, Message};
 use super::snapshot::Offered;
 use super::{Raft, Role};
-use crate::ids::{NodeId, Term};
+use crate::ids::{NodeId, Position, Term};
 use crate::io::{Contradiction, Event, Halt, Outbox};
 use crate::time::Time;
+
+/// Whether a leader's message may be a late copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It says what the node did not know.
+    Fresh,
+    /// It says nothing new.
+    Stale,
+}
 
 impl Raft {
     /// Takes in one message. Returns a snapshot that the state machine must take for the node to go on.
@@ -24,6 +33,7 @@ impl Raft {
             self.say_stranger(from, out);
             return None;
         }
+        let news = self.news_in(&body);
         match body {
             Body::PreVote { last } => self.on_pre_vote(now, from, term, last, out),
             Body::PreVoteAnswer(ballot) => self.on_pre_vote_answer(now, from, term, ballot, out),
@@ -48,32 +58,32 @@ impl Raft {
             }
             Body::Stranger { incarnation } => self.on_stranger(from, incarnation, out),
             Body::Append(append) => {
-                if self.follow_leader(now, from, term, out) {
+                if self.follow_leader(now, from, term, news, out) {
                     self.on_append(from, &append, out);
                 }
             }
             Body::Heartbeat { commit, round } => {
-                if self.follow_leader(now, from, term, out) {
+                if self.follow_leader(now, from, term, news, out) {
                     self.on_heartbeat(from, commit, round, out);
                 }
             }
             Body::Commit { commit } => {
-                if self.follow_leader(now, from, term, out) {
+                if self.follow_leader(now, from, term, news, out) {
                     self.on_commit(from, commit, out);
                 }
             }
             Body::TimeoutNow { reaches } => {
-                if self.follow_leader(now, from, term, out) {
+                if self.follow_leader(now, from, term, news, out) {
                     self.on_timeout_now(now, reaches, out);
                 }
             }
             Body::Snapshot { session, snapshot } => {
-                if self.follow_leader(now, from, term, out) {
+                if self.follow_leader(now, from, term, news, out) {
                     return self.on_snapshot(from, session, snapshot, out);
                 }
             }
             Body::Chunk { session, identity, offset, bytes } => {
-                if self.follow_leader(now, from, term, out) {
+                if self.follow_leader(now, from, term, news, out) {
                     return self.on_chunk(from, (session, identity), (offset, bytes), out);
                 }
             }
@@ -95,7 +105,7 @@ impl Raft {
     }
 
     /// Follows whoever leads `term`, unless that is over. Returns whether the message is to be read.
-    pub(super) fn follow_leader(&mut self, now: Time, from: NodeId, term: Term, out: &mut Outbox) -> bool {
+    pub(super) fn follow_leader(&mut self, now: Time, from: NodeId, term: Term, news: News, out: &mut Outbox) -> bool {
         if term < self.term() {
             // The old leader learns that it is one; without an answer it could disturb nobody and never step down.
             self.say(from, Body::Outdated, out);
@@ -105,11 +115,46 @@ impl Raft {
             self.halt(Halt::SecondLeader(from, term), out);
             return false;
         }
+        if term == self.term() && news == News::Stale {
+            // Read if it is from the leader that is followed, but no sign that this one lives.
+            return self.leader == Some(from) && matches!(self.role, Role::Follower);
+        }
         if term > self.term() || self.leader != Some(from) || !matches!(self.role, Role::Follower) {
             self.become_follower(now, term, Some(from), out);
         }
         self.election_at = now + self.election_timeout;
         self.leader_presumed_until = now + self.settings.raft.election_timeout_min;
         true
+    }
+
+    /// Returns whether a message from the leader of the present term says what this node does not know.
+    ///
+    /// The network may replay what a leader said long after it died; taken for signs of life, such copies would put off
+    /// the election of another for as long as they come. For promises that a lease counts on nothing is lost: a round is
+    /// stale only after a later one, which renewed the promise.
+    fn news_in(&self, body: &Body) -> News {
+        let is_news = match body {
+            Body::Heartbeat { round, .. } => *round > self.leader_round,
+            Body::Append(append) => {
+                let last = append.entries.last().map_or(append.prev, |entry| {
+                    Position::new(entry.term, append.prev.index.advanced_by(append.entries.len()))
+                });
+                append.commit > self.commit || (last.index > self.commit && !self.log.contains(last))
+            }
+            Body::Commit { commit } => *commit > self.commit,
+            Body::Snapshot { snapshot, .. } => snapshot.last.index > self.commit,
+            Body::Chunk { identity, .. } => identity.last.index > self.commit,
+            Body::TimeoutNow { .. }
+            | Body::PreVote { .. }
+            | Body::PreVoteAnswer(_)
+            | Body::Vote { .. }
+            | Body::VoteAnswer(_)
+            | Body::AppendAnswer { .. }
+            | Body::HeartbeatAnswer { .. }
+            | Body::Outdated
+            | Body::Stranger { .. }
+            | Body::ChunkAnswer { .. } => true,
+        };
+        if is_news { News::Fresh } else { News::Stale }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Writes {
     hard_state_in: WriteId,
     /// The log writes on their way, each with the index it reaches unless a later truncation cut it.
     on_their_way: VecDeque<LogWrite>,
+    /// The cost of the entries among them that this node proposed as a leader.
+    proposed_bytes: u64,
     /// The last index whose entry, as the log has it, is on disk.
     log_durable: LogIndex,
     withheld: VecDeque<Withheld>,
@@ -31,6 +33,7 @@ pub(super) struct Writes {
 struct LogWrite {
     id: WriteId,
     reaches: LogIndex,
+    proposed_bytes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +60,7 @@ impl Writes {
             done: WriteId::ZERO,
             hard_state_in: WriteId::ZERO,
             on_their_way: VecDeque::new(),
+            proposed_bytes: 0,
             log_durable,
             withheld: VecDeque::new(),
             withheld_max,
@@ -69,8 +73,18 @@ impl Writes {
 
     /// Issues a write of the log after which the disk holds entries up to `reaches`.
     pub(super) fn persist_log(&mut self, record: Record, reaches: LogIndex, out: &mut Outbox) {
+        self.persist(record, reaches, 0, out);
+    }
+
+    /// Issues a write of entries that this node proposed, of that cost; the last of them is at `reaches`.
+    pub(super) fn persist_proposed(&mut self, record: Record, reaches: LogIndex, cost: u64, out: &mut Outbox) {
+        self.persist(record, reaches, cost, out);
+    }
+
+    fn persist(&mut self, record: Record, reaches: LogIndex, proposed_bytes: u64, out: &mut Outbox) {
         let id = self.issue(record, out);
-        self.on_their_way.push_back(LogWrite { id, reaches });
+        self.proposed_bytes += proposed_bytes;
+        self.on_their_way.push_back(LogWrite { id, reaches, proposed_bytes });
     }
 
     /// Takes back what writes on their way promised beyond `index`: their entries are being replaced.
@@ -91,6 +105,7 @@ impl Writes {
         self.done = self.done.max(id);
         while let Some(write) = self.on_their_way.pop_front_if(|write| write.id <= self.done) {
             self.log_durable = self.log_durable.max(write.reaches);
+            self.proposed_bytes -= write.proposed_bytes;
         }
         while let Some(withheld) = self.withheld.pop_front_if(|withheld| withheld.needs <= self.done) {
             withheld.send(out);
@@ -128,6 +143,11 @@ impl Writes {
 
     pub(super) const fn log_durable(&self) -> LogIndex {
         self.log_durable
+    }
+
+    /// Returns the cost of the entries that this node proposed and that are not on its disk yet.
+    pub(super) const fn proposed_bytes(&self) -> u64 {
+        self.proposed_bytes
     }
 
     pub(super) const fn issued(&self) -> WriteId {

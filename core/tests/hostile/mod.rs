@@ -246,7 +246,8 @@ impl Bench {
                 1 => Request::Session(bytes.session_request(self.open_session()).encode()),
                 _ => Request::Command(Command::Custom(bytes.blob()).encode()),
             };
-            return Message::Forward(Forward { term, ticket, request });
+            let to = if bytes.one_in(4) { incarnation } else { self.node.raft().incarnation() };
+            return Message::Forward(Forward { term, to, ticket, request });
         }
         if bytes.one_in(2) {
             return self.gossip_of_reads(bytes, ticket);

@@ -204,7 +204,7 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         6 => (number(), proptest::option::of(incarnation()), body())
             .prop_map(|(term, to, body)| Message::Raft(raft::Message { term: Term::new(term), to, body })),
         1 => (number(), ticket(), request()).prop_map(|(term, ticket, request)| {
-            Message::Forward(Forward { term: Term::new(term), ticket, request })
+            Message::Forward(Forward { term: Term::new(term), to: ticket.incarnation, ticket, request })
         }),
         1 => (node(), incarnation())
             .prop_map(|(node, incarnation)| Message::Visitor { node, incarnation }),
@@ -218,6 +218,7 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
 }
 
 /// One message of each kind, with its name.
+// Long on purpose: one message of each kind, as a list that is read beside its golden bytes.
 pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
     let last = Position::new(Term::new(3), LogIndex::new(300));
     let commit = LogIndex::new(299);
@@ -266,9 +267,25 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
         ("chunk", raft(Body::Chunk { session, identity, offset: 40, bytes })),
         ("chunk-answer", raft(Body::ChunkAnswer { session, identity, held })),
         ("snapshot-refused", raft(Body::AppendAnswer { session, appended: Appended::SnapshotRefused(last) })),
-        ("forward", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Command(command) })),
+        (
+            "forward",
+            Message::Forward(Forward {
+                term: Term::new(4),
+                to: Incarnation::FOUNDING,
+                ticket,
+                request: Request::Command(command),
+            }),
+        ),
         ("visitor", Message::Visitor { node: NodeId::new(4), incarnation: Incarnation::new(77) }),
-        ("forward-session", Message::Forward(Forward { term: Term::new(4), ticket, request: Request::Session(asked) })),
+        (
+            "forward-session",
+            Message::Forward(Forward {
+                term: Term::new(4),
+                to: Incarnation::FOUNDING,
+                ticket,
+                request: Request::Session(asked),
+            }),
+        ),
         ("answer-applied", Message::Answer(Answer { ticket, outcome: Ok(applied) })),
         (
             "answer-rejected",

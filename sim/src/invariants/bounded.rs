@@ -28,6 +28,7 @@ pub(super) fn on_sample(id: NodeId, view: &impl View) -> Result<(), Breach> {
     check("commands waiting", node.pending_commands() as u64, limits.pending_commands as u64);
     check("log bytes", log_bytes(node), limits.log_bytes);
     check("registrations", node.topology().len() as u64, limits.registrations as u64);
+    check("undurable bytes", node.raft().undurable_bytes(), limits.undurable_bytes);
     if let Role::Leader(leadership) = node.raft().role() {
         for (_, progress) in leadership.progress().iter() {
             if let Pace::Replicate(window) = &progress.pace {

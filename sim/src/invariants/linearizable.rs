@@ -4,7 +4,7 @@
 //! cut to pieces, so much overlaps that it may take forever. So it is given a guess first: when each change took effect,
 //! as nodes were seen to apply it, and which of those that nobody was told of did. An order that explains the guess
 //! explains the answers too, wherever the guess came from, for it only says more. Where there is none, the search goes
-//! without. It has a budget; a history for which that does not suffice is counted, and is no pass.
+//! without. It has a budget; a history for which that does not suffice fails the run, and the facts say so.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,8 +33,6 @@ pub(super) struct Linearizable {
 pub struct Judged {
     /// How many operations had to be explained.
     pub operations: u64,
-    /// How many histories it gave up on.
-    pub undecided: u64,
 }
 
 impl Invariant for Linearizable {
@@ -91,12 +89,16 @@ impl Linearizable {
     pub(super) fn at_end(&self, accepted: &[(Epoch, Blob)]) -> Result<Judged, Breach> {
         let operations = self.operations.len() as u64;
         if search::<Registrations>(&self.guess(accepted), STEPS_MAX) == Verdict::Linearizable {
-            return Ok(Judged { operations, undecided: 0 });
+            return Ok(Judged { operations });
         }
         let history: History<Input, Output> = self.operations.values().cloned().collect();
         match search::<Registrations>(&history, STEPS_MAX) {
-            Verdict::Linearizable => Ok(Judged { operations, undecided: 0 }),
-            Verdict::Undecided { steps: _ } => Ok(Judged { operations, undecided: 1 }),
+            Verdict::Linearizable => Ok(Judged { operations }),
+            Verdict::Undecided { steps } => Err(Self::breach(vec![
+                format!("the search for an order gave up after {steps} steps over {operations} operations"),
+                "too much overlaps to decide it: fewer clients per subject, or shorter faults, can be judged"
+                    .to_owned(),
+            ])),
             Verdict::Violation(violation) => Err(Self::breach(violation.facts)),
         }
     }

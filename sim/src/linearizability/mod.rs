@@ -20,7 +20,7 @@
 //! At the end of a run the exchanges of all clients become a [`history::History`]:
 //! [`topology_model::asked`] turns a command into an input, and [`topology_model::heard`] an outcome into an answer, into
 //! none, or into the advice to leave the operation out. [`search::search`] with [`topology_model::Registrations`] judges
-//! it. A violation is a breach with its facts; how many runs stayed undecided belongs into the report.
+//! it. A violation is a breach with its facts and so is a history that stays undecided.
 
 pub mod history;
 pub mod by_index;

@@ -162,7 +162,6 @@ impl Census {
             ("sessions_opened", self.sessions_opened),
             ("sessions_ended", self.sessions_ended),
             ("judged_operations", self.judged.operations),
-            ("undecided_histories", self.judged.undecided),
             ("truncations", self.truncations),
             ("compactions", self.compactions),
             ("snapshots_sent", self.snapshots_sent),
