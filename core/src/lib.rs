@@ -23,6 +23,7 @@ pub mod ids;
 pub mod rng;
 pub mod config;
 mod codec;
+pub mod projection;
 pub mod io;
 pub mod wire;
 pub mod raft;

@@ -12,6 +12,7 @@ use super::proposals::{Proposals, Proposed};
 use super::{Node, SessionRequest};
 use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
+use crate::projection::Deadline;
 use crate::raft::{ChangeError, Entries, Entry, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
 use crate::topology::Command;
@@ -136,6 +137,10 @@ impl Commands {
 
     pub(super) fn next_wake(&self) -> Option<Wake> {
         self.deadlines.front().map(|(at, _)| Wake { at: *at, why: WakeReason::CommandTimeout })
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.deadlines.iter_mut().for_each(|(at, _)| *at = map(Deadline::Command, *at));
     }
 
     /// Tells whoever waits for `position` what became of it; [`Self::forget_resolved`] is due after the last of several.

@@ -3,6 +3,7 @@
 use super::Node;
 use crate::ids::{NodeId, RequestId, Term};
 use crate::io::{Effect, Outbox, Rejected, Wake, WakeReason};
+use crate::projection::Deadline;
 use crate::raft::TransferError;
 use crate::time::Time;
 
@@ -15,6 +16,12 @@ pub(super) struct Handover {
     target: NodeId,
     /// When it stops waiting to learn who leads instead.
     deadline: Time,
+}
+
+impl Handover {
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.deadline = map(Deadline::Handover, self.deadline);
+    }
 }
 
 impl Node {

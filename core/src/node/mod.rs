@@ -13,6 +13,7 @@ mod quorum;
 mod handover;
 mod reads;
 mod status;
+mod projection;
 
 use alloc::sync::Arc;
 

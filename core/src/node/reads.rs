@@ -10,6 +10,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::Node;
 use crate::ids::{Boot, Incarnation, LogIndex, NodeId, RequestId};
 use crate::io::{Consistency, Effect, Outbox, ReadAt, Rejected, Wake, WakeReason};
+use crate::projection::Deadline;
 use crate::raft::{ReadFate, ReadMark};
 use crate::time::Time;
 use crate::wire::{Message, ReadIndex, ReadIndexAnswer, Ticket};
@@ -69,6 +70,12 @@ impl Reads {
         let led = self.led.front().map(|read| read.deadline);
         let asked = self.asked.first_key_value().map(|(_, read)| read.deadline);
         led.into_iter().chain(asked).min().map(|at| Wake { at, why: WakeReason::ReadTimeout })
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        let led = self.led.iter_mut().map(|read| &mut read.deadline);
+        let asked = self.asked.values_mut().map(|read| &mut read.deadline);
+        led.chain(asked).for_each(|deadline| *deadline = map(Deadline::Read, *deadline));
     }
 
     /// Gives up waiting for what is overdue.

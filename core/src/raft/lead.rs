@@ -13,6 +13,7 @@ use super::transfer::Transfer;
 use super::{ProposeError, Raft, Role};
 use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
+use crate::projection::Deadline;
 use crate::time::Time;
 
 /// The most visitors that a leader remembers; who is turned away asks again.
@@ -67,6 +68,16 @@ impl Leadership {
         let heartbeat = Wake { at: self.heartbeat_at, why: WakeReason::Heartbeat };
         let own = heartbeat.min(Wake { at: self.quorum_check_at, why: WakeReason::QuorumCheck });
         self.transfer.as_ref().map_or(own, |transfer| own.min(transfer.next_wake()))
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.heartbeat_at = map(Deadline::Heartbeat, self.heartbeat_at);
+        self.quorum_check_at = map(Deadline::QuorumCheck, self.quorum_check_at);
+        if let Some(transfer) = &mut self.transfer {
+            transfer.map_instants(map);
+        }
+        self.rounds.map_instants(map);
+        self.progress.iter_mut().for_each(|(_, progress)| progress.map_instants(map));
     }
 
     pub(super) fn assert_invariants(&self, last: LogIndex, chunks_max: usize) {

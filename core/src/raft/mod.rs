@@ -18,6 +18,7 @@ mod level;
 mod log;
 mod message;
 mod progress;
+mod projection;
 mod read;
 mod receive;
 mod record;

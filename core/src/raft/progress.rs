@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use super::shipment::Shipment;
 use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, ReplicationSession, Round};
+use crate::projection::Deadline;
 use crate::time::Time;
 
 /// One peer, seen from the leader.
@@ -151,6 +152,12 @@ impl Progress {
             pace: Pace::Probe(Probe::Ready),
             heard: false,
             answered: false,
+        }
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        if let Pace::Snapshot { resend_at: Some(resend_at), .. } = &mut self.pace {
+            *resend_at = map(Deadline::SnapshotResend, *resend_at);
         }
     }
 

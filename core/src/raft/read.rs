@@ -19,6 +19,7 @@ use super::progress::Peers;
 use super::{Raft, Role};
 use crate::ids::{LogIndex, NodeId, Round, Term};
 use crate::io::Outbox;
+use crate::projection::Deadline;
 use crate::time::Time;
 
 /// The rounds of heartbeats of one leader, and what their answers confirmed.
@@ -92,6 +93,20 @@ impl Rounds {
             Lease::Kept { until, .. } => Some(until),
             Lease::Forgone => None,
         }
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        if let Lease::Kept { until, measured } = &mut self.lease {
+            *until = map(Deadline::Lease, *until);
+            if let Some((_, began_at)) = measured {
+                *began_at = map(Deadline::LeaseMeasured, *began_at);
+            }
+        }
+    }
+
+    pub(super) fn forget_numbers(&mut self, peers: &mut Peers) {
+        (self.begun, self.confirmed, self.wanted) = (Round::ZERO, Round::ZERO, Round::ZERO);
+        peers.iter_mut().for_each(|(_, progress)| progress.round = Round::ZERO);
     }
 
     pub(super) fn assert_invariants(&self, peers: &Peers, last: LogIndex) {

@@ -9,6 +9,7 @@ use super::message::{Body, Candidacy};
 use super::{Raft, Role};
 use crate::ids::{LogIndex, NodeId};
 use crate::io::{Event, Outbox, Wake, WakeReason};
+use crate::projection::Deadline;
 use crate::time::Time;
 
 /// A hand-over under way.
@@ -32,6 +33,10 @@ enum Stage {
 impl Transfer {
     pub(super) const fn target(&self) -> NodeId {
         self.target
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.abort_at = map(Deadline::TransferAbort, self.abort_at);
     }
 
     pub(super) const fn next_wake(&self) -> Wake {

@@ -162,6 +162,18 @@ impl Writes {
         self.withheld.len()
     }
 
+    /// Numbers the writes anew so that the last one that is done is the first, if any is. Returns by how much they fell.
+    pub(super) fn renumber(&mut self) -> u64 {
+        let fall = self.done.get().saturating_sub(1);
+        let fallen = |id: WriteId| WriteId::new(id.get() - fall);
+        (self.issued, self.done) = (fallen(self.issued), fallen(self.done));
+        // Whatever was done is done, so one of the earlier writes is as good as the last.
+        self.hard_state_in = WriteId::new(self.hard_state_in.get().saturating_sub(fall).max(self.done.get().min(1)));
+        self.on_their_way.iter_mut().for_each(|write| write.id = fallen(write.id));
+        self.withheld.iter_mut().for_each(|withheld| withheld.needs = fallen(withheld.needs));
+        fall
+    }
+
     fn issue(&mut self, record: Record, out: &mut Outbox) -> WriteId {
         self.issued = self.issued.next();
         out.push(Effect::Persist(self.issued, record));

@@ -30,6 +30,7 @@ use self::spread::{Place, Seat};
 use self::watch::Watch;
 use crate::config::AutopilotSettings;
 use crate::ids::{Incarnation, NodeId};
+use crate::projection::Deadline;
 use crate::time::Time;
 use crate::topology::Topology;
 
@@ -106,6 +107,16 @@ impl Autopilot {
     /// Returns when the advice may differ although nothing else changes: a span runs out then.
     pub const fn next_review(&self) -> Option<Time> {
         self.review_at
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        for watch in self.watches.values_mut() {
+            watch.turned_at = map(Deadline::Autopilot, watch.turned_at);
+            watch.fault_at = map(Deadline::Autopilot, watch.fault_at);
+        }
+        if let Some(review_at) = &mut self.review_at {
+            *review_at = map(Deadline::Autopilot, *review_at);
+        }
     }
 
     /// Forgets everything: on losing leadership, since a follower does not hear from the others.
