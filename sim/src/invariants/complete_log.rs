@@ -4,6 +4,7 @@
 //! candidate needs the pre-votes of a majority, and then asks everyone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use delian_core::raft::{Ballot, Body};
 use delian_core::{Message, NodeId, Position, Term};
@@ -23,7 +24,7 @@ impl Invariant for CompleteLog {
 
 impl CompleteLog {
     pub(super) fn on_send(
-        &mut self,
+        self: &mut Arc<Self>,
         id: NodeId,
         to: NodeId,
         message: &Message,
@@ -31,7 +32,10 @@ impl CompleteLog {
     ) -> Result<(), Breach> {
         let Message::Raft(message) = message else { return Ok(()) };
         if let Body::Vote { last, candidacy: _ } = message.body {
-            self.named.insert((message.term, id), last);
+            let candidate = (message.term, id);
+            if self.named.get(&candidate) != Some(&last) {
+                Arc::make_mut(self).named.insert(candidate, last);
+            }
         }
         if !matches!(message.body, Body::VoteAnswer(Ballot::Granted)) {
             return Ok(());

@@ -5,6 +5,7 @@
 //! on the way in. The same chain tells which configuration is in force at a position: the last one at or before it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use delian_core::raft::{Configuration, Payload, Record};
@@ -123,7 +124,13 @@ impl Ledger {
     }
 
     /// Notes the entries of a write, made at `now` by node `id`, and checks that equal positions hold equal entries.
-    pub(super) fn on_write(&mut self, now: Time, id: NodeId, record: &Record, view: &impl View) -> Result<(), Breach> {
+    pub(super) fn on_write(
+        self: &mut Arc<Self>,
+        now: Time,
+        id: NodeId,
+        record: &Record,
+        view: &impl View,
+    ) -> Result<(), Breach> {
         let Record::Append { after, entries } = record else { return Ok(()) };
         // Unknown only where a follower forgot it in the same step, and then the leader has written the entry before.
         let mut previous = view.node(id).and_then(|node| node.raft().log().term_at(*after));
@@ -139,16 +146,17 @@ impl Ledger {
             } else {
                 let previous = previous.unwrap_or_default();
                 let payload = entry.payload.clone();
+                let ledger = Arc::make_mut(self);
                 let configured = match payload {
                     Payload::Configuration(_) => {
-                        self.configurations.insert(position);
+                        ledger.configurations.insert(position);
                         position
                     }
                     Payload::Noop | Payload::Command(_) | Payload::Session(_) | Payload::Level(_) => {
-                        self.configuration(Position::new(previous, position.index.previous())).0
+                        ledger.configuration(Position::new(previous, position.index.previous())).0
                     }
                 };
-                self.written.insert(position, Written { previous, payload, configured, by: id, at: now });
+                ledger.written.insert(position, Written { previous, payload, configured, by: id, at: now });
             }
             previous = Some(entry.term);
         }
@@ -156,7 +164,7 @@ impl Ledger {
     }
 
     /// Extends the committed history up to `last`. Returns when `last` was first written.
-    pub(super) fn on_commit(&mut self, id: NodeId, last: Position) -> Result<Option<Time>, Breach> {
+    pub(super) fn on_commit(self: &mut Arc<Self>, id: NodeId, last: Position) -> Result<Option<Time>, Breach> {
         let created = self.written.get(&last).map(|written| written.at);
         let mut newly = Vec::new();
         let mut position = last;
@@ -177,8 +185,15 @@ impl Ledger {
                 format!("{id} committed {last}, whose log holds {position} there"),
             ]));
         }
-        newly.reverse();
-        self.committed.append(&mut newly);
+        if !newly.is_empty() {
+            newly.reverse();
+            Arc::make_mut(self).committed.append(&mut newly);
+        }
         Ok(created)
+    }
+
+    /// What is committed binds all that comes; what was written and lost again is a record.
+    pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
+        self.committed().for_each(|entry| entry.hash(hasher));
     }
 }

@@ -7,12 +7,15 @@
 mod acknowledged;
 mod agreement;
 mod bounded;
+mod clients;
 mod complete_log;
+mod consensus;
 mod counted;
 mod durable_majority;
 mod durable_votes;
 mod equal_runs;
 mod expected;
+mod fresh_reads;
 mod halts;
 mod heals;
 mod leader_completeness;
@@ -45,6 +48,8 @@ use delian_core::{RequestId, SessionRequest, Time};
 
 use crate::linearizability::history::OperationId;
 
+pub(crate) use self::clients::Clients;
+pub(crate) use self::consensus::Consensus;
 pub use self::equal_runs::EqualRuns;
 pub use self::expected::Expected;
 pub use self::heals::HealsInTime;
@@ -174,17 +179,10 @@ pub trait Invariant {
 /// All properties, with what they remember of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Invariants {
-    ledger: Ledger,
-    one_leader: one_leader::OneLeaderPerTerm,
-    monotonic: monotonic::NothingGoesBack,
-    state_machine: state_machine::StateMachineSafety,
-    acknowledged: acknowledged::AcknowledgedSurvive,
-    outcomes: outcomes::OneOutcome,
-    once: once::AtMostOnce,
-    sessions: sessions::OncePerSequence,
+    consensus: Consensus,
+    clients: Clients,
     order: order::KeepTheirOrder,
     linearizable: linearizable::Linearizable,
-    complete_log: complete_log::CompleteLog,
 }
 
 /// The name and the sentence of every property that a run is judged by, for people and for bug descriptions.
@@ -210,6 +208,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<once::AtMostOnce>(),
         row::<sessions::OncePerSequence>(),
         row::<order::KeepTheirOrder>(),
+        row::<fresh_reads::FreshReads>(),
         row::<linearizable::Linearizable>(),
         row::<minority::MinorityCommitsNothing>(),
         row::<monotonic::NothingGoesBack>(),
@@ -228,7 +227,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
 impl Invariants {
     /// Begins to watch a cluster that is founded with these members.
     pub fn new(founding: Configuration) -> Self {
-        Self { ledger: Ledger::new(founding), ..Self::default() }
+        Self { consensus: Consensus::new(founding), ..Self::default() }
     }
 
     /// Judges one observation made at node `id` at `now`.
@@ -243,33 +242,17 @@ impl Invariants {
         observation: Observation<'_>,
         view: &impl View,
     ) -> Result<(), Breach> {
+        self.clients.observe(id, observation, self.consensus.ledger())?;
+        if let Some(growth) = self.consensus.observe(now, id, observation, view)? {
+            let ledger = self.consensus.ledger();
+            minority::on_commit(id, growth.last, growth.created, ledger, view)?;
+            self.clients.on_growth(&growth, ledger)?;
+        }
         match observation {
-            Observation::Started => self.monotonic.on_start(id, view),
-            Observation::Stepped => self.monotonic.on_step(id, view),
-            Observation::Emitted(event) => self.on_event(now, id, event, view),
-            Observation::Wrote(record) => {
-                self.ledger.on_write(now, id, record, view)?;
-                shared_quorum::on_write(id, record, &self.ledger, view)
-            }
-            Observation::Sent(to, message) => {
-                self.monotonic.on_send(id, message, view);
-                promises::on_send(id, to, message, view)?;
-                self.complete_log.on_send(id, to, message, view)
-            }
-            Observation::Asked(request, asked) => {
-                self.acknowledged.on_ask(request, asked);
-                self.outcomes.on_ask(id, request);
-                self.once.on_ask(request, asked);
-                self.sessions.on_ask(request, asked);
+            Observation::Emitted(Event::Changed { epoch, .. }) => {
+                self.linearizable.on_change(*epoch, now);
                 Ok(())
             }
-            Observation::Replied(request, outcome) => {
-                self.outcomes.on_reply(id, request, outcome)?;
-                self.once.on_reply(request, outcome)?;
-                self.sessions.on_reply(id, request, outcome)?;
-                self.acknowledged.on_reply(id, request, outcome, &self.ledger)
-            }
-            Observation::ReadReplied(request, outcome) => self.outcomes.on_reply(id, request, outcome),
             Observation::Called(operation, asked) => {
                 self.order.on_call(operation, now, asked);
                 self.linearizable.on_call(operation, now, asked);
@@ -279,24 +262,23 @@ impl Invariants {
                 self.linearizable.on_conclusion(operation, now, conclusion);
                 self.order.on_conclusion(operation, now, conclusion)
             }
-            Observation::HandedOver(applied) => self.sessions.on_effect(id, applied.position, &self.ledger),
-            Observation::Crashed => {
-                self.outcomes.on_crash(id);
-                Ok(())
-            }
-            Observation::Sampled => {
-                bounded::on_sample(id, view)?;
-                counted::on_sample(id, view)?;
-                settled::on_sample(id, view)?;
-                matched::on_sample(id, view)?;
-                self.outcomes.on_sample(id, view)
-            }
+            Observation::Sampled => self.clients.on_second(id, view),
+            Observation::Started
+            | Observation::Stepped
+            | Observation::Emitted(_)
+            | Observation::Wrote(_)
+            | Observation::Sent(..)
+            | Observation::Asked(..)
+            | Observation::Replied(..)
+            | Observation::ReadReplied(..)
+            | Observation::HandedOver(_)
+            | Observation::Crashed => Ok(()),
         }
     }
 
     /// Returns the committed history so far.
-    pub const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub fn ledger(&self) -> &Ledger {
+        self.consensus.ledger()
     }
 
     /// Judges the nodes that must agree at the end, and what all clients saw.
@@ -306,56 +288,8 @@ impl Invariants {
     /// Returns the agreement that is missing, or the answers that no order explains.
     pub fn at_end(&self, whole: &[NodeId], view: &impl View) -> Result<Judged, Breach> {
         let Some(first) = whole.iter().find_map(|id| view.node(*id)) else { return Ok(Judged::default()) };
-        let made = session_model::replay(&self.ledger, first.settings());
+        let made = session_model::replay(self.ledger(), first.settings());
         agreement::at_end(whole, &made, view)?;
         self.linearizable.at_end(&made.accepted)
-    }
-
-    fn on_event(&mut self, now: Time, id: NodeId, event: &Event, view: &impl View) -> Result<(), Breach> {
-        match event {
-            Event::BecameLeader { term } => {
-                self.one_leader.on_leader(id, *term)?;
-                durable_votes::on_leader(id, *term, &self.ledger, view)?;
-                shared_quorum::on_leader(id, *term, &self.ledger, view)?;
-                leader_completeness::on_leader(id, *term, &self.ledger, view)
-            }
-            Event::Committed { last } => {
-                let before = self.ledger.tip();
-                let created = self.ledger.on_commit(id, *last)?;
-                if last.index > before.index {
-                    durable_majority::on_commit(id, *last, &self.ledger, view)?;
-                    shared_quorum::on_commit(id, before, &self.ledger, view)?;
-                    own_term::on_commit(id, *last, view)?;
-                    minority::on_commit(id, *last, created, &self.ledger, view)?;
-                    for (_, payload) in self.ledger.committed_after(before.index) {
-                        self.once.on_commit(payload)?;
-                    }
-                }
-                Ok(())
-            }
-            Event::Changed { position, epoch, what } => {
-                self.linearizable.on_change(*epoch, now);
-                self.sessions.on_effect(id, *position, &self.ledger)?;
-                self.state_machine.on_change(id, *position, *epoch, *what)
-            }
-            Event::Refused { position, refusal } => {
-                self.sessions.on_effect(id, *position, &self.ledger)?;
-                self.state_machine.on_refusal(id, *position, refusal)
-            }
-            Event::SnapshotInstalled { last, epoch } => self.state_machine.on_install(id, *last, *epoch),
-            Event::Halted(halt) => halts::on_halt(id, *halt, view),
-            Event::Started { .. }
-            | Event::PreVoteStarted { .. }
-            | Event::ElectionStarted { .. }
-            | Event::FollowsLeader { .. }
-            | Event::SteppedDown { .. }
-            | Event::Truncated { .. }
-            | Event::Compacted { .. }
-            | Event::SnapshotSent { .. }
-            | Event::PeerContradicted { .. }
-            | Event::QuorumChanged { .. }
-            | Event::MemoryLost { .. }
-            | _ => Ok(()),
-        }
     }
 }

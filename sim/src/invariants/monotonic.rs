@@ -1,6 +1,8 @@
 //! Terms, commit and epoch never go back on a node.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use delian_core::raft::Body;
 use delian_core::{Epoch, Incarnation, LogIndex, Message, Node, NodeId, Term};
@@ -32,24 +34,35 @@ impl Invariant for NothingGoesBack {
 
 impl NothingGoesBack {
     /// Forgets what was not on disk: a restart may come back with an older commit index, and catches up.
-    pub(super) fn on_start(&mut self, id: NodeId, view: &impl View) -> Result<(), Breach> {
-        self.seen.remove(&id);
+    pub(super) fn on_start(self: &mut Arc<Self>, id: NodeId, view: &impl View) -> Result<(), Breach> {
+        Arc::make_mut(self).seen.remove(&id);
         self.on_step(id, view)
     }
 
     /// Notes the term of a message, unless it asks or answers for a term that the sender is not in yet.
-    pub(super) fn on_send(&mut self, id: NodeId, message: &Message, view: &impl View) {
+    pub(super) fn on_send(self: &mut Arc<Self>, id: NodeId, message: &Message, view: &impl View) {
         let (Message::Raft(message), Some(node)) = (message, view.node(id)) else { return };
         if !matches!(message.body, Body::PreVote { .. } | Body::PreVoteAnswer(_)) {
-            let spoken = self.spoken.entry((id, node.raft().incarnation())).or_default();
-            *spoken = message.term.max(*spoken);
+            let memory = (id, node.raft().incarnation());
+            if self.spoken.get(&memory).is_none_or(|spoken| *spoken < message.term) {
+                Arc::make_mut(self).spoken.insert(memory, message.term);
+            }
         }
     }
 
-    pub(super) fn on_step(&mut self, id: NodeId, view: &impl View) -> Result<(), Breach> {
+    /// What was spoken for decides about restarts to come; what was seen is what the nodes still show.
+    pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
+        self.spoken.hash(hasher);
+    }
+
+    pub(super) fn on_step(self: &mut Arc<Self>, id: NodeId, view: &impl View) -> Result<(), Breach> {
         let Some(node) = view.node(id) else { return Ok(()) };
         let now = Seen::of(node);
-        let before = self.seen.insert(id, now).unwrap_or_default();
+        let before = self.seen.get(&id).copied();
+        if before != Some(now) {
+            Arc::make_mut(self).seen.insert(id, now);
+        }
+        let before = before.unwrap_or_default();
         let spoken = self.spoken.get(&(id, node.raft().incarnation())).copied().unwrap_or_default();
         if now.term < spoken {
             return Err(Self::breach(vec![format!("{id} spoke for {spoken}"), format!("it is in {}", now.term)]));

@@ -5,6 +5,7 @@
 //! counts as given; that all of them have one effect is another property.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use delian_core::raft::Payload;
 use delian_core::topology::Command;
@@ -20,13 +21,13 @@ pub(super) struct AtMostOnce {
 }
 
 /// What an entry may carry for a client.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Given {
     Command(Blob),
     Session(Blob),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 struct Count {
     given: u64,
     denied: u64,
@@ -40,6 +41,10 @@ impl Invariant for AtMostOnce {
 }
 
 impl AtMostOnce {
+    pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
+        (&self.open, &self.counts).hash(hasher);
+    }
+
     pub(super) fn on_ask(&mut self, request: RequestId, asked: &Asked) {
         let given = match asked {
             Asked::Command(command) => Given::Command(command.encode()),

@@ -1,6 +1,8 @@
 //! Election safety (Raft, section 5.2).
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use delian_core::{NodeId, Term};
 
@@ -18,8 +20,12 @@ impl Invariant for OneLeaderPerTerm {
 }
 
 impl OneLeaderPerTerm {
-    pub(super) fn on_leader(&mut self, id: NodeId, term: Term) -> Result<(), Breach> {
-        let first = *self.leaders.entry(term).or_insert(id);
+    pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
+        self.leaders.hash(hasher);
+    }
+
+    pub(super) fn on_leader(self: &mut Arc<Self>, id: NodeId, term: Term) -> Result<(), Breach> {
+        let first = *Arc::make_mut(self).leaders.entry(term).or_insert(id);
         if first == id {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
 
 use delian_core::{NodeId, RequestId};
 
@@ -27,6 +28,10 @@ impl Invariant for OneOutcome {
 }
 
 impl OneOutcome {
+    pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
+        self.open.iter().for_each(|(request, waiting)| (request, waiting.node).hash(hasher));
+    }
+
     pub(super) fn on_ask(&mut self, id: NodeId, request: RequestId) {
         self.open.insert(request, Waiting { node: id, seconds: 0 });
     }

@@ -1,6 +1,7 @@
 //! Within a session, each sequence takes effect once on every node, whatever the number of its copies in the log.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use delian_core::raft::Payload;
 use delian_core::{Applied, NodeId, Position, Rejected, RequestId, Sequence, SessionId, SessionRequest};
@@ -21,6 +22,10 @@ impl Invariant for OncePerSequence {
 }
 
 impl OncePerSequence {
+    pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
+        self.executed.iter().for_each(|(command, (position, _))| (command, position).hash(hasher));
+    }
+
     pub(super) fn on_ask(&mut self, request: RequestId, asked: &Asked) {
         if let Asked::Session(SessionRequest::Do { operation, command: _ }) = asked {
             self.asked.insert(request, (operation.session, operation.sequence));

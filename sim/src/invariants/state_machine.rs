@@ -1,6 +1,7 @@
 //! State-machine safety (Raft, section 5.4.3): all nodes apply the same commands with the same effect.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use delian_core::topology::{Changed, Refusal};
 use delian_core::{Epoch, LogIndex, NodeId, Position};
@@ -28,17 +29,24 @@ impl Invariant for StateMachineSafety {
 
 impl StateMachineSafety {
     pub(super) fn on_change(
-        &mut self,
+        self: &mut Arc<Self>,
         id: NodeId,
         position: Position,
         epoch: Epoch,
         what: Changed,
     ) -> Result<(), Breach> {
-        self.epochs.entry(position.index).or_insert(epoch);
+        if !self.epochs.contains_key(&position.index) {
+            Arc::make_mut(self).epochs.insert(position.index, epoch);
+        }
         self.compare(id, position, &Effect::Changed(position, epoch, what))
     }
 
-    pub(super) fn on_refusal(&mut self, id: NodeId, position: Position, refusal: &Refusal) -> Result<(), Breach> {
+    pub(super) fn on_refusal(
+        self: &mut Arc<Self>,
+        id: NodeId,
+        position: Position,
+        refusal: &Refusal,
+    ) -> Result<(), Breach> {
         self.compare(id, position, &Effect::Refused(position, refusal.clone()))
     }
 
@@ -53,8 +61,11 @@ impl StateMachineSafety {
         ]))
     }
 
-    fn compare(&mut self, id: NodeId, position: Position, effect: &Effect) -> Result<(), Breach> {
-        let (first, known) = self.effects.entry(position.index).or_insert_with(|| (id, effect.clone()));
+    fn compare(self: &mut Arc<Self>, id: NodeId, position: Position, effect: &Effect) -> Result<(), Breach> {
+        let Some((first, known)) = self.effects.get(&position.index) else {
+            Arc::make_mut(self).effects.insert(position.index, (id, effect.clone()));
+            return Ok(());
+        };
         if known == effect {
             return Ok(());
         }
