@@ -3,6 +3,8 @@
 //! To read it: a [`scenario`] is what a person writes and a [`plan`] is what a seed makes of it; [`world`] runs the real
 //! nodes on a simulated network, disks and clocks while [`invariants`] watch; [`run`] turns one plan into an
 //! [`outcome`], [`fleet`] runs many on all cores, [`report`] says what came of it, and [`shrink`] makes a failure small.
+//!
+//! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach.
 
 pub mod scenario;
 pub mod plan;
@@ -24,3 +26,4 @@ pub mod run;
 pub mod fleet;
 pub mod report;
 pub mod shrink;
+pub mod explore;

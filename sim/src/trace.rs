@@ -196,7 +196,7 @@ fn describe_session(bytes: &[u8]) -> String {
 }
 
 /// Says in a few words what a message says.
-fn describe(message: &Message) -> String {
+pub(crate) fn describe(message: &Message) -> String {
     let raft = match message {
         Message::Raft(raft) => raft,
         Message::Forward(forward) => {

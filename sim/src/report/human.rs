@@ -51,6 +51,15 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
+/// Returns a number of bytes in the largest unit that it fills, such as `640 B` or `1.5 GiB`.
+pub fn bytes(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
 /// Returns a count in at most five characters, such as `9,999`, `12.3k` or `4.56M`.
 pub fn compact(count: u64) -> String {
     if count < 10_000 {

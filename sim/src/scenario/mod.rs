@@ -27,6 +27,7 @@ pub use build::{Builder, millis, secs};
 pub use error::{Problem, ScenarioError, Spot};
 
 pub(crate) use fate::minority;
+pub use words::read_bytes;
 pub(crate) use words::{CONDITIONS, FAMILIES};
 
 /// A story to be told over many seeds.

@@ -223,7 +223,11 @@ pub(super) fn write_permille(permille: u16) -> String {
 const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Reads a size such as `64KiB`.
-pub(super) fn read_bytes(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+///
+/// Says what a size must be.
+pub fn read_bytes(text: &str) -> Result<u64, String> {
     let right = || r#"must be a number of bytes, or such as "64KiB", "1MiB" or "2GiB""#.to_string();
     let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(right)?;
     let (number, unit) = text.split_at(end);

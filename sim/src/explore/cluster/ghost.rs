@@ -1,0 +1,121 @@
+//! The history that a state carries for the invariants, and how they see the cluster.
+//!
+//! States share their history until something in it changes. The fingerprint includes the part of it that decides about
+//! what may come. Left out by name, because they are judged by time or by wall clocks, which explored states do not have:
+//! `a-minority-commits-nothing`, `reads-and-writes-keep-their-order`, `linearizable`, `heals-in-time`, and the share of
+//! `one-outcome-per-command` that says how soon.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use delian_core::raft::Recovered;
+use delian_core::{Incarnation, Node, NodeId, Time};
+
+use super::cell::{Cell, NOW};
+use super::hash::Hash128;
+use super::model::number_of;
+use crate::invariants::{Breach, Clients, Consensus, Observation, View};
+
+/// What has happened so far, as far as a property remembers it.
+#[derive(Debug, Default)]
+pub(super) struct Ghost {
+    consensus: Consensus,
+    clients: Arc<Clients>,
+    hash: u128,
+}
+
+impl Ghost {
+    pub(super) fn new(seed: u64, consensus: Consensus, clients: Arc<Clients>) -> Self {
+        let mut hasher = Hash128::new(seed);
+        consensus.hash_history(&mut hasher);
+        hasher.write_u8(0);
+        clients.hash_history(&mut hasher);
+        Self { consensus, clients, hash: hasher.finish_128() }
+    }
+
+    pub(super) const fn hash(&self) -> u128 {
+        self.hash
+    }
+
+    pub(super) const fn consensus(&self) -> &Consensus {
+        &self.consensus
+    }
+}
+
+/// Who judges one step, with the history as it grows meanwhile.
+pub(super) struct Judge {
+    consensus: Consensus,
+    clients: Arc<Clients>,
+}
+
+impl Judge {
+    pub(super) fn new(ghost: &Ghost) -> Self {
+        Self { consensus: ghost.consensus.clone(), clients: Arc::clone(&ghost.clients) }
+    }
+
+    pub(super) fn observe(&mut self, id: NodeId, observation: Observation<'_>, view: &Sight<'_>) -> Result<(), Breach> {
+        if Clients::concerns(observation) {
+            Arc::make_mut(&mut self.clients).observe(id, observation, self.consensus.ledger())?;
+        }
+        if let Some(growth) = self.consensus.observe(NOW, id, observation, view)? {
+            Arc::make_mut(&mut self.clients).on_growth(&growth, self.consensus.ledger())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was learned, if anything was.
+    pub(super) fn close(self, seed: u64, ghost: &mut Arc<Ghost>) {
+        let same_clients = Arc::ptr_eq(&self.clients, &ghost.clients);
+        if !same_clients || !self.consensus.is_unchanged_since(&ghost.consensus) {
+            *ghost = Arc::new(Ghost::new(seed, self.consensus, self.clients));
+        }
+    }
+}
+
+/// The cluster in the midst of a step: all cells as they were, but the one that steps.
+pub(super) struct Sight<'a> {
+    pub(super) cells: &'a [Arc<Cell>],
+    pub(super) number: u8,
+    pub(super) stepping: &'a Cell,
+}
+
+impl Sight<'_> {
+    fn cell(&self, id: NodeId) -> Option<&Cell> {
+        let number = number_of(id, usize::from(u8::MAX))?;
+        if number == self.number {
+            Some(self.stepping)
+        } else {
+            self.cells.get(usize::from(number)).map(|cell| &**cell)
+        }
+    }
+}
+
+impl View for Sight<'_> {
+    fn node(&self, id: NodeId) -> Option<&Node> {
+        self.cell(id).map(|cell| &cell.node)
+    }
+
+    fn disk(&self, id: NodeId) -> Option<&Recovered> {
+        self.cell(id).map(|cell| &*cell.disk)
+    }
+
+    fn memory(&self, id: NodeId, incarnation: Incarnation) -> Option<&Recovered> {
+        self.disk(id).filter(|disk| disk.hard_state.incarnation == Some(incarnation))
+    }
+
+    fn settled_disk(&self, id: NodeId) -> Option<&Recovered> {
+        self.cell(id).filter(|cell| cell.waiting.is_empty()).map(|cell| &*cell.disk)
+    }
+
+    fn reached_since(&self, _: NodeId, _: NodeId, _: Time) -> bool {
+        true
+    }
+
+    fn is_at_work(&self, _: NodeId) -> bool {
+        true
+    }
+
+    fn disk_may_fail(&self, _: NodeId) -> bool {
+        false
+    }
+}

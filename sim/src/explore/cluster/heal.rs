@@ -1,0 +1,119 @@
+//! From every quiet state the cluster heals: when nothing fails any more, one leader comes, all logs become equal and all
+//! of them is committed.
+//!
+//! A quiet state has nothing on its way. From there a calm schedule runs: messages arrive in order, disks flush at once,
+//! whoever leads sends heartbeats, and when nobody does, the nodes stand for election one after the other. What the
+//! model's bounds forbid to happen on its own is not bounded here.
+
+use delian_core::Node;
+use delian_core::projection::Deadline;
+
+use super::Cluster;
+use super::action::Action;
+use super::model::{Budgets, Disk, Network, UNBOUNDED};
+use super::state::State;
+use crate::invariants::{Breach, Invariant};
+
+/// See [`Invariant::SENTENCE`].
+#[derive(Clone, Debug)]
+pub(super) struct QuietStatesHeal;
+
+impl Invariant for QuietStatesHeal {
+    const NAME: &'static str = "quiet-states-heal";
+    const SENTENCE: &'static str = "From every quiet state, a calm schedule brings one leader, equal logs and the commit of all entries, within a bound.";
+}
+
+/// Rounds of heartbeats or elections until a cluster must have healed: an election for each node that may not win, and
+/// a few rounds for each entry that it may have to search back.
+const ROUNDS_MAX: u32 = 24;
+
+/// Deliveries within one round, far beyond what any needs.
+const DELIVERIES_MAX: u32 = 500;
+
+impl Cluster {
+    /// Judges a quiet state.
+    pub(super) fn heals(&self, quiet: &State) -> Result<(), Breach> {
+        let mut state = quiet.clone();
+        // The bound on terms is lifted and nothing else happens on its own.
+        state.left = Budgets { terms: UNBOUNDED, elections: UNBOUNDED, heartbeats: UNBOUNDED, ..Budgets::NONE };
+        let mut next = 0;
+        for _ in 0..ROUNDS_MAX {
+            if is_healed(&state) {
+                return Ok(());
+            }
+            if !self.beat(&mut state)? {
+                self.elect(&mut state, next)?;
+                next = (next + 1) % self.model().size();
+            }
+        }
+        if is_healed(&state) {
+            return Ok(());
+        }
+        let facts = state.nodes().map(describe).collect();
+        Err(QuietStatesHeal::breach(facts))
+    }
+
+    /// Lets everyone who leads send heartbeats. Returns whether anyone does.
+    fn beat(&self, state: &mut State) -> Result<bool, Breach> {
+        let leaders: Vec<u8> = (0..self.model().size())
+            .filter(|number| state.cells[usize::from(*number)].node.raft().is_leader())
+            .collect();
+        for number in &leaders {
+            if state.cells[usize::from(*number)].node.raft().is_leader() {
+                // Between two rounds enough time passes for whatever waits to be tried again.
+                self.take(state, Action::Lapse(*number, Deadline::SnapshotResend))?;
+                self.take(state, Action::Fire(*number, Deadline::TransferAbort))?;
+                self.take(state, Action::Fire(*number, Deadline::Heartbeat))?;
+                self.calm(state)?;
+            }
+        }
+        Ok(!leaders.is_empty())
+    }
+
+    /// Lets a node stand for election after everyone missed the leader.
+    fn elect(&self, state: &mut State, number: u8) -> Result<(), Breach> {
+        for other in 0..self.model().size() {
+            self.take(state, Action::Lapse(other, Deadline::Presumption))?;
+        }
+        self.take(state, Action::Fire(number, Deadline::Election))?;
+        self.calm(state)
+    }
+
+    /// Delivers and flushes until all is quiet.
+    pub(super) fn calm(&self, state: &mut State) -> Result<(), Breach> {
+        for _ in 0..DELIVERIES_MAX {
+            if state.is_quiet() {
+                return Ok(());
+            }
+            let unflushed = state.cells.iter().position(|cell| !cell.waiting.is_empty());
+            let queued = matches!(self.model().network, Network::Delay { .. });
+            match unflushed {
+                Some(number) if self.model().disk == Disk::Slow && !queued => {
+                    self.take(state, Action::Flush(number as u8))?;
+                }
+                Some(_) | None => self.deliver_first(state)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_healed(state: &State) -> bool {
+    let mut leaders = state.nodes().filter(|node| node.raft().is_leader());
+    let (Some(leader), None) = (leaders.next(), leaders.next()) else { return false };
+    let (raft, last) = (leader.raft(), leader.raft().log().last());
+    let members = || state.nodes().filter(|node| raft.configuration().is_member(node.raft().id()));
+    raft.commit() == last.index
+        && !raft.configuration().is_joint()
+        && members().all(|node| {
+            let other = node.raft();
+            other.leader() == raft.leader() && other.log().last() == last && other.commit() == last.index
+        })
+}
+
+fn describe(node: &Node) -> String {
+    let status = node.status();
+    let leader = status.leader.map_or("nobody".to_string(), |leader| leader.to_string());
+    let (id, role, term, last, commit) = (status.id, status.role, status.term, status.last, status.commit);
+    format!("{id} is {role} of {term} and follows {leader}; log up to {last}, commit {commit}")
+}

@@ -1,0 +1,168 @@
+//! Clusters of the node that ships, as a system to explore.
+//!
+//! A state is the nodes, their disks with the writes on their way, the messages in flight, and how often each thing may
+//! still happen; so the search is exact without a bound on its depth. Time is no part of it: a deadline that is armed may
+//! fire, whenever (see [`delian_core::projection`]). In reading order: [`model`] says what bounds there are, [`action`]
+//! what may happen, `network` and `cell` what is on its way and what a node and its disk are, `ghost` what the invariants
+//! remember, `abstract_raft` what every step must refine, and `heal` what must come of every quiet state.
+//!
+//! Nothing is left out of a state because it seems to be dead: a late message of an old term is delivered like any other.
+
+pub mod model;
+pub mod action;
+mod hash;
+mod network;
+mod cell;
+mod ghost;
+mod state;
+mod step;
+mod abstract_raft;
+mod heal;
+mod story;
+#[cfg(test)]
+mod tests;
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use delian_core::projection::Deadline;
+use delian_core::raft::Recovered;
+use delian_core::topology::Command;
+use delian_core::{Blob, Settings};
+
+pub use self::action::Action;
+pub use self::network::{Item, Letter};
+pub use self::state::State;
+pub use self::story::Told;
+
+use self::hash::Hash128;
+use self::model::{Budgets, Heal, Model, Start};
+use super::System;
+use crate::invariants::{Breach, Invariant, NoPanic};
+use crate::panics;
+
+/// A model ready to be explored.
+#[derive(Debug)]
+pub struct Cluster {
+    model: Model,
+    settings: Arc<Settings>,
+    commands: Vec<Command>,
+    goals: Vec<&'static str>,
+    /// What all hashes that states keep begin with.
+    seed: u64,
+}
+
+impl Cluster {
+    /// Prepares a model. The seed is that of the hashes that a state keeps of its parts; another one must lead to the
+    /// same counts.
+    pub fn new(model: Model, seed: u64) -> Self {
+        let settings = Arc::new(model.settings());
+        let goals = model.goals.iter().map(|goal| goal.name()).collect();
+        let commands = (1..=model.budgets.commands).map(|number| Command::Custom(Blob::from([number].as_slice())));
+        Self { settings, commands: commands.collect(), goals, seed, model }
+    }
+
+    /// What a state that waits weighs: its own node and its messages; what it shares with others is theirs.
+    pub const STATE_BYTES: u64 = 4_096;
+
+    /// Returns a number for the model: another one if anything differs that its states are a function of.
+    pub fn digest(&self) -> u64 {
+        let Model { name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal, .. } =
+            &self.model;
+        let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
+        xxhash_rust::xxh3::xxh3_64(format!("{bounds:?} {:?}", self.settings).as_bytes())
+    }
+
+    /// Returns the model.
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Says what is on its way at a place, for people.
+    pub fn describe(&self, item: &Item) -> String {
+        network::describe(item, model::id_of)
+    }
+
+    fn found_all(&self, state: &mut State) -> Result<(), Breach> {
+        let founding = Arc::new(Recovered::founding());
+        for number in 0..self.model.size() {
+            self.found(state, number, &founding)?;
+        }
+        self.calm(state)
+    }
+
+    /// Lets the first node win the first election and commit its first entry.
+    fn led(&self, state: &mut State) -> Result<(), Breach> {
+        let left = state.left;
+        state.left = Budgets { terms: 1, elections: 1, heartbeats: 1, ..Budgets::NONE };
+        self.take(state, Action::Fire(0, Deadline::Election))?;
+        self.calm(state)?;
+        self.take(state, Action::Fire(0, Deadline::Heartbeat))?;
+        self.calm(state)?;
+        state.left = left;
+        Ok(())
+    }
+}
+
+impl System for Cluster {
+    type State = State;
+    type Action = Action;
+
+    fn initial(&self) -> State {
+        let mut state = State::empty(self.seed, &self.model);
+        let begun = judged(|| {
+            self.found_all(&mut state)?;
+            match self.model.start {
+                Start::Founded => Ok(()),
+                Start::Led => self.led(&mut state),
+            }
+        });
+        // Told when the state is checked, as any other breach is.
+        state.breach = begun.err().map(Arc::new);
+        state
+    }
+
+    fn actions(&self, state: &State, into: &mut Vec<Action>) {
+        action::enabled(&self.model, state, into);
+    }
+
+    fn step(&self, state: &mut State, action: Action) -> Result<(), Breach> {
+        judged(|| self.take(state, action))
+    }
+
+    fn fingerprint(&self, state: &State, seed: u64) -> u128 {
+        let State { cells, flight, left, asked, ghost, shown: _, breach: _ } = state;
+        let mut hasher = Hash128::new(seed);
+        for cell in cells {
+            hasher.write_u128(cell.hash());
+        }
+        flight.hash_into(&mut hasher);
+        std::hash::Hash::hash(left, &mut hasher);
+        hasher.write_u16(*asked);
+        hasher.write_u128(ghost.hash());
+        hasher.finish_128()
+    }
+
+    fn check(&self, state: &State) -> Result<(), Breach> {
+        if let Some(breach) = &state.breach {
+            return Err(Breach::clone(breach));
+        }
+        if self.model.heal == Heal::Required && state.is_quiet() { judged(|| self.heals(state)) } else { Ok(()) }
+    }
+
+    fn goals(&self) -> &[&'static str] {
+        &self.goals
+    }
+
+    fn reached(&self, state: &State) -> u64 {
+        let met = self.model.goals.iter().enumerate().filter(|(_, goal)| state.shown & goal.bit() != 0);
+        met.fold(0, |bits, (place, _)| bits | 1 << place)
+    }
+}
+
+/// Returns what running a part of the system came to; a panic is a breach like any other.
+fn judged(run: impl FnOnce() -> Result<(), Breach>) -> Result<(), Breach> {
+    let mut judged = Ok(());
+    let ended = panics::caught(|| judged = run());
+    ended.map_err(|told| NoPanic::breach(vec![told])).and(judged)
+}

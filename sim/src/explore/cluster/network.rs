@@ -1,0 +1,152 @@
+//! Messages on their way, in an order that is the same whichever way a state was reached.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use delian_core::ids::Round;
+use delian_core::raft::Body;
+use delian_core::{Message, NodeId};
+
+use super::hash::Hash128;
+use super::model::Network;
+
+/// One message on its way; hashed once, when it is sent.
+#[derive(Debug)]
+pub struct Letter {
+    /// Who sent it.
+    pub from: u8,
+    /// Who is to get it.
+    pub to: u8,
+    /// What it says.
+    pub message: Message,
+    hash: u128,
+}
+
+impl Letter {
+    pub(super) fn new(seed: u64, from: u8, to: u8, message: Message) -> Self {
+        let hash = Hash128::of(seed, &(from, to, &message));
+        Self { from, to, message, hash }
+    }
+
+    const fn link(&self) -> (u8, u8) {
+        (self.from, self.to)
+    }
+}
+
+/// What is on its way: a message, or a flush of a disk where that takes its turn among them.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A message.
+    Letter(Arc<Letter>),
+    /// The disk of this node will have done what waits for it.
+    Flush(u8),
+}
+
+impl Item {
+    fn hash(&self) -> u128 {
+        match self {
+            Self::Letter(letter) => letter.hash,
+            Self::Flush(number) => u128::from(*number) + 1,
+        }
+    }
+
+    fn link(&self) -> (u8, u8) {
+        match self {
+            Self::Letter(letter) => letter.link(),
+            Self::Flush(number) => (*number, *number),
+        }
+    }
+}
+
+/// All that is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Flight {
+    items: Vec<Item>,
+}
+
+impl Clone for Flight {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone() }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.items.clone_from(&other.items);
+    }
+}
+
+impl Flight {
+    pub(super) fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Takes in what was sent.
+    pub(super) fn send(&mut self, network: Network, item: Item) {
+        match network {
+            Network::Set => {
+                if let Err(place) = self.items.binary_search_by_key(&item.hash(), Item::hash) {
+                    self.items.insert(place, item);
+                }
+            }
+            Network::Fifo { cap } => {
+                let link = item.link();
+                let first = self.items.partition_point(|other| other.link() < link);
+                let after = first + self.items[first..].iter().take_while(|other| other.link() == link).count();
+                if after - first < usize::from(cap) {
+                    self.items.insert(after, item);
+                }
+            }
+            Network::Delay { .. } => self.items.push(item),
+        }
+    }
+
+    /// Returns whether the item at a place is the next of its link.
+    pub(super) fn is_head(&self, place: usize) -> bool {
+        place == 0 || self.items[place - 1].link() != self.items[place].link()
+    }
+
+    pub(super) fn take(&mut self, place: usize) -> Item {
+        self.items.remove(place)
+    }
+
+    pub(super) fn delay_head(&mut self) {
+        self.items.rotate_left(1);
+    }
+
+    /// Forgets the flush of a node's disk, whose writes a crash took.
+    pub(super) fn forget_flush(&mut self, number: u8) {
+        self.items.retain(|item| !matches!(item, Item::Flush(flushed) if *flushed == number));
+    }
+
+    pub(super) fn has_flush(&self, number: u8) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Flush(flushed) if *flushed == number))
+    }
+
+    pub(super) fn hash_into(&self, hasher: &mut Hash128) {
+        hasher.write_usize(self.items.len());
+        for item in &self.items {
+            hasher.write_u128(item.hash());
+        }
+    }
+}
+
+/// Gives the round of heartbeats that a message names its one form; see [`delian_core::Node::forget_rounds`].
+pub(super) fn forget_round(message: &mut Message) {
+    let Message::Raft(raft) = message else { return };
+    if let Body::Heartbeat { round, .. } = &mut raft.body {
+        *round = Round::new(1);
+    } else if let Body::HeartbeatAnswer { round, .. } = &mut raft.body {
+        *round = Round::ZERO;
+    }
+}
+
+/// Says what is on its way, for people.
+pub(super) fn describe(item: &Item, id_of: impl Fn(u8) -> NodeId) -> String {
+    match item {
+        Item::Letter(letter) => format!("{} to {}: {:?}", id_of(letter.from), id_of(letter.to), letter.message),
+        Item::Flush(number) => format!("the disk of {} flushes", id_of(*number)),
+    }
+}

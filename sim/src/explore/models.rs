@@ -1,0 +1,287 @@
+//! The models that are explored: each a cluster, a network and bounds.
+//!
+//! Pre-vote doubles the messages of an election, and a node may ask for pre-votes again and again. On links, where every
+//! interleaving is explored, models bound how many silences there are (`elections`); in a queue with few deviations they
+//! are free, for all that they bring about is delivered in order.
+
+use delian_core::projection::Deadline;
+use delian_core::raft::QuorumChange;
+use delian_core::{Config, NodeId};
+
+use super::cluster::model::{Budgets, Counts, Disk, Forget, Goal, Heal, Model, Network, Start, Tier, UNBOUNDED};
+
+/// What may be due where nothing but elections is explored.
+const ELECTIONS: &[Deadline] = &[Deadline::Election];
+
+/// What may be due where leaders replicate.
+const REPLICATION: &[Deadline] = &[Deadline::Election, Deadline::Presumption, Deadline::Heartbeat];
+
+/// The same with snapshots that are sent again.
+const SNAPSHOTS: &[Deadline] =
+    &[Deadline::Election, Deadline::Presumption, Deadline::Heartbeat, Deadline::SnapshotResend];
+
+/// The same with hand-overs that are given up.
+const TRANSFERS: &[Deadline] =
+    &[Deadline::Election, Deadline::Presumption, Deadline::Heartbeat, Deadline::TransferAbort];
+
+/// The same with leaders that look whether a quorum answers.
+const CHECKS: &[Deadline] = &[Deadline::Election, Deadline::Presumption, Deadline::Heartbeat, Deadline::QuorumCheck];
+
+/// Returns all models, those of the default set first.
+pub fn all() -> Vec<Model> {
+    let mut all = elections();
+    all.extend(replication());
+    all.extend(changes());
+    all.extend(questions());
+    all.sort_by_key(|model| model.tier);
+    all
+}
+
+/// Nothing happens but elections.
+fn elections() -> Vec<Model> {
+    let quiet = Budgets { terms: 2, elections: UNBOUNDED, ..Budgets::NONE };
+    vec![
+        Model {
+            name: "elections-3",
+            sentence: "Three nodes stand for two terms after two silences, over links that hold one message and lose any.",
+            budgets: Budgets { terms: 2, elections: 2, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::SecondLeader],
+            pinned: Some(counts(115_984, 542_946, 26)),
+            ..base()
+        },
+        Model {
+            name: "elections-3-queue",
+            sentence: "Three nodes stand for three terms, with two deviations from the order of delivery.",
+            network: Network::Delay { deviations: 2 },
+            budgets: Budgets { terms: 3, ..quiet },
+            goals: &[Goal::Leader, Goal::SecondLeader],
+            pinned: Some(counts(51_883, 72_771, 48)),
+            ..base()
+        },
+        Model {
+            name: "elections-3-crash",
+            sentence: "Three nodes with slow disks stand for two terms, and one crash loses any writes on their way.",
+            network: Network::Delay { deviations: 2 },
+            disk: Disk::Slow,
+            budgets: Budgets { crashes: 1, ..quiet },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Recovered],
+            pinned: Some(counts(310_123, 417_203, 56)),
+            ..base()
+        },
+        Model {
+            name: "elections-4",
+            sentence: "Four nodes stand for two terms: half of an even number is no majority.",
+            voters: 4,
+            network: Network::Delay { deviations: 2 },
+            budgets: quiet,
+            goals: &[Goal::Leader, Goal::SecondLeader],
+            pinned: Some(counts(316_426, 428_573, 60)),
+            ..base()
+        },
+        Model {
+            name: "elections-3-set",
+            sentence: "Three nodes stand for one term after two silences, over a network that delivers anything anytime.",
+            network: Network::Set,
+            budgets: Budgets { terms: 1, elections: 2, ..Budgets::NONE },
+            heal: Heal::Skipped,
+            tier: Tier::Deep,
+            pinned: Some(counts(379_675, 7_087_929, 24)),
+            ..base()
+        },
+    ]
+}
+
+/// A leader replicates, and is replaced.
+// Long on purpose: one row for each model, to be read beside each other.
+fn replication() -> Vec<Model> {
+    let steady = Budgets { terms: 3, elections: UNBOUNDED, heartbeats: UNBOUNDED, commands: 2, ..Budgets::NONE };
+    let replicated = &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered, Goal::Truncated];
+    vec![
+        Model {
+            name: "replication",
+            sentence: "Three nodes, three terms and two commands, with two deviations from the order of delivery.",
+            budgets: steady,
+            goals: replicated,
+            pinned: Some(counts(441_118, 668_375, 57)),
+            ..led()
+        },
+        Model {
+            name: "replication-links",
+            sentence: "A leader takes a command and is replaced, over links that hold one message and lose any.",
+            network: Network::Fifo { cap: 1 },
+            budgets: Budgets { terms: 2, elections: 1, heartbeats: 1, commands: 1, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered],
+            pinned: Some(counts(354_726, 1_937_606, 28)),
+            ..led()
+        },
+        Model {
+            name: "replication-crash",
+            sentence: "With slow disks, one crash loses any writes on their way; a flush takes its turn like a message.",
+            disk: Disk::Slow,
+            budgets: Budgets { terms: 2, commands: 1, crashes: 1, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered, Goal::Recovered],
+            pinned: Some(counts(408_386, 612_130, 52)),
+            ..led()
+        },
+        Model {
+            name: "replication-disks",
+            sentence: "Flushes happen whenever they like, and a crash of any node keeps any prefix of its writes.",
+            network: Network::Fifo { cap: 1 },
+            disk: Disk::Slow,
+            budgets: Budgets { terms: 1, heartbeats: 1, commands: 1, crashes: 1, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::Committed, Goal::Answered, Goal::Recovered],
+            pinned: Some(counts(75_340, 427_648, 20)),
+            ..led()
+        },
+        Model {
+            name: "figure-8",
+            sentence: "Entries travel one by one through four terms, so that one of an old term may reach a majority alone.",
+            config: one_by_one,
+            budgets: Budgets { terms: 4, commands: 1, ..steady },
+            goals: replicated,
+            pinned: Some(counts(563_181, 852_088, 64)),
+            ..led()
+        },
+        Model {
+            name: "figure-8-deep",
+            sentence: "The same with three deviations and three terms.",
+            config: one_by_one,
+            network: Network::Delay { deviations: 3 },
+            budgets: Budgets { commands: 1, ..steady },
+            goals: replicated,
+            tier: Tier::Deep,
+            pinned: Some(counts(1_852_547, 2_910_120, 57)),
+            ..led()
+        },
+        Model {
+            name: "replication-deep",
+            sentence: "Replication with three deviations.",
+            network: Network::Delay { deviations: 3 },
+            budgets: steady,
+            goals: replicated,
+            tier: Tier::Deep,
+            ..led()
+        },
+        Model {
+            name: "snapshots",
+            sentence: "Every other entry is compacted away, so that whoever fell behind needs a snapshot.",
+            config: compacting,
+            deadlines: SNAPSHOTS,
+            budgets: Budgets { terms: 2, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Installed],
+            pinned: Some(counts(102_956, 157_194, 46)),
+            ..led()
+        },
+    ]
+}
+
+/// The quorum changes.
+fn changes() -> Vec<Model> {
+    let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: UNBOUNDED, changes: 2, ..Budgets::NONE };
+    let changed = &[Goal::Leader, Goal::SecondLeader, Goal::Reconfigured];
+    let node = NodeId::new;
+    vec![
+        Model {
+            name: "changes-one-step",
+            sentence: "A learner gets a voice and a voter loses its own, one after the other, in any order.",
+            learners: 1,
+            budgets: steady,
+            changes: vec![QuorumChange::Promote(node(4)), QuorumChange::Demote(node(3))],
+            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
+            goals: changed,
+            pinned: Some(counts(624_489, 968_294, 71)),
+            ..led()
+        },
+        Model {
+            name: "changes-joint",
+            sentence: "The leader and another voter are replaced at once through a joint configuration.",
+            learners: 2,
+            budgets: Budgets { changes: 1, ..steady },
+            changes: vec![QuorumChange::Replace { voters: [node(3), node(4), node(5)].into() }],
+            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
+            goals: changed,
+            pinned: Some(counts(384_926, 566_780, 81)),
+            ..led()
+        },
+    ]
+}
+
+/// What is asked of leaders beside commands.
+fn questions() -> Vec<Model> {
+    let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: UNBOUNDED, commands: 1, ..Budgets::NONE };
+    vec![
+        Model {
+            name: "transfer",
+            sentence: "A leader hands over while it takes a command, or gives that up.",
+            deadlines: TRANSFERS,
+            budgets: Budgets { transfers: 1, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Transferred],
+            pinned: Some(counts(88_383, 140_186, 36)),
+            ..led()
+        },
+        Model {
+            name: "reads",
+            sentence: "A read at any node beside a command, while leaders change; rounds of heartbeats are told apart.",
+            network: Network::Delay { deviations: 1 },
+            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+            budgets: Budgets { reads: 2, heartbeats: 2, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Read],
+            pinned: Some(counts(541_557, 800_209, 53)),
+            ..led()
+        },
+        Model {
+            name: "quorum-check",
+            sentence: "A leader that does not hear from a quorum steps down by itself.",
+            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
+            deadlines: CHECKS,
+            budgets: Budgets { checks: 2, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::QuorumLost],
+            pinned: Some(counts(323_487, 524_177, 43)),
+            ..led()
+        },
+    ]
+}
+
+/// The model that others are variations of: three voters under the default configuration, and nothing happens.
+fn base() -> Model {
+    Model {
+        name: "",
+        sentence: "",
+        voters: 3,
+        learners: 0,
+        config: as_it_comes,
+        network: Network::Fifo { cap: 1 },
+        disk: Disk::Instant,
+        start: Start::Founded,
+        budgets: Budgets::NONE,
+        deadlines: ELECTIONS,
+        changes: Vec::new(),
+        forget: Forget::ALL,
+        heal: Heal::Required,
+        goals: &[Goal::Leader],
+        tier: Tier::Default,
+        pinned: None,
+    }
+}
+
+/// The same with a leader from the beginning on, over a queue.
+fn led() -> Model {
+    Model { network: Network::Delay { deviations: 2 }, start: Start::Led, deadlines: REPLICATION, ..base() }
+}
+
+const fn counts(unique: u64, generated: u64, depth: u32) -> Counts {
+    Counts { unique, generated, depth }
+}
+
+fn as_it_comes(_: &mut Config) {}
+
+/// Each append carries a single entry, and several are out at once.
+fn one_by_one(config: &mut Config) {
+    config.append_bytes_max = 1;
+}
+
+/// A snapshot is taken of every other entry, and nothing that it covers is kept.
+fn compacting(config: &mut Config) {
+    config.log_bytes_max = 64;
+    config.trailing_entries = 0;
+}
