@@ -54,6 +54,19 @@ Example:
 
 Exits with 0 when the small scenario is written, and with 2 when the seed breaks nothing.";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  delian check                        every model of the default set
+  delian check --list                 what models there are, and what each is about
+  delian check replication figure-8   two models
+  delian check --deep --max-memory 12GiB --report deep
+                                      the large ones; interrupted, the same command goes on
+
+Exit codes:
+  0  every state of every model was met, every invariant held, every goal was reached
+  1  a violation, a goal that no state shows, counts other than those pinned, or a limit
+  2  bad input";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   delian completions bash > ~/.local/share/bash-completion/completions/delian
@@ -92,6 +105,13 @@ pub(crate) enum Command {
     /// a scenario that is pinned to its seed, loaded again and run, to prove that it still breaks.
     #[command(after_help = SHRINK_EXAMPLES)]
     Shrink(ShrinkArguments),
+    /// Visits every state that small clusters of the real node can reach, and judges each
+    ///
+    /// A model is a cluster, a network and how often each thing may go wrong: deliveries, losses, duplications, deadlines,
+    /// crashes and flushes are then tried in every order. Nothing is sampled, so within its bounds a model that is
+    /// complete is a proof; what it breaks is told by the shortest way there.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
     /// Lists scenarios, one line each
     ///
     /// The columns are the name, the voters and learners, how long faults go on, and what must hold.
@@ -133,6 +153,34 @@ pub(crate) struct SimArguments {
     /// Begins no new run once one has failed
     #[arg(long)]
     pub(crate) fail_fast: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    /// The models, by name [default: the default set, or with --deep the deep one]
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// Lists the models and explores none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Explores the deep set, for hours; checkpoints in the report's directory let it go on where it stopped
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// How many states of a model to visit at most
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub(crate) max_states: Option<u64>,
+    /// How much memory to use at most, for all models that are explored at once
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = delian_sim::scenario::read_bytes)]
+    pub(crate) max_memory: u64,
+    /// How many models to explore at once [default: one for each core]
+    #[arg(long, value_name = "J", value_parser = RangedU64ValueParser::<usize>::new().range(1..=JOBS_MAX))]
+    pub(crate) jobs: Option<usize>,
+    /// Where to write check.md and check.json
+    #[arg(long, value_name = "DIR", default_value = "reports/latest", value_hint = ValueHint::DirPath)]
+    pub(crate) report: PathBuf,
+    /// Prints one JSON document and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ mod cli;
 mod sim;
 mod replay;
 mod shrink;
+mod check;
 mod scenarios;
 mod invariants;
 mod completions;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Invariants => invariants::run(),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use delian_sim::explore::Progress as Exploration;
 use delian_sim::fleet::Progress;
-use delian_sim::report::human::{compact, span};
+use delian_sim::report::human::{bytes, compact, span};
 use delian_sim::shrink::Stage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -53,6 +54,18 @@ impl Bar {
         self.0.set_message(format!(
             "{} runs: {steps} faults, {operations} operations, {processes} processes left",
             compact(attempts)
+        ));
+    }
+
+    pub(crate) fn tell_exploration(&self, model: &str, progress: &Exploration) {
+        let Exploration { states, depth, frontier, memory, .. } = *progress;
+        let rate = self.0.elapsed().as_secs_f64().max(1e-3);
+        self.0.set_message(format!(
+            "{model}: {} states, {} states/s, depth {depth}, {} wait, {}",
+            compact(states),
+            compact((states as f64 / rate) as u64),
+            compact(frontier),
+            bytes(memory)
         ));
     }
 

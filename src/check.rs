@@ -1,0 +1,235 @@
+//! `delian check`: every state of small clusters, the verdict, the reports.
+
+use std::fs::{self, File};
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
+use delian_sim::explore::cluster::Cluster;
+use delian_sim::explore::cluster::model::{Model, Tier};
+use delian_sim::explore::verdict::{self, Verdict};
+use delian_sim::explore::{Limits, Options, Outcome, Report, Search, models};
+use delian_sim::report::human::{bytes, compact, grouped, span};
+use serde_json::json;
+
+use crate::answer::{Answer, Problem};
+use crate::cli::CheckArguments;
+use crate::progress::Bar;
+use crate::screen::{self, Screen};
+use crate::stopwatch::Stopwatch;
+
+/// What hashes begin with; any number gives the same counts.
+const HASH_SEED: u64 = 0;
+
+/// How long a deep search goes on between two checkpoints.
+const CHECKPOINT_EVERY: f64 = 300.0;
+
+pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
+    let models = chosen(arguments)?;
+    if arguments.list {
+        return list(&models, arguments.json);
+    }
+    let directory = &arguments.report;
+    // Before the search, so that nobody waits for minutes to learn of a mistyped directory.
+    fs::create_dir_all(directory)
+        .map_err(|error| Problem::new(format!("cannot write the report to {}: {error}", directory.display())))?;
+    let verdicts = explore_all(arguments, models)?;
+    let document = format!("{:#}\n", verdict::to_json(&verdicts));
+    if arguments.json {
+        screen::say(&document)?;
+    } else {
+        let seen = format!("See {} and check.json.\n", directory.join("check.md").display());
+        screen::say(&(table(&verdicts, Screen::of_output()) + &seen))?;
+    }
+    for (name, text) in [("check.json", document), ("check.md", verdict::to_markdown(&verdicts))] {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|error| Problem::new(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(if verdict::all_green(&verdicts) { Answer::Yes } else { Answer::No })
+}
+
+/// Returns the models that are asked for.
+fn chosen(arguments: &CheckArguments) -> Result<Vec<Model>, Problem> {
+    let all = models::all();
+    if arguments.models.is_empty() {
+        let tier = if arguments.deep { Tier::Deep } else { Tier::Default };
+        return Ok(all.into_iter().filter(|model| arguments.list || model.tier == tier).collect());
+    }
+    let find = |name: &String| {
+        all.iter().find(|model| model.name == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|model| model.name).collect();
+            Problem::new(format!("there is no model `{name}`; there are {}", names.join(", ")))
+        })
+    };
+    arguments.models.iter().map(find).collect()
+}
+
+fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
+    let set = |model: &Model| if model.tier == Tier::Deep { "deep" } else { "default" };
+    if as_json {
+        let rows: Vec<_> = models
+            .iter()
+            .map(|model| {
+                let states = model.pinned.map(|counts| counts.unique);
+                json!({"name": model.name, "set": set(model), "about": model.sentence, "unique_states": states})
+            })
+            .collect();
+        screen::say(&format!("{:#}\n", json!({ "models": rows })))?;
+        return Ok(Answer::Yes);
+    }
+    let label_width = models.iter().map(|model| model.name.len()).max().unwrap_or(0) + 9;
+    let width = Screen::of_output().columns.unwrap_or(usize::MAX);
+    let rows = models.iter().map(|model| {
+        let label = format!("{:<width$}{}", model.name, set(model), width = label_width - 7);
+        let states = model.pinned.map(|counts| format!(" {} states.", grouped(counts.unique))).unwrap_or_default();
+        screen::row(&label, label_width, &format!("{}{states}", model.sentence), width)
+    });
+    screen::say(&rows.collect::<String>())?;
+    Ok(Answer::Yes)
+}
+
+/// Explores models on as many threads as asked for; verdicts come in the order of the models.
+fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Verdict>, Problem> {
+    let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+    let jobs = arguments.jobs.unwrap_or_else(cores).min(models.len()).max(1);
+    let limits = Limits {
+        states_max: arguments.max_states.unwrap_or(u64::from(u32::MAX)),
+        memory_max: arguments.max_memory / jobs as u64,
+        state_bytes: Some(Cluster::STATE_BYTES),
+    };
+    let work = Work {
+        clusters: models.into_iter().map(|model| Cluster::new(model, HASH_SEED)).collect(),
+        options: Options { limits, ..Options::default() },
+        checkpoints: arguments.deep.then(|| arguments.report.clone()),
+        next: AtomicUsize::new(0),
+        done: Mutex::new(Vec::new()),
+        bar: Bar::of_search(),
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| work.take_turns());
+        }
+    });
+    let mut done = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
+/// What the threads share.
+struct Work {
+    clusters: Vec<Cluster>,
+    options: Options,
+    /// Where checkpoints are kept, if they are.
+    checkpoints: Option<PathBuf>,
+    next: AtomicUsize,
+    done: Mutex<Vec<(usize, Result<Verdict, Problem>)>>,
+    bar: Bar,
+}
+
+impl Work {
+    fn take_turns(&self) {
+        loop {
+            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(cluster) = self.clusters.get(place) else { return };
+            let verdict = self.explore(cluster);
+            self.done.lock().unwrap_or_else(PoisonError::into_inner).push((place, verdict));
+        }
+    }
+
+    fn explore(&self, cluster: &Cluster) -> Result<Verdict, Problem> {
+        let started = ThreadTime::now();
+        let kept = self.checkpoints.as_ref().map(|directory| Kept::of(cluster, directory));
+        let mut search = match kept.as_ref().map_or(Ok(None), |kept| kept.load(cluster))? {
+            Some(search) => search,
+            None => Search::new(cluster, HASH_SEED),
+        };
+        let report = loop {
+            let stopwatch = Stopwatch::start();
+            let report: Report<_> = search.run(&self.options, &mut |progress| {
+                self.bar.tell_exploration(cluster.model().name, progress);
+                let is_due = kept.is_some() && stopwatch.wall_seconds() > CHECKPOINT_EVERY;
+                if is_due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            if let Some(kept) = &kept {
+                kept.save(&search)?;
+            }
+            if report.outcome != Outcome::Paused {
+                break report;
+            }
+        };
+        Ok(Verdict::new(cluster, report, started.try_elapsed().unwrap_or(Duration::ZERO)))
+    }
+}
+
+/// The checkpoint of one model.
+struct Kept {
+    path: PathBuf,
+    digest: u64,
+}
+
+impl Kept {
+    fn of(cluster: &Cluster, directory: &Path) -> Self {
+        Self { path: directory.join(format!("{}.checkpoint", cluster.model().name)), digest: cluster.digest() }
+    }
+
+    /// Goes on with the checkpoint, if there is one.
+    fn load<'a>(&self, cluster: &'a Cluster) -> Result<Option<Search<'a, Cluster>>, Problem> {
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let refused = |error: &dyn std::fmt::Display| {
+            Problem::new(format!("{}: {error}; remove the file to begin anew", self.path.display()))
+        };
+        let file = File::open(&self.path).map_err(|error| refused(&error))?;
+        Search::resume(cluster, self.digest, file).map(Some).map_err(|error| refused(&error))
+    }
+
+    /// Replaces the checkpoint; one that was written whole stays until then.
+    fn save(&self, search: &Search<'_, Cluster>) -> Result<(), Problem> {
+        let beside = self.path.with_extension("checkpoint.new");
+        let written = File::create(&beside)
+            .and_then(|file| search.save(self.digest, &file).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&beside, &self.path));
+        written.map_err(|error| Problem::new(format!("cannot write {}: {error}", self.path.display())))
+    }
+}
+
+fn table(verdicts: &[Verdict], screen: Screen) -> String {
+    let name_width = verdicts.iter().map(|verdict| verdict.name.len()).max().unwrap_or(0);
+    let mut text = format!(
+        "{:<10}{:<name_width$}  {:>11}  {:>12}  {:>5}  {:>8}  {:>8}  {:>9}\n",
+        "", "model", "states", "transitions", "depth", "CPU", "per sec.", "memory"
+    );
+    for verdict in verdicts {
+        let Verdict { report, .. } = verdict;
+        // Padded before it is painted, for colours have no width.
+        let word = format!("{:<10}", verdict.word());
+        let word = if verdict.is_green() { screen.good(&word) } else { screen.bad(&word) };
+        text += &format!(
+            "{word}{:<name_width$}  {:>11}  {:>12}  {:>5}  {:>8}  {:>8}  {:>9}\n",
+            verdict.name,
+            grouped(report.unique),
+            grouped(report.generated),
+            report.depth,
+            span(verdict.cpu),
+            compact(verdict.transitions_per_second() as u64),
+            bytes(report.memory_bytes)
+        );
+    }
+    for verdict in verdicts.iter().filter(|verdict| !verdict.is_green()) {
+        text += &format!("\n{} {}\n", screen.bad(verdict.word()), screen.strong(verdict.name));
+        for reason in verdict.reasons() {
+            text += &format!("  {reason}\n");
+        }
+        text += &verdict::stories(verdict);
+    }
+    let headline = verdict::headline(verdicts);
+    let painted = if verdict::all_green(verdicts) { screen.good(&headline) } else { screen.bad(&headline) };
+    text + "\n" + &painted + "\n"
+}
