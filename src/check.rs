@@ -13,8 +13,8 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 use delian_sim::explore::cluster::Cluster;
 use delian_sim::explore::cluster::model::{Model, Tier};
-use delian_sim::explore::verdict::{self, Verdict};
 use delian_sim::explore::{Limits, Options, Outcome, Report, Search, models};
+use delian_sim::report::exploration::{self, Verdict};
 use delian_sim::report::human::{bytes, compact, grouped, span};
 use serde_json::json;
 
@@ -40,18 +40,18 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
     fs::create_dir_all(directory)
         .map_err(|error| Problem::new(format!("cannot write the report to {}: {error}", directory.display())))?;
     let verdicts = explore_all(arguments, models)?;
-    let document = format!("{:#}\n", verdict::to_json(&verdicts));
+    let document = format!("{:#}\n", exploration::to_json(&verdicts));
     if arguments.json {
         screen::say(&document)?;
     } else {
         let seen = format!("See {} and check.json.\n", directory.join("check.md").display());
         screen::say(&(table(&verdicts, Screen::of_output()) + &seen))?;
     }
-    for (name, text) in [("check.json", document), ("check.md", verdict::to_markdown(&verdicts))] {
+    for (name, text) in [("check.json", document), ("check.md", exploration::to_markdown(&verdicts))] {
         let path = directory.join(name);
         fs::write(&path, text).map_err(|error| Problem::new(format!("cannot write {}: {error}", path.display())))?;
     }
-    Ok(if verdict::all_green(&verdicts) { Answer::Yes } else { Answer::No })
+    Ok(if exploration::all_green(&verdicts) { Answer::Yes } else { Answer::No })
 }
 
 /// Returns the models that are asked for.
@@ -202,34 +202,33 @@ impl Kept {
 
 fn table(verdicts: &[Verdict], screen: Screen) -> String {
     let name_width = verdicts.iter().map(|verdict| verdict.name.len()).max().unwrap_or(0);
-    let mut text = format!(
+    let mut parts = vec![format!(
         "{:<10}{:<name_width$}  {:>11}  {:>12}  {:>5}  {:>8}  {:>8}  {:>9}\n",
         "", "model", "states", "transitions", "depth", "CPU", "per sec.", "memory"
-    );
-    for verdict in verdicts {
-        let Verdict { report, .. } = verdict;
+    )];
+    parts.extend(verdicts.iter().map(|verdict| {
+        let report = &verdict.report;
         // Padded before it is painted, for colours have no width.
         let word = format!("{:<10}", verdict.word());
         let word = if verdict.is_green() { screen.good(&word) } else { screen.bad(&word) };
-        text += &format!(
+        format!(
             "{word}{:<name_width$}  {:>11}  {:>12}  {:>5}  {:>8}  {:>8}  {:>9}\n",
             verdict.name,
             grouped(report.unique),
             grouped(report.generated),
             report.depth,
             span(verdict.cpu),
-            compact(verdict.transitions_per_second() as u64),
+            compact(verdict.transitions_per_second()),
             bytes(report.memory_bytes)
-        );
-    }
+        )
+    }));
     for verdict in verdicts.iter().filter(|verdict| !verdict.is_green()) {
-        text += &format!("\n{} {}\n", screen.bad(verdict.word()), screen.strong(verdict.name));
-        for reason in verdict.reasons() {
-            text += &format!("  {reason}\n");
-        }
-        text += &verdict::stories(verdict);
+        parts.push(format!("\n{} {}\n", screen.bad(verdict.word()), screen.strong(verdict.name)));
+        parts.extend(verdict.reasons().iter().map(|reason| format!("  {reason}\n")));
+        parts.push(exploration::stories(verdict));
     }
-    let headline = verdict::headline(verdicts);
-    let painted = if verdict::all_green(verdicts) { screen.good(&headline) } else { screen.bad(&headline) };
-    text + "\n" + &painted + "\n"
+    let headline = exploration::headline(verdicts);
+    let painted = if exploration::all_green(verdicts) { screen.good(&headline) } else { screen.bad(&headline) };
+    parts.push(format!("\n{painted}\n"));
+    parts.concat()
 }

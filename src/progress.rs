@@ -59,11 +59,11 @@ impl Bar {
 
     pub(crate) fn tell_exploration(&self, model: &str, progress: &Exploration) {
         let Exploration { states, depth, frontier, memory, .. } = *progress;
-        let rate = self.0.elapsed().as_secs_f64().max(1e-3);
+        let rate = u128::from(states) * 1_000 / self.0.elapsed().as_millis().max(1);
         self.0.set_message(format!(
             "{model}: {} states, {} states/s, depth {depth}, {} wait, {}",
             compact(states),
-            compact((states as f64 / rate) as u64),
+            compact(u64::try_from(rate).unwrap_or(u64::MAX)),
             compact(frontier),
             bytes(memory)
         ));

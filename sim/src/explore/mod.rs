@@ -32,7 +32,6 @@ pub mod path;
 pub mod guards;
 pub mod cluster;
 pub mod models;
-pub mod verdict;
 #[cfg(test)]
 mod tests;
 

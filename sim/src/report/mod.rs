@@ -10,6 +10,7 @@ mod groups;
 pub mod histogram;
 mod html;
 pub mod human;
+pub mod exploration;
 mod json;
 mod markdown;
 mod plots;

@@ -105,14 +105,13 @@ fn changes(before: &State, after: &State) -> Vec<String> {
 /// A node in one line.
 fn summary(node: &Node) -> String {
     let status = node.status();
-    let mut line = format!("{} {} {} log {}", status.id, status.term, status.role, status.last);
-    if status.durable < status.last.index {
-        line += &format!(" (on disk {})", status.durable);
-    }
-    line += &format!(" commit {}", status.commit);
+    let durable = (status.durable < status.last.index).then(|| format!(" (on disk {})", status.durable));
     let vote = node.raft().voted_for().map(|candidate| format!(" voted {candidate}"));
     let leader = status.leader.filter(|leader| *leader != status.id).map(|leader| format!(" follows {leader}"));
     let halted = status.halted.map(|halt| format!(" HALTED: {halt}"));
+    let mut line = format!("{} {} {} log {}", status.id, status.term, status.role, status.last);
+    line.extend(durable);
+    line.extend([" commit ", &status.commit.to_string()]);
     line.extend([vote, leader, halted].into_iter().flatten());
     line
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::cluster::model::{Counts, Model};
-use super::cluster::{Action, Cluster, Told};
-use super::{Outcome, Path, Report};
-use crate::report::human::{bytes, compact, grouped, plural, span};
+use super::human::{bytes, compact, grouped, plural, span};
+use crate::explore::cluster::model::{Counts, Model};
+use crate::explore::cluster::{Action, Cluster, Told};
+use crate::explore::{Outcome, Path, Report};
 
 /// What came of exploring one model.
 #[derive(Clone, Debug)]
@@ -50,12 +50,13 @@ impl Verdict {
     }
 
     /// Returns how many transitions were taken in a second of CPU time.
-    pub fn transitions_per_second(&self) -> f64 {
-        self.report.generated as f64 / self.cpu.as_secs_f64().max(1e-9)
+    pub fn transitions_per_second(&self) -> u64 {
+        self.per_second(self.report.generated)
     }
 
-    fn states_per_second(&self) -> f64 {
-        self.report.unique as f64 / self.cpu.as_secs_f64().max(1e-9)
+    fn per_second(&self, count: u64) -> u64 {
+        let rate = u128::from(count) * 1_000_000_000 / self.cpu.as_nanos().max(1);
+        u64::try_from(rate).unwrap_or(u64::MAX)
     }
 
     /// Says in a word what came of it.
@@ -119,8 +120,8 @@ impl Verdict {
             "generated": report.generated,
             "depth": report.depth,
             "terminals": report.terminals,
-            "states_per_cpu_second": self.states_per_second().round(),
-            "transitions_per_cpu_second": self.transitions_per_second().round(),
+            "states_per_cpu_second": self.per_second(report.unique),
+            "transitions_per_cpu_second": self.transitions_per_second(),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "memory_bytes": report.memory_bytes,
             "frontier_peak": report.frontier_peak,
