@@ -41,6 +41,8 @@ enum Step {
     Deny,
     /// Every scenario over a range of seeds
     Scenarios,
+    /// Every state of the default set of models
+    Models,
 }
 
 /// The optional tools of this machine.
@@ -160,6 +162,7 @@ fn plan(step: Step, tools: Tools) -> Plan {
             Found::Missing => Plan::Skip("cargo-deny is missing; to add it: cargo install --locked cargo-deny"),
         },
         Step::Scenarios => cargo(&format!("run --release -- sim --seeds {SCENARIO_SEEDS} --report target/ci-report")),
+        Step::Models => cargo("run --release -- check --report target/ci-report"),
     }
 }
 
