@@ -203,6 +203,18 @@ fn changes() -> Vec<Model> {
             pinned: Some(counts(384_926, 566_780, 81)),
             ..led()
         },
+        Model {
+            name: "changes-joint-command",
+            sentence: "The same beside a command, with one deviation from the order of delivery.",
+            learners: 2,
+            network: Network::Delay { deviations: 1 },
+            budgets: Budgets { changes: 1, commands: 1, ..steady },
+            changes: vec![QuorumChange::Replace { voters: [node(3), node(4), node(5)].into() }],
+            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
+            goals: changed,
+            pinned: Some(counts(63_524, 94_695, 92)),
+            ..led()
+        },
     ]
 }
 
@@ -227,6 +239,27 @@ fn questions() -> Vec<Model> {
             budgets: Budgets { reads: 2, heartbeats: 2, ..steady },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Read],
             pinned: Some(counts(541_557, 800_209, 53)),
+            ..led()
+        },
+        Model {
+            name: "reads-links",
+            sentence: "A read after a round of heartbeats, while leaders change, over links that hold one message and lose any.",
+            network: Network::Fifo { cap: 1 },
+            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+            budgets: Budgets { terms: 2, elections: 1, reads: 1, heartbeats: 1, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Read],
+            tier: Tier::Deep,
+            ..led()
+        },
+        Model {
+            name: "reads-first",
+            sentence: "A read and a command while leaders change, over links that hold one message and lose any.",
+            network: Network::Fifo { cap: 1 },
+            deadlines: &[Deadline::Election, Deadline::Presumption],
+            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+            budgets: Budgets { terms: 2, elections: 1, reads: 1, commands: 1, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Read],
+            tier: Tier::Deep,
             ..led()
         },
         Model {

@@ -22,8 +22,10 @@ pub(super) struct Bug {
     pub(super) invariant: String,
     /// Other invariants that may trip in its place.
     pub(super) also: Vec<String>,
-    /// What judges the broken tree.
-    pub(super) check: Check,
+    /// What judges the broken tree over seeds; nothing where only the explorer does.
+    pub(super) check: Option<Check>,
+    /// What the explorer makes of it, if the description says.
+    pub(super) explore: Option<Explore>,
     /// The patch that plants it.
     #[serde(skip)]
     pub(super) patch: PathBuf,
@@ -35,11 +37,39 @@ pub(super) struct Bug {
 pub(super) enum Check {
     /// A scenario over a number of seeds.
     Sim(SimCheck),
-    /// Every interleaving of a small model.
-    Explore {
-        /// The model to explore.
-        model: String,
-    },
+}
+
+/// What the explorer makes of a bug.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Explore {
+    /// A model kills it.
+    Kill(Kill),
+    /// No run can tell it from the correct code, for this reason.
+    Equivalent(String),
+    /// It needs what no model has, which is this.
+    OutOfScope(String),
+}
+
+/// Which model kills a bug, and how.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Kill {
+    /// The model that is explored.
+    pub(super) model: String,
+    /// What shows the bug.
+    pub(super) sign: Sign,
+    /// How many states to visit at most.
+    pub(super) max_states: Option<u64>,
+}
+
+/// What shows a bug to the explorer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sign {
+    /// This invariant breaks.
+    Invariant(String),
+    /// This goal, which correct code reaches, is reached by no state.
+    Goal(String),
 }
 
 /// A scenario over a number of seeds.
@@ -62,7 +92,50 @@ struct Description {
     invariant: String,
     #[serde(default)]
     also: Vec<String>,
-    check: Check,
+    check: Option<Check>,
+    explore: Option<Section>,
+}
+
+/// The section `explore` as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    model: Option<String>,
+    invariant: Option<String>,
+    goal: Option<String>,
+    max_states: Option<u64>,
+    equivalent: Option<String>,
+    out_of_scope: Option<String>,
+}
+
+impl Section {
+    /// Understands the section; `invariant` is the one that the bug names for all who judge it.
+    fn understood(self, invariant: &str) -> Result<Explore, &'static str> {
+        match self {
+            Section { model: Some(model), invariant: own, goal, max_states, equivalent: None, out_of_scope: None } => {
+                let sign = match (own, goal) {
+                    (Some(_), Some(_)) => return Err("give `invariant` or `goal`, not both"),
+                    (None, Some(goal)) => Sign::Goal(goal),
+                    (own, None) => Sign::Invariant(own.unwrap_or_else(|| invariant.to_owned())),
+                };
+                match max_states {
+                    Some(0) => Err("`max_states` is 0, no state can show anything"),
+                    Some(_) if matches!(sign, Sign::Goal(_)) => {
+                        Err("a missing `goal` shows only when every state was met: drop `max_states`")
+                    }
+                    max_states => Ok(Explore::Kill(Kill { model, sign, max_states })),
+                }
+            }
+            Section { model: None, invariant: None, goal: None, max_states: None, equivalent, out_of_scope } => {
+                match (equivalent, out_of_scope) {
+                    (Some(why), None) => Ok(Explore::Equivalent(why)),
+                    (None, Some(why)) => Ok(Explore::OutOfScope(why)),
+                    _ => Err("give one of `model`, `equivalent` and `out_of_scope`"),
+                }
+            }
+            _ => Err("`invariant`, `goal` and `max_states` belong to a `model`, and no reason belongs beside one"),
+        }
+    }
 }
 
 /// Reads one description; `patch` is the file beside it with the same stem.
@@ -71,15 +144,20 @@ struct Description {
 /// When the text is no description, or names another bug than its file.
 pub(super) fn parse(patch: PathBuf, text: &str) -> Result<Bug, Problem> {
     let file = patch.with_extension("toml");
-    let Description { name, source, wrong, invariant, also, check } =
+    let Description { name, source, wrong, invariant, also, check, explore } =
         toml::from_str(text).map_err(|error| format!("{}: {error}", file.display()))?;
     if file.file_stem().is_none_or(|stem| stem != name.as_str()) {
         return Err(format!("{}: `name` is `{name}`, it must be the file's own name", file.display()));
     }
-    if let Check::Sim(SimCheck { seeds: 0, .. }) = check {
+    if let Some(Check::Sim(SimCheck { seeds: 0, .. })) = check {
         return Err(format!("{}: `seeds` is 0, no seed can catch anything", file.display()));
     }
-    Ok(Bug { name, source, wrong, invariant, also, check, patch })
+    let explore = explore.map(|section| section.understood(&invariant)).transpose();
+    let explore = explore.map_err(|why| format!("{}: section `explore`: {why}", file.display()))?;
+    if check.is_none() && !matches!(explore, Some(Explore::Kill(_))) {
+        return Err(format!("{}: nothing judges it: give it a `check`, or `explore` with a `model`", file.display()));
+    }
+    Ok(Bug { name, source, wrong, invariant, also, check, explore, patch })
 }
 
 /// The bugs called `names`, or all of them when none is named, in the order of the catalogue.
@@ -99,7 +177,7 @@ pub(super) fn select(bugs: Vec<Bug>, names: &[String]) -> Result<Vec<Bug>, Probl
 }
 
 /// Each scenario once, with the most seeds that any of `checks` gives it.
-pub(super) fn widest(checks: &[&SimCheck]) -> Vec<SimCheck> {
+pub(super) fn widest<'a>(checks: impl Iterator<Item = &'a SimCheck>) -> Vec<SimCheck> {
     let mut seeds_of = BTreeMap::<&str, u64>::new();
     for check in checks {
         let seeds = seeds_of.entry(&check.scenario).or_default();
@@ -131,17 +209,62 @@ mod tests {
         assert_eq!(bug.invariant, "one_leader_per_term");
         assert_eq!(bug.also, Vec::<String>::new());
         let scenario = "scenarios/membership/x.toml".to_owned();
-        assert_eq!(bug.check, Check::Sim(SimCheck { scenario, seeds: 50 }));
+        assert_eq!(bug.check, Some(Check::Sim(SimCheck { scenario, seeds: 50 })));
+        assert_eq!(bug.explore, None);
+    }
+
+    fn exploring(section: &str) -> Result<Option<Explore>, Problem> {
+        let text = format!("{EARLY_VOTE}\n[explore]\n{section}");
+        parse(PathBuf::from("early_vote.patch"), &text).map(|bug| bug.explore)
     }
 
     #[test]
-    fn an_exploring_check_is_understood() {
-        let text = EARLY_VOTE.replace(
-            r#"kind = "sim", scenario = "scenarios/membership/x.toml", seeds = 50"#,
-            r#"kind = "explore", model = "three""#,
-        );
-        let bug = parse(PathBuf::from("early_vote.patch"), &text).expect("a valid description");
-        assert_eq!(bug.check, Check::Explore { model: "three".to_owned() });
+    fn a_model_kills_by_the_invariant_of_the_bug_unless_it_names_its_own_sign() {
+        let kill =
+            |sign: Sign, max_states| Ok(Some(Explore::Kill(Kill { model: "three".to_owned(), sign, max_states })));
+        let invariant = |name: &str| Sign::Invariant(name.to_owned());
+        assert_eq!(exploring("model = 'three'"), kill(invariant("one_leader_per_term"), None));
+        let own = exploring("model = 'three'\ninvariant = 'log_matching'\nmax_states = 9");
+        assert_eq!(own, kill(invariant("log_matching"), Some(9)));
+        let goal = exploring("model = 'three'\ngoal = 'a leader is elected'");
+        assert_eq!(goal, kill(Sign::Goal("a leader is elected".to_owned()), None));
+    }
+
+    #[test]
+    fn a_reason_takes_the_place_of_a_model() {
+        assert_eq!(exploring("equivalent = 'so.'"), Ok(Some(Explore::Equivalent("so.".to_owned()))));
+        assert_eq!(exploring("out_of_scope = 'so.'"), Ok(Some(Explore::OutOfScope("so.".to_owned()))));
+    }
+
+    #[test]
+    fn a_section_that_contradicts_itself_is_refused_with_its_file() {
+        for section in [
+            "",
+            "invariant = 'log_matching'",
+            "model = 'three'\nequivalent = 'so.'",
+            "equivalent = 'so.'\nout_of_scope = 'so.'",
+            "equivalent = 'so.'\nmax_states = 9",
+            "model = 'three'\ninvariant = 'log_matching'\ngoal = 'a leader is elected'",
+            "model = 'three'\nmax_states = 0",
+            "model = 'three'\ngoal = 'a leader is elected'\nmax_states = 9",
+            "modle = 'three'",
+        ] {
+            let problem = exploring(section).expect_err(section);
+            assert!(problem.starts_with("early_vote.toml: "), "{problem}");
+        }
+    }
+
+    #[test]
+    fn whatever_nothing_judges_is_refused() {
+        let without_check: String = EARLY_VOTE
+            .lines()
+            .filter(|line| !line.contains("check"))
+            .map(str::to_owned)
+            .fold(String::new(), |text, line| text + &line + "\n");
+        let read = |section: &str| parse(PathBuf::from("early_vote.patch"), &format!("{without_check}{section}"));
+        assert_eq!(read("[explore]\nmodel = 'three'").map(|bug| bug.check), Ok(None));
+        assert!(read("").is_err());
+        assert!(read("[explore]\nequivalent = 'so.'").is_err());
     }
 
     #[test]
@@ -187,6 +310,6 @@ mod tests {
     fn each_scenario_runs_once_without_a_bug_over_the_most_seeds() {
         let check = |scenario: &str, seeds| SimCheck { scenario: scenario.to_owned(), seeds };
         let (a, b, c) = (check("a", 5), check("b", 2), check("a", 9));
-        assert_eq!(widest(&[&a, &b, &c]), [check("a", 9), check("b", 2)]);
+        assert_eq!(widest([&a, &b, &c].into_iter()), [check("a", 9), check("b", 2)]);
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Each bug of `tests/bugs` is a patch that breaks the node in one way, and a description that names the invariant meant
 //! to notice. A copy of the tree is patched, built and simulated; the bug is caught when that invariant trips. The same
-//! copy must be green before any patch, or a red run would prove nothing. The caller's own files are never touched.
+//! copy must be green before any patch, or a red run would prove nothing. The caller's own files are never touched. With
+//! `--explore` a small model is explored in place of the simulation.
 
 mod catalogue;
 mod scratch;
 mod table;
 mod verdict;
+mod explore;
 
 use clap::ArgAction;
 use serde::Serialize;
@@ -21,12 +23,16 @@ use verdict::{Document, Verdict};
 
 /// What `cargo xtask bugs` accepts.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Arguments {
     /// Which bugs to plant [default: all]
     names: Vec<String>,
-    /// Judges by exhaustive exploration instead of simulation; refused as long as there is no explorer
+    /// Judges by exhaustive exploration instead of simulation
     #[arg(long, action = ArgAction::SetTrue)]
     explore: bool,
+    /// Writes the table of --explore that the repository keeps; with names, their rows of it
+    #[arg(long, action = ArgAction::SetTrue, requires = "explore")]
+    write: bool,
     /// Prints one JSON document instead of the table
     #[arg(long, action = ArgAction::SetTrue)]
     json: bool,
@@ -37,19 +43,23 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     let root = process::root();
-    let bugs = catalogue::select(scratch::catalogue(&root)?, &arguments.names)?;
+    let all = scratch::catalogue(&root)?;
+    if arguments.explore {
+        return explore::run(arguments, &root, &all);
+    }
+    let bugs = catalogue::select(all, &arguments.names)?;
     if arguments.list {
         return list(&bugs, arguments);
     }
-    let checks = bugs.iter().map(|bug| sim_check(bug, arguments.explore)).collect::<Result<Vec<_>, Problem>>()?;
+    let judged = simulated(&bugs, &arguments.names)?;
 
     let scratch = Scratch::prepare(&root)?;
-    for bug in &bugs {
+    for (bug, _) in &judged {
         scratch.would_plant(bug)?;
     }
-    require_green(&scratch, &checks)?;
+    require_green(&scratch, &judged)?;
     let mut rows = Vec::new();
-    for (bug, check) in bugs.iter().zip(checks) {
+    for (bug, check) in judged {
         let row = plant_and_judge(&scratch, bug, check)?;
         eprintln!("{}", table::line(&row));
         rows.push(row);
@@ -78,24 +88,26 @@ fn json(document: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_string_pretty(document).map_err(|error| format!("cannot write JSON: {error}"))
 }
 
-/// The simulation that judges `bug`.
-fn sim_check(bug: &Bug, explore: bool) -> Result<&SimCheck, Problem> {
-    match &bug.check {
-        Check::Sim(_) if explore => {
-            Err(format!("--explore: the check of bug `{}` is a simulation, and there is no explorer yet", bug.name))
-        }
-        Check::Sim(check) => Ok(check),
-        Check::Explore { model } => {
-            Err(format!("bug `{}` wants to be explored in model `{model}`, and there is no explorer yet", bug.name))
+/// The bugs that a simulation judges, each with that; others are left out unless they are named.
+fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a SimCheck)>, Problem> {
+    let mut judged = Vec::new();
+    for bug in bugs {
+        match &bug.check {
+            Some(Check::Sim(check)) => judged.push((bug, check)),
+            None if names.contains(&bug.name) => {
+                return Err(format!("bug `{}` is judged by exploration alone; add --explore", bug.name));
+            }
+            None => {}
         }
     }
+    Ok(judged)
 }
 
 /// Runs every scenario that will judge a bug on the tree as it is.
-fn require_green(scratch: &Scratch, checks: &[&SimCheck]) -> Result<(), Problem> {
+fn require_green(scratch: &Scratch, judged: &[(&Bug, &SimCheck)]) -> Result<(), Problem> {
     eprintln!("building the tree without a bug");
     scratch.build("the tree without a bug")?;
-    for check in catalogue::widest(checks) {
+    for check in catalogue::widest(judged.iter().map(|(_, check)| *check)) {
         eprintln!("simulating {} without a bug", check.scenario);
         let document = Document::parse(&scratch.simulate(&check)?)?;
         verdict::green(&document).map_err(|failure| {

@@ -131,6 +131,34 @@ impl Scratch {
         }
     }
 
+    /// Explores a model with the command that was built last and returns its JSON document.
+    ///
+    /// # Errors
+    /// When it neither passed nor found anything.
+    pub(super) fn explore(&self, model: &str, max_states: Option<u64>) -> Result<String, Problem> {
+        let mut arguments = vec!["check".to_owned(), model.to_owned()];
+        arguments.extend(max_states.map(|states| format!("--max-states={states}")));
+        self.check(&arguments)
+    }
+
+    /// Returns the JSON list of all models.
+    ///
+    /// # Errors
+    /// When the command that was built last does not tell.
+    pub(super) fn models(&self) -> Result<String, Problem> {
+        self.check(&["check".to_owned(), "--list".to_owned()])
+    }
+
+    fn check(&self, arguments: &[String]) -> Result<String, Problem> {
+        let mut delian = Command::new(self.build.join(PROFILE).join("delian"));
+        delian.current_dir(&self.tree).args(arguments);
+        let output = process::listen(delian.args(["--json", "--report"]).arg(&self.report))?;
+        match output.status.code() {
+            Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            _ => Err(format!("delian {} ended with {}:\n{}", arguments.join(" "), output.status, said(&output))),
+        }
+    }
+
     fn apply(&self, bug: &Bug, options: &[&str]) -> Result<(), Problem> {
         let mut git = git(&self.tree);
         // Git must not find the repository around the copy: inside one, it silently skips what lies outside the index.

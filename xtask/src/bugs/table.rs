@@ -40,18 +40,19 @@ pub(super) fn whole(rows: &[Row]) -> String {
                 ]
             }))
             .collect();
-    let width = |column: usize| cells.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut lines: Vec<String> = cells
-        .iter()
-        .map(|row| {
-            let padded: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            padded.join("  ").trim_end().to_owned()
-        })
-        .collect();
     let caught = rows.iter().filter(|row| row.caught).count();
-    lines.push(format!("{caught} of {} caught\n", rows.len()));
-    lines.join("\n")
+    format!("{}{caught} of {} caught\n", aligned(&cells), rows.len())
+}
+
+/// Lays rows out in columns, a line each.
+pub(super) fn aligned<const COLUMNS: usize>(cells: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| cells.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let line = |row: &[String; COLUMNS]| {
+        let padded: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    cells.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -89,7 +89,6 @@ pub(super) fn judge(bug: &Bug, document: &Document) -> Verdict {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::catalogue::Check;
     use super::*;
 
     fn bug(also: &[&str]) -> Bug {
@@ -99,7 +98,8 @@ mod tests {
             wrong: String::new(),
             invariant: "one_leader_per_term".to_owned(),
             also: also.iter().map(|&name| name.to_owned()).collect(),
-            check: Check::Explore { model: String::new() },
+            check: None,
+            explore: None,
             patch: PathBuf::new(),
         }
     }
