@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Problem};
 use crate::cli::CheckArguments;
+use crate::explore;
 use crate::progress::Bar;
 use crate::screen::{self, Screen};
 use crate::stopwatch::Stopwatch;
@@ -34,6 +35,9 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
     let models = chosen(arguments)?;
     if arguments.list {
         return list(&models, arguments.json);
+    }
+    if arguments.by_hand.explore {
+        return explore_by_hand(arguments, models);
     }
     let directory = &arguments.report;
     // Before the search, so that nobody waits for minutes to learn of a mistyped directory.
@@ -68,6 +72,15 @@ fn chosen(arguments: &CheckArguments) -> Result<Vec<Model>, Problem> {
         })
     };
     arguments.models.iter().map(find).collect()
+}
+
+fn explore_by_hand(arguments: &CheckArguments, models: Vec<Model>) -> Result<Answer, Problem> {
+    match <[Model; 1]>::try_from(models) {
+        Ok([model]) if !arguments.models.is_empty() => explore::run(arguments, model),
+        Ok(_) | Err(_) => {
+            Err(Problem::new("`--explore` walks one model: name it; `delian check --list` tells what there is"))
+        }
+    }
 }
 
 fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {

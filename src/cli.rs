@@ -13,6 +13,9 @@ pub(crate) const SEEDS: u64 = 300;
 /// More threads than any machine has cores; far above it, starting them is all that would happen.
 const JOBS_MAX: u64 = 1024;
 
+/// How long `check --explore` waits for the next request: whoever walks a model thinks, and goes to lunch for longer.
+const IDLE_MINUTES: u64 = 30;
+
 const EXAMPLES: &str = "\
 Examples:
   delian sim                             every scenario, many seeds, all cores
@@ -61,6 +64,7 @@ Examples:
   delian check replication figure-8   two models
   delian check --deep --max-memory 12GiB --report deep
                                       the large ones; interrupted, the same command goes on
+  delian check replication --explore  a page to walk its states by hand, step by step
 
 Exit codes:
   0  every state of every model was met, every invariant held, every goal was reached
@@ -172,6 +176,8 @@ pub(crate) struct CheckArguments {
     /// How much memory to use at most, for all models that are explored at once
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = delian_sim::scenario::read_bytes)]
     pub(crate) max_memory: u64,
+    #[command(flatten)]
+    pub(crate) by_hand: ByHandArguments,
     /// How many models to explore at once [default: one for each core]
     #[arg(long, value_name = "J", value_parser = RangedU64ValueParser::<usize>::new().range(1..=JOBS_MAX))]
     pub(crate) jobs: Option<usize>,
@@ -181,6 +187,21 @@ pub(crate) struct CheckArguments {
     /// Prints one JSON document and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The page on which a person walks a model.
+#[derive(Args)]
+pub(crate) struct ByHandArguments {
+    /// Serves one page, on this machine alone, to walk the states of a model by hand
+    #[arg(long, conflicts_with_all = ["list", "deep", "jobs", "json"])]
+    pub(crate) explore: bool,
+    /// The port of that page [default: any that is free]
+    #[arg(long, value_name = "N", requires = "explore")]
+    pub(crate) port: Option<u16>,
+    /// After how many minutes without a request the page is served no more
+    #[arg(long, value_name = "MINUTES", default_value_t = IDLE_MINUTES, requires = "explore",
+          value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub(crate) idle: u64,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod sim;
 mod replay;
 mod shrink;
 mod check;
+mod explore;
 mod scenarios;
 mod invariants;
 mod completions;

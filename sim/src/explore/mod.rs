@@ -32,6 +32,7 @@ pub mod path;
 pub mod guards;
 pub mod cluster;
 pub mod models;
+pub mod jumps;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::human::{bytes, compact, grouped, plural, span};
 use crate::explore::cluster::model::{Counts, Model};
-use crate::explore::cluster::{Action, Cluster, Told};
+use crate::explore::cluster::{Action, Cluster, Told, in_lines};
 use crate::explore::{Outcome, Path, Report};
 
 /// What came of exploring one model.
@@ -195,12 +195,7 @@ pub fn stories(verdict: &Verdict) -> String {
             write(&mut text, format_args!("- {fact}\n"));
         }
         text.push('\n');
-        for (step, Told { what, changes }) in story.iter().enumerate() {
-            write(&mut text, format_args!("{:>4}  {what}\n", step + 1));
-            for change in changes {
-                write(&mut text, format_args!("          {change}\n"));
-            }
-        }
+        text += &in_lines(story);
         write(&mut text, format_args!("\npath  {}\n", found.path));
     }
     text

@@ -6,7 +6,8 @@ use super::human::{grouped, percent, plural, span, span_or_dash};
 use super::suite::{elections_and_commits, fault_count, faults_of, span_of};
 use super::{Failure, Report, Suite, Verdict, Worst, plots, push, push_line};
 
-const STYLE: &str = include_str!("page.css");
+/// The style of all pages of Delian, light and dark.
+pub const STYLE: &str = include_str!("page.css");
 
 /// Failures of a scenario shown in full, the first with its trace unfolded; the others are listed with replay lines.
 const FULL_MAX: usize = 3;

@@ -32,6 +32,7 @@ use crate::outcome::{Counts, Violation};
 use crate::scenario::Scenario;
 
 pub use histogram::Histogram;
+pub use html::STYLE;
 pub use json::cli_json;
 pub use replay::replay_line;
 pub use suite::{FULL_FAILURES_MAX, Failure, SUITE_SEEDS_LEAST, Suite, Unmet, Verdict};

@@ -19,6 +19,7 @@ mod step;
 mod abstract_raft;
 mod heal;
 mod story;
+pub mod picture;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use self::action::Action;
 pub use self::network::{Item, Letter};
 pub use self::state::State;
 pub use self::story::Told;
+pub use self::story::in_lines;
 
 use self::hash::Hash128;
 use self::model::{Budgets, Heal, Model, Start};

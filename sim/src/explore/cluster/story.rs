@@ -1,5 +1,7 @@
 //! A path as a story: what happened at each step, in the words of traces, and what it changed.
 
+use std::fmt::Write;
+
 use delian_core::projection::Deadline;
 use delian_core::{Node, RequestId};
 
@@ -86,7 +88,19 @@ impl Cluster {
     }
 }
 
-fn tell_item(item: &Item) -> String {
+/// Puts a story into numbered lines, and what each step changed below it.
+pub fn in_lines(story: &[Told]) -> String {
+    let mut text = String::new();
+    for (step, Told { what, changes }) in story.iter().enumerate() {
+        write(&mut text, format_args!("{:>4}  {what}\n", step + 1));
+        for change in changes {
+            write(&mut text, format_args!("          {change}\n"));
+        }
+    }
+    text
+}
+
+pub(super) fn tell_item(item: &Item) -> String {
     match item {
         Item::Letter(letter) => {
             let (from, to) = (id_of(letter.from), id_of(letter.to));
@@ -114,4 +128,8 @@ fn summary(node: &Node) -> String {
     line.extend([" commit ", &status.commit.to_string()]);
     line.extend([vote, leader, halted].into_iter().flatten());
     line
+}
+
+fn write(text: &mut String, what: std::fmt::Arguments<'_>) {
+    text.write_fmt(what).expect("a string takes all that is written");
 }
