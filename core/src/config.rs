@@ -18,11 +18,8 @@ use crate::wire::FRAME_BYTES_MAX;
 
 /// What an operator may set; every field has a default, see [`Config::default`].
 ///
-/// Most of it is a node's own business. What the replicated state is a function of must be the same at all members, or
-/// they would end sessions and refuse registrations differently: `session_entries_max`, `sessions_max`, `session_window`,
-/// `registrations_max`, `text_bytes_max`, `tags_max`, `custom_bytes_max` and `removals_kept`. Under leases so must
-/// `clock_drift_max_ppm` and `election_timeout_min`, which promise and lease are measured by. Change these with all
-/// members stopped; raising a limit is safe then, lowering it may leave a snapshot that no member takes.
+/// What replicated state is a function of must be the same at all members: the limits of sessions and of registrations.
+/// Under leases so must `clock_drift_max_ppm` and `election_timeout_min`. Change these with all members stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The voters of the first configuration. Empty for a node that waits to be added.
