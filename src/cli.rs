@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-/// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about 40 seconds on two cores.
+/// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about four minutes on two cores.
 pub(crate) const SEEDS: u64 = 300;
 
 /// More threads than any machine has cores; far above it, starting them is all that would happen.
