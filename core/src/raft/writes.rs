@@ -73,18 +73,14 @@ impl Writes {
 
     /// Issues a write of the log after which the disk holds entries up to `reaches`.
     pub(super) fn persist_log(&mut self, record: Record, reaches: LogIndex, out: &mut Outbox) {
-        self.persist(record, reaches, 0, out);
+        self.persist_proposed(record, reaches, 0, out);
     }
 
     /// Issues a write of entries that this node proposed, of that cost; the last of them is at `reaches`.
     pub(super) fn persist_proposed(&mut self, record: Record, reaches: LogIndex, cost: u64, out: &mut Outbox) {
-        self.persist(record, reaches, cost, out);
-    }
-
-    fn persist(&mut self, record: Record, reaches: LogIndex, proposed_bytes: u64, out: &mut Outbox) {
         let id = self.issue(record, out);
-        self.proposed_bytes += proposed_bytes;
-        self.on_their_way.push_back(LogWrite { id, reaches, proposed_bytes });
+        self.proposed_bytes += cost;
+        self.on_their_way.push_back(LogWrite { id, reaches, proposed_bytes: cost });
     }
 
     /// Takes back what writes on their way promised beyond `index`: their entries are being replaced.
