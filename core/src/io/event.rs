@@ -11,6 +11,7 @@ use crate::node::Operation;
 use crate::node::autopilot::Advice;
 use crate::raft::Configuration;
 use crate::topology::{Changed, Refusal};
+
 /// Something an operator would log. Feeds logs, metrics, traces and assertions alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -206,6 +207,15 @@ pub enum Event {
     },
     /// The node stopped for good.
     Halted(Halt),
+}
+
+impl Event {
+    /// Returns whether it comes with every command that is committed, so that a log of it would be as long as the log:
+    /// [`Event::Committed`], and the [`Event::Changed`] that says what an `Apply` says too. See
+    /// [`crate::Outbox::without_routine`].
+    pub const fn is_routine(&self) -> bool {
+        matches!(self, Self::Committed { .. } | Self::Changed { what: Changed::Custom, .. })
+    }
 }
 
 /// Why a leader stopped leading.

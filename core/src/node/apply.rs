@@ -79,9 +79,9 @@ impl State<'_> {
     /// Hands the embedder its command, without a look at the topology beyond the epoch.
     fn order(&mut self, position: Position, custom: Blob, out: &mut Outbox) -> Result<Epoch, Refusal> {
         let epoch = self.topology.order(custom.len())?;
-        out.emit(Event::Changed { position, epoch, what: Changed::Custom });
+        out.emit_routine(|| Event::Changed { position, epoch, what: Changed::Custom });
         self.embedder.has_state = true;
-        out.push(Effect::Apply(Applied { position, epoch }, custom));
+        out.push_with(|| Effect::Apply(Applied { position, epoch }, custom));
         Ok(epoch)
     }
 

@@ -421,7 +421,7 @@ impl Raft {
             let term = self.log.term_at(index).expect("only entries of the log are committed");
             self.commit = index;
             self.partial.take_if(|partial| partial.identity().last.index <= index);
-            out.emit(Event::Committed { last: Position::new(term, index) });
+            out.emit_routine(|| Event::Committed { last: Position::new(term, index) });
         }
     }
 }

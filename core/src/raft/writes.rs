@@ -45,7 +45,7 @@ struct Withheld {
 
 impl Withheld {
     fn send(self, out: &mut Outbox) {
-        out.push(Effect::Send(self.to, wire::Message::Raft(self.message)));
+        out.push_with(|| Effect::Send(self.to, wire::Message::Raft(self.message)));
     }
 }
 
@@ -172,13 +172,13 @@ impl Writes {
 
     fn issue(&mut self, record: Record, out: &mut Outbox) -> WriteId {
         self.issued = self.issued.next();
-        out.push(Effect::Persist(self.issued, record));
+        out.push_with(|| Effect::Persist(self.issued, record));
         self.issued
     }
 
     fn send_after(&mut self, needs: WriteId, to: NodeId, message: Message, out: &mut Outbox) {
         if needs <= self.done {
-            out.push(Effect::Send(to, wire::Message::Raft(message)));
+            out.push_with(|| Effect::Send(to, wire::Message::Raft(message)));
         } else if self.withheld.len() < self.withheld_max {
             self.withheld.push_back(Withheld { needs, to, message });
         }

@@ -407,12 +407,21 @@ impl Bench {
 
     fn step(&mut self, input: Input) {
         let (term, commit) = (self.node.raft().term(), self.node.raft().commit());
+        let (mut unwatched, mut rest) = (self.node.clone(), Outbox::without_routine());
+        unwatched.step(self.now, input.clone(), &mut rest);
         let mut out = Outbox::new();
         self.node.step(self.now, input, &mut out);
+        let effects: Vec<Effect> = out.drain().collect();
+        let routine = |effect: &&Effect| matches!(effect, Effect::Emit(event) if event.is_routine());
+        assert!(
+            rest.drain().eq(effects.iter().filter(|effect| !routine(effect)).cloned()),
+            "more was left out, or less"
+        );
+        assert!(unwatched == self.node, "what nobody watches changed the node");
         self.node.assert_invariants();
         assert!(self.node.raft().term() >= term, "the term went back from {term}");
         assert!(self.node.raft().commit() >= commit, "the commit went back from {commit}");
-        self.carry_out(out.drain().collect());
+        self.carry_out(effects);
     }
 
     fn restart(&mut self, bytes: &mut Bytes<'_>) {

@@ -1,7 +1,8 @@
 //! Delian's nodes, driven through the border that every driver has.
 //!
 //! Limits are the defaults, but for the log, which is never compacted: no peer's is. A disk acknowledges once a node
-//! has read all that waits for it, as a driver does that syncs once for several writes.
+//! has read all that waits for it, as a driver does that syncs once for several writes. Events that come with every
+//! command are left out, for nobody looks at them; no peer tells any.
 
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ impl Cluster for InOneProcess {
             now: Time::ZERO,
             nodes: Vec::with_capacity(ids.len()),
             around: ids.iter().map(|_| Around::default()).collect(),
-            outbox: Outbox::new(),
+            outbox: Outbox::without_routine(),
             commands: 0,
             messages: 0,
         };
@@ -165,7 +166,7 @@ impl InOneProcess {
                 Effect::Send(to, message) => {
                     self.messages += 1;
                     let place = usize::try_from(to.get() - 1).expect("voters are few");
-                    self.around[place].inbox.push((own, message));
+                    self.around[place].inbox.extend(std::iter::once_with(|| (own, message)));
                 }
                 Effect::Persist(write, _) => self.around[place].written = Some(write),
                 Effect::Reply(request, outcome) => {
