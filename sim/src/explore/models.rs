@@ -6,9 +6,11 @@
 
 use delian_core::projection::Deadline;
 use delian_core::raft::QuorumChange;
-use delian_core::{Config, NodeId};
+use delian_core::{Config, Consistency, NodeId};
 
-use super::cluster::model::{Budgets, Counts, Disk, Forget, Goal, Heal, Model, Network, Start, Tier, UNBOUNDED};
+use super::cluster::model::{
+    Asking, Budgets, Counts, Disk, Forget, Goal, Heal, Model, Network, Start, Tier, UNBOUNDED,
+};
 
 /// What may be due where nothing but elections is explored.
 const ELECTIONS: &[Deadline] = &[Deadline::Election];
@@ -27,12 +29,18 @@ const TRANSFERS: &[Deadline] =
 /// The same with leaders that look whether a quorum answers.
 const CHECKS: &[Deadline] = &[Deadline::Election, Deadline::Presumption, Deadline::Heartbeat, Deadline::QuorumCheck];
 
+/// The same with leases that run out.
+const LEASES: &[Deadline] =
+    &[Deadline::Election, Deadline::Presumption, Deadline::Heartbeat, Deadline::Lease, Deadline::TransferAbort];
+
 /// Returns all models, those of the default set first.
 pub fn all() -> Vec<Model> {
     let mut all = elections();
     all.extend(replication());
     all.extend(changes());
     all.extend(questions());
+    all.extend(clients());
+    all.extend(memories());
     all.sort_by_key(|model| model.tier);
     all
 }
@@ -275,6 +283,99 @@ fn questions() -> Vec<Model> {
     ]
 }
 
+/// Clients that are answered late, twice or by another.
+fn clients() -> Vec<Model> {
+    let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: UNBOUNDED, commands: 1, ..Budgets::NONE };
+    let answered = &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered];
+    vec![
+        Model {
+            name: "forwards",
+            sentence: "A command is given to any node, which forwards it to the leader that it follows.",
+            asking: Asking::Anywhere,
+            budgets: steady,
+            goals: answered,
+            pinned: Some(counts(92_734, 145_282, 38)),
+            ..led()
+        },
+        Model {
+            name: "sessions",
+            sentence: "A command is asked for twice within a session, at any nodes, while leaders change.",
+            asking: Asking::Retrying,
+            network: Network::Delay { deviations: 1 },
+            budgets: Budgets { commands: 2, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Answered, Goal::Repeated],
+            pinned: Some(counts(41_345, 59_538, 40)),
+            ..led()
+        },
+        Model {
+            name: "sessions-snapshots",
+            sentence: "The same, while entries are compacted away, so that sessions travel in snapshots.",
+            asking: Asking::Retrying,
+            network: Network::Delay { deviations: 1 },
+            config: compacting,
+            deadlines: SNAPSHOTS,
+            budgets: Budgets { commands: 2, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Answered, Goal::Repeated, Goal::Installed],
+            pinned: Some(counts(44_981, 64_246, 44)),
+            ..led()
+        },
+        Model {
+            name: "leases",
+            sentence: "A read under a lease beside a command, while a voter may crash and leaders change.",
+            config: leased,
+            reads: Consistency::Lease,
+            network: Network::Delay { deviations: 1 },
+            deadlines: LEASES,
+            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+            budgets: Budgets { reads: 1, crashes: 1, heartbeats: 1, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::LeaseRead, Goal::Recovered],
+            pinned: Some(counts(1_286_864, 2_058_640, 47)),
+            ..led()
+        },
+        Model {
+            name: "leases-transfer",
+            sentence: "A read under a lease beside a command, while the leader hands over.",
+            config: leased,
+            reads: Consistency::Lease,
+            network: Network::Delay { deviations: 1 },
+            deadlines: LEASES,
+            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+            budgets: Budgets { reads: 1, transfers: 1, heartbeats: 2, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::LeaseRead, Goal::Transferred],
+            pinned: Some(counts(649_733, 1_003_311, 49)),
+            ..led()
+        },
+    ]
+}
+
+/// Disks are lost.
+fn memories() -> Vec<Model> {
+    let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: 2, wipes: 1, ..Budgets::NONE };
+    let rejoined = &[Goal::Leader, Goal::SecondLeader, Goal::Reconfigured, Goal::Rejoined];
+    vec![
+        Model {
+            name: "wipes",
+            sentence: "A node loses its disk, comes back as a stranger and is admitted again as a learner.",
+            forget: &[Forget::WriteNumbers, Forget::Levels],
+            budgets: steady,
+            goals: rejoined,
+            pinned: Some(counts(88_026, 144_173, 40)),
+            ..led()
+        },
+        Model {
+            name: "wipes-forwards",
+            sentence: "The same beside a command that any node may forward.",
+            forget: &[Forget::WriteNumbers, Forget::Levels],
+            asking: Asking::Anywhere,
+            network: Network::Delay { deviations: 1 },
+            budgets: Budgets { commands: 1, ..steady },
+            goals: rejoined,
+            pinned: Some(counts(126_680, 186_583, 47)),
+            ..led()
+        },
+    ]
+}
+
 /// The model that others are variations of: three voters under the default configuration, and nothing happens.
 fn base() -> Model {
     Model {
@@ -287,6 +388,8 @@ fn base() -> Model {
         disk: Disk::Instant,
         start: Start::Founded,
         budgets: Budgets::NONE,
+        asking: Asking::AtLeaders,
+        reads: Consistency::Quorum,
         deadlines: ELECTIONS,
         changes: Vec::new(),
         forget: Forget::ALL,
@@ -317,4 +420,9 @@ fn one_by_one(config: &mut Config) {
 fn compacting(config: &mut Config) {
     config.log_bytes_max = 64;
     config.trailing_entries = 0;
+}
+
+/// No clock drifts by more than a hundredth.
+fn leased(config: &mut Config) {
+    config.clock_drift_max_ppm = Some(10_000);
 }

@@ -84,6 +84,9 @@ fn vote<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &R
         return Ok(None);
     }
     let Some(candidate) = (around.other)(candidate) else { return Err("a vote went to nobody") };
+    if is_lost(after, candidate) {
+        return Ok(Some("Vote"));
+    }
     if candidate.term() < after.term() {
         return Err("a vote went to a node that does not know of that term");
     }
@@ -100,7 +103,8 @@ fn lead<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &R
         return Ok(None);
     }
     let backs = |voter: &Raft| {
-        voter.term() > after.term() || (voter.term() == after.term() && voter.voted_for() == Some(after.id()))
+        let voted = voter.term() == after.term() && voter.voted_for() == Some(after.id());
+        voter.term() > after.term() || voted || is_lost(after, voter)
     };
     // The configuration of the first entry of the term is the one before it.
     let elected = after.configuration().is_quorum_of(|voter| of(around, after, voter).is_some_and(backs));
@@ -169,7 +173,8 @@ fn commit<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: 
     if last.term != after.term() {
         return Err("an entry of an older term was committed by counting");
     }
-    let holds = |voter: &Raft| voter.log().contains(last) || voter.log().covered().index >= last.index;
+    let holds =
+        |voter: &Raft| voter.log().contains(last) || voter.log().covered().index >= last.index || is_lost(after, voter);
     let replicated = after.configuration().is_quorum_of(|voter| of(around, after, voter).is_some_and(holds));
     if replicated { Ok(Some("Commit")) } else { Err("an entry was committed that no quorum holds") }
 }
@@ -180,6 +185,12 @@ fn of<'a, 'b: 'a>(
     voter: NodeId,
 ) -> Option<&'a Raft> {
     if voter == after.id() { Some(after) } else { (around.other)(voter) }
+}
+
+/// Whether the memory that a configuration admitted is lost, so that nothing here tells what it held and did. Whoever came
+/// in its place is judged by `a-lost-memory-has-no-voice`.
+fn is_lost(by: &Raft, member: &Raft) -> bool {
+    by.configuration().incarnation(member.id()) != member.incarnation()
 }
 
 fn breach(before: &Raft, after: &Raft, why: &'static str) -> Breach {

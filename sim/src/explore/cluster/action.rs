@@ -5,7 +5,7 @@ use delian_core::raft::{Pace, Role};
 use delian_core::{Node, NodeId, WakeReason};
 
 use super::cell::NOW;
-use super::model::{Disk, Model, Network, UNBOUNDED, id_of};
+use super::model::{Asking, Disk, Model, Network, UNBOUNDED, id_of};
 use super::network::Item;
 use super::state::State;
 
@@ -32,6 +32,8 @@ pub enum Action {
     Read(u8),
     /// A node loses power, keeps this many of the writes that waited, and starts again.
     Crash(u8, u8),
+    /// A node loses its disk, and starts again with an empty one.
+    Wipe(u8),
     /// An operator asks a node for one of the model's changes of the quorum.
     Change(u8, u8),
     /// An operator asks a node to hand over to another.
@@ -88,14 +90,23 @@ fn spontaneous(model: &Model, state: &State, number: u8, into: &mut Vec<Action>)
         into.push(Action::Flush(number));
     }
     for deadline in model.deadlines {
+        if !may_pass(state, number, *deadline) {
+            continue;
+        }
         if may_fire(state, node, *deadline) {
             into.push(Action::Fire(number, *deadline));
         } else if may_lapse(node, *deadline) {
             into.push(Action::Lapse(number, *deadline));
+        } else if *deadline == Deadline::Lease && state.is_counted_on_by(number) {
+            into.push(Action::Lapse(number, Deadline::Lease));
         }
     }
     let leads = node.raft().is_leader();
-    if leads && left.commands > 0 {
+    let takes_commands = match model.asking {
+        Asking::AtLeaders => leads,
+        Asking::Anywhere | Asking::Retrying => node.raft().leader().is_some(),
+    };
+    if takes_commands && left.commands > 0 {
         into.push(Action::Client(number));
     }
     if left.reads > 0 && node.raft().leader().is_some() {
@@ -103,6 +114,9 @@ fn spontaneous(model: &Model, state: &State, number: u8, into: &mut Vec<Action>)
     }
     if left.crashes > 0 {
         into.extend((0..=waiting).map(|kept| Action::Crash(number, kept)));
+    }
+    if left.wipes > 0 {
+        into.push(Action::Wipe(number));
     }
     if leads && left.changes > 0 {
         let unasked = (0..model.changes.len() as u8).filter(|change| state.asked & 1 << change == 0);
@@ -119,6 +133,13 @@ fn spontaneous(model: &Model, state: &State, number: u8, into: &mut Vec<Action>)
 
 fn is_voter(node: &Node, id: NodeId) -> bool {
     node.raft().configuration().is_voter(id)
+}
+
+/// Whether an instant of a node may come before the others. Where leases are, an election timeout after a promise to a
+/// leader ends later than any lease that counts on it, unless clocks drift beyond the bound.
+fn may_pass(state: &State, number: u8, deadline: Deadline) -> bool {
+    let is_later = matches!(deadline, Deadline::Election | Deadline::Presumption);
+    !is_later || !state.is_bound(number) || state.left.drifts > 0
 }
 
 fn may_fire(state: &State, node: &Node, deadline: Deadline) -> bool {

@@ -25,13 +25,15 @@ pub(super) struct Cell {
     pub(super) node: Node,
     pub(super) disk: Arc<Recovered>,
     pub(super) waiting: Vec<(WriteId, Record)>,
+    /// What was on the disks that were lost.
+    pub(super) graves: Vec<Arc<Recovered>>,
     hash: u128,
     disk_hash: u128,
 }
 
 impl Cell {
     pub(super) fn new(node: Node, disk: Arc<Recovered>) -> Self {
-        Self { node, disk, waiting: Vec::new(), hash: 0, disk_hash: 0 }
+        Self { node, disk, waiting: Vec::new(), graves: Vec::new(), hash: 0, disk_hash: 0 }
     }
 
     /// Returns the hash of the cell as it was when it was last settled.
@@ -50,6 +52,13 @@ impl Cell {
         // Hashed when the cell settles.
         self.disk_hash = 0;
         last
+    }
+
+    /// Replaces the disk by an empty one.
+    pub(super) fn lose_disk(&mut self) {
+        self.waiting.clear();
+        self.graves.push(std::mem::take(&mut self.disk));
+        self.disk_hash = 0;
     }
 
     /// Gives all that is forgotten its one form, and takes the hash.
@@ -75,13 +84,15 @@ impl Cell {
         let mut hasher = Hash128::new(seed);
         self.node.hash_state(&mut hasher);
         (self.disk_hash, &self.waiting).hash(&mut hasher);
+        self.graves.hash(&mut hasher);
         self.hash = hasher.finish_128();
     }
 }
 
-/// What is armed lies ahead, wherever it was; what is over is over; what is never to come stays so.
-fn canonical(_: Deadline, at: Time) -> Time {
-    if at == Time::NEVER {
+/// What is armed lies ahead, wherever it was; what is over is over; what is never to come stays so. A lease is measured
+/// from an instant of the past, which is the present until the lease has lapsed.
+fn canonical(deadline: Deadline, at: Time) -> Time {
+    if at == Time::NEVER || (deadline == Deadline::LeaseMeasured && at == NOW) {
         at
     } else if at > NOW {
         AHEAD

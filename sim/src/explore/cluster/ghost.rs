@@ -100,7 +100,9 @@ impl View for Sight<'_> {
     }
 
     fn memory(&self, id: NodeId, incarnation: Incarnation) -> Option<&Recovered> {
-        self.disk(id).filter(|disk| disk.hard_state.incarnation == Some(incarnation))
+        let cell = self.cell(id)?;
+        let disks = std::iter::once(&cell.disk).chain(&cell.graves);
+        disks.map(|disk| &**disk).find(|disk| disk.hard_state.incarnation == Some(incarnation))
     }
 
     fn settled_disk(&self, id: NodeId) -> Option<&Recovered> {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use delian_core::projection::Deadline;
 use delian_core::raft::Recovered;
 use delian_core::topology::Command;
-use delian_core::{Blob, Settings};
+use delian_core::{Blob, Operation, Sequence, SessionId, Settings};
 
 pub use self::action::Action;
 pub use self::network::{Item, Letter};
@@ -38,10 +38,13 @@ pub use self::story::Told;
 pub use self::story::in_lines;
 
 use self::hash::Hash128;
-use self::model::{Budgets, Heal, Model, Start};
+use self::model::{Asking, Budgets, Heal, Model, Start};
 use super::System;
 use crate::invariants::{Breach, Invariant, NoPanic};
 use crate::panics;
+
+/// The session that is open from the beginning on, where clients try again: that of the entry after a leader's first.
+const SESSION: SessionId = SessionId::new(2);
 
 /// A model ready to be explored.
 #[derive(Debug)]
@@ -72,7 +75,8 @@ impl Cluster {
         let Model { name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal, .. } =
             &self.model;
         let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
-        xxhash_rust::xxh3::xxh3_64(format!("{bounds:?} {:?}", self.settings).as_bytes())
+        let asked = (self.model.asking, self.model.reads);
+        xxhash_rust::xxh3::xxh3_64(format!("{bounds:?} {asked:?} {:?}", self.settings).as_bytes())
     }
 
     /// Returns the model.
@@ -99,10 +103,19 @@ impl Cluster {
         state.left = Budgets { terms: 1, elections: 1, heartbeats: 1, ..Budgets::NONE };
         self.take(state, Action::Fire(0, Deadline::Election))?;
         self.calm(state)?;
+        if self.model.asking == Asking::Retrying {
+            self.open_session(state, 0)?;
+            self.calm(state)?;
+        }
         self.take(state, Action::Fire(0, Deadline::Heartbeat))?;
         self.calm(state)?;
         state.left = left;
         Ok(())
+    }
+
+    /// Returns the command that all tries within the session are of.
+    fn operation(&self) -> Operation {
+        Operation { session: SESSION, sequence: Sequence::new(1), awaited_from: Sequence::new(1) }
     }
 }
 
@@ -133,7 +146,7 @@ impl System for Cluster {
     }
 
     fn fingerprint(&self, state: &State, seed: u64) -> u128 {
-        let State { cells, flight, left, asked, ghost, shown: _, breach: _ } = state;
+        let State { cells, flight, left, asked, promised, ghost, shown: _, breach: _ } = state;
         let mut hasher = Hash128::new(seed);
         for cell in cells {
             hasher.write_u128(cell.hash());
@@ -141,6 +154,7 @@ impl System for Cluster {
         flight.hash_into(&mut hasher);
         std::hash::Hash::hash(left, &mut hasher);
         hasher.write_u16(*asked);
+        hasher.write_u64(*promised);
         hasher.write_u128(ghost.hash());
         hasher.finish_128()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use delian_core::projection::Deadline;
 use delian_core::raft::QuorumChange;
-use delian_core::{Config, FeatureLevel, NodeId, Settings};
+use delian_core::{Config, Consistency, FeatureLevel, NodeId, Settings};
 
 /// One model: everything that its state space is a function of.
 #[derive(Clone, Debug)]
@@ -27,6 +27,10 @@ pub struct Model {
     pub start: Start,
     /// How often each thing may happen.
     pub budgets: Budgets,
+    /// How clients ask for commands.
+    pub asking: Asking,
+    /// How recent reads must be.
+    pub reads: Consistency,
     /// Which deadlines may fire or lapse on their own.
     pub deadlines: &'static [Deadline],
     /// The changes of the quorum that an operator may ask a leader for, in any order.
@@ -83,6 +87,17 @@ pub enum Start {
     Led,
 }
 
+/// How clients ask for commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// Each command is new and given to a node that leads.
+    AtLeaders,
+    /// Each is new and given to any node that follows a leader, which forwards it, or leads.
+    Anywhere,
+    /// All are tries of the same command of one session, at any node that leads or follows; the session is open.
+    Retrying,
+}
+
 /// Whether quiet states must heal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heal {
@@ -121,6 +136,10 @@ pub struct Budgets {
     pub reads: u8,
     /// Crashes, each with a restart.
     pub crashes: u8,
+    /// Crashes that take the disk along, each with a restart from an empty one.
+    pub wipes: u8,
+    /// Promises to a leader that run out before its lease does, because clocks drift beyond the bound.
+    pub drifts: u8,
     /// Changes of the quorum.
     pub changes: u8,
     /// Hand-overs.
@@ -143,6 +162,8 @@ impl Budgets {
         commands: 0,
         reads: 0,
         crashes: 0,
+        wipes: 0,
+        drifts: 0,
         changes: 0,
         transfers: 0,
         forgets: 0,
@@ -206,6 +227,12 @@ pub enum Goal {
     Read,
     /// A leader stepped down because a quorum was silent.
     QuorumLost,
+    /// A command of a session was found to have taken effect before.
+    Repeated,
+    /// A node whose disk was lost commits again.
+    Rejoined,
+    /// A client was told from where on it may read while a lease lasted.
+    LeaseRead,
 }
 
 impl Goal {
@@ -223,6 +250,9 @@ impl Goal {
             Self::Transferred => "a hand-over succeeds",
             Self::Read => "a read is answered",
             Self::QuorumLost => "a leader without a quorum steps down",
+            Self::Repeated => "a repeated command is told apart",
+            Self::Rejoined => "a lost disk is recovered from",
+            Self::LeaseRead => "a read is answered under a lease",
         }
     }
 

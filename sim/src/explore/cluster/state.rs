@@ -19,6 +19,8 @@ pub struct State {
     pub(super) left: Budgets,
     /// The changes of the quorum that were asked for, as bits.
     pub(super) asked: u16,
+    /// Who promised which leader, under leases, to support nobody else for a time: a bit for each pair.
+    pub(super) promised: u64,
     pub(super) ghost: Arc<Ghost>,
     /// The goals that were met on the way here; no part of the fingerprint, for it decides nothing.
     pub(super) shown: u64,
@@ -28,16 +30,17 @@ pub struct State {
 
 impl Clone for State {
     fn clone(&self) -> Self {
-        let Self { cells, flight, left, asked, ghost, shown, breach } = self;
+        let Self { cells, flight, left, asked, promised, ghost, shown, breach } = self;
         let (cells, flight, ghost) = (cells.clone(), flight.clone(), Arc::clone(ghost));
-        Self { cells, flight, left: *left, asked: *asked, ghost, shown: *shown, breach: breach.clone() }
+        let (left, asked, promised, shown) = (*left, *asked, *promised, *shown);
+        Self { cells, flight, left, asked, promised, ghost, shown, breach: breach.clone() }
     }
 
     fn clone_from(&mut self, other: &Self) {
-        let Self { cells, flight, left, asked, ghost, shown, breach } = other;
+        let Self { cells, flight, left, asked, promised, ghost, shown, breach } = other;
         self.cells.clone_from(cells);
         self.flight.clone_from(flight);
-        (self.left, self.asked, self.shown) = (*left, *asked, *shown);
+        (self.left, self.asked, self.promised, self.shown) = (*left, *asked, *promised, *shown);
         self.ghost.clone_from(ghost);
         self.breach.clone_from(breach);
     }
@@ -57,6 +60,7 @@ impl State {
             flight: Flight::default(),
             left: Budgets { deviations, ..model.budgets },
             asked: 0,
+            promised: 0,
             ghost: Arc::new(Ghost::new(seed, consensus, Arc::default())),
             shown: 0,
             breach: None,
@@ -78,8 +82,37 @@ impl State {
         self.left
     }
 
+    /// Notes that a node promised a leader to support nobody else for a time.
+    pub(super) const fn promise(&mut self, number: u8, leader: u8) {
+        self.promised |= pledge(number, leader);
+    }
+
+    /// Notes that nothing depends on what was promised to this leader any more.
+    pub(super) fn release(&mut self, leader: u8) {
+        let all = (0..PLEDGES).map(|number| pledge(number, leader)).fold(0, |all, one| all | one);
+        self.promised &= !all;
+    }
+
+    /// Returns whether some leader's lease may count on this node.
+    pub(super) fn is_bound(&self, number: u8) -> bool {
+        (0..PLEDGES).any(|leader| self.promised & pledge(number, leader) != 0)
+    }
+
+    /// Returns whether anyone is bound to this leader.
+    pub(super) fn is_counted_on_by(&self, leader: u8) -> bool {
+        (0..PLEDGES).any(|number| self.promised & pledge(number, leader) != 0)
+    }
+
     /// Returns whether nothing happens unless something happens on its own.
     pub(super) fn is_quiet(&self) -> bool {
         self.flight.is_empty() && self.cells.iter().all(|cell| cell.waiting.is_empty())
     }
+}
+
+/// How many nodes may promise each other something.
+const PLEDGES: u8 = 8;
+
+/// Returns the bit of a node's promise to a leader.
+const fn pledge(number: u8, leader: u8) -> u64 {
+    1 << (number * PLEDGES + leader)
 }

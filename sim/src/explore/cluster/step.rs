@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use delian_core::io::StepDown;
 use delian_core::projection::Deadline;
+use delian_core::raft::Body;
 use delian_core::raft::Recovered;
-use delian_core::{Blob, Consistency, Effect, Event, Input, LogIndex, Message, Node, NodeId, Outbox, RequestId, Time};
+use delian_core::{Blob, Effect, Event, Incarnation, Input, LogIndex, Message, Node, NodeId, Outbox, RequestId, Seed};
+use delian_core::{Consistency, SessionRequest, Time};
 
 use super::Cluster;
 use super::abstract_raft::{Around, abs_next, abs_restart};
 use super::action::Action;
 use super::cell::{Cell, NOW, SEED};
 use super::ghost::{Judge, Sight};
-use super::model::{Disk, Forget, Goal, Network, UNBOUNDED, id_of, number_of};
+use super::model::{Asking, Disk, Forget, Goal, Network, UNBOUNDED, id_of, number_of};
 use super::network::{Item, Letter, forget_round};
 use super::state::State;
 use crate::invariants::{Asked, Breach, Ledger, Observation};
@@ -82,18 +84,14 @@ impl Cluster {
                 self.lapse(state, number, deadline);
                 Ok(())
             }
-            Action::Client(number) => {
-                let place = usize::from(self.model().budgets.commands - state.left.commands - 1);
-                let (request, command) = (RequestId::new(place as u64 + 1), self.commands[place].clone());
-                let asked = Asked::Command(command.clone());
-                self.feed(state, number, Input::Command(request, command), None, Some(&(request, asked)))
-            }
+            Action::Client(number) => self.ask(state, number),
             Action::Read(number) => {
-                let request = RequestId::new(READS + u64::from(state.left.reads));
-                let asked = Asked::Read(Consistency::Quorum, id_of(number));
-                self.feed(state, number, Input::Read(request, Consistency::Quorum), None, Some(&(request, asked)))
+                let (request, consistency) = (RequestId::new(READS + u64::from(state.left.reads)), self.model().reads);
+                let asked = Asked::Read(consistency, id_of(number));
+                self.feed(state, number, Input::Read(request, consistency), None, Some(&(request, asked)))
             }
             Action::Crash(number, kept) => self.crash(state, number, usize::from(kept)),
+            Action::Wipe(number) => self.wipe(state, number),
             Action::Change(number, change) => {
                 state.asked |= 1 << change;
                 let request = RequestId::new(OPERATIONS + u64::from(change));
@@ -113,7 +111,13 @@ impl Cluster {
     fn pay(&self, state: &mut State, action: Action) {
         let in_flight = !state.flight.is_empty();
         let queued = matches!(self.model().network, Network::Delay { .. });
+        let is_bound = |number| state.is_bound(number);
+        let breaks_promise = match action {
+            Action::Fire(number, Deadline::Election) | Action::Lapse(number, Deadline::Presumption) => is_bound(number),
+            _ => false,
+        };
         let left = &mut state.left;
+        left.drifts = left.drifts.saturating_sub(u8::from(breaks_promise));
         let spend = |budget: &mut u8| {
             if *budget != UNBOUNDED {
                 *budget = budget.saturating_sub(1);
@@ -129,6 +133,7 @@ impl Cluster {
             Action::Client(_) => spend(&mut left.commands),
             Action::Read(_) => spend(&mut left.reads),
             Action::Crash(..) => spend(&mut left.crashes),
+            Action::Wipe(_) => spend(&mut left.wipes),
             Action::Change(..) => spend(&mut left.changes),
             Action::Transfer(..) => spend(&mut left.transfers),
             Action::Forget(_) => spend(&mut left.forgets),
@@ -149,9 +154,49 @@ impl Cluster {
             Item::Flush(number) => self.flush(state, number),
             Item::Letter(letter) => {
                 let input = Input::Receive(id_of(letter.from), letter.message.clone());
-                self.feed(state, letter.to, input, None, None)
+                self.feed(state, letter.to, input, None, None)?;
+                self.note_promise(state, &letter);
+                Ok(())
             }
         }
+    }
+
+    /// Under leases, whoever takes in a leader's heartbeat promises something.
+    fn note_promise(&self, state: &mut State, letter: &Letter) {
+        if self.model().reads != Consistency::Lease {
+            return;
+        }
+        let Message::Raft(message) = &letter.message else { return };
+        let raft = state.cells[usize::from(letter.to)].node.raft();
+        let follows = raft.leader() == Some(id_of(letter.from)) && raft.term() == message.term;
+        if matches!(message.body, Body::Heartbeat { .. }) && follows {
+            state.promise(letter.to, letter.from);
+        }
+    }
+
+    /// A client gives a node its next command, or tries the same one again.
+    fn ask(&self, state: &mut State, number: u8) -> Result<(), Breach> {
+        let place = usize::from(self.model().budgets.commands - state.left.commands - 1);
+        let request = RequestId::new(place as u64 + 1);
+        let (input, asked) = match self.model().asking {
+            Asking::AtLeaders | Asking::Anywhere => {
+                let command = self.commands[place].clone();
+                (Input::Command(request, command.clone()), Asked::Command(command))
+            }
+            Asking::Retrying => {
+                let (operation, command) = (self.operation(), self.commands[0].clone());
+                let asked = SessionRequest::Do { operation, command: command.encode() };
+                (Input::SessionCommand(request, operation, command), Asked::Session(asked))
+            }
+        };
+        self.feed(state, number, input, None, Some(&(request, asked)))
+    }
+
+    /// Opens the session in which clients try again.
+    pub(super) fn open_session(&self, state: &mut State, number: u8) -> Result<(), Breach> {
+        let request = RequestId::new(OPERATIONS + 200);
+        let asked = Asked::Session(SessionRequest::Open);
+        self.feed(state, number, Input::OpenSession(request), None, Some(&(request, asked)))
     }
 
     /// Starts a node for the first time.
@@ -210,9 +255,14 @@ impl Cluster {
     fn lapse(&self, state: &mut State, number: u8, lapsed: Deadline) {
         let before = Arc::clone(&state.cells[usize::from(number)]);
         let mut step = self.begin(state, number, Cell::clone(&before));
-        step.cell.node.map_instants(|deadline, at| if deadline == lapsed { Time::ZERO } else { at });
+        // With a lease goes what would prolong it: that began before.
+        let ends = |deadline| deadline == lapsed || (lapsed == Deadline::Lease && deadline == Deadline::LeaseMeasured);
+        step.cell.node.map_instants(|deadline, at| if ends(deadline) { Time::ZERO } else { at });
         let cell = self.end(state, number, step.done());
         state.cells[usize::from(number)] = Arc::new(cell);
+        if lapsed == Deadline::Lease {
+            state.release(number);
+        }
     }
 
     fn crash(&self, state: &mut State, number: u8, kept: usize) -> Result<(), Breach> {
@@ -228,6 +278,24 @@ impl Cluster {
         step.carry_out()?;
         step.show(Goal::Recovered);
         abs_restart(before.node.raft(), step.cell.node.raft())?;
+        let done = step.done();
+        state.flight.forget_flush(number);
+        let cell = self.end(state, number, done);
+        state.cells[usize::from(number)] = Arc::new(cell);
+        Ok(())
+    }
+
+    fn wipe(&self, state: &mut State, number: u8) -> Result<(), Breach> {
+        let before = Arc::clone(&state.cells[usize::from(number)]);
+        let mut step = self.begin(state, number, Cell::clone(&before));
+        step.observe(Observation::Crashed)?;
+        step.cell.lose_disk();
+        let (recovered, settings) = (Recovered::default(), Arc::clone(&self.settings));
+        // An empty disk needs a seed of its own, for the new memory is named by it.
+        let seed = Seed::new(step.cell.graves.len() as u64);
+        step.cell.node = Node::start(NOW, id_of(number), settings, seed, recovered, &mut step.outbox);
+        step.observe(Observation::Started)?;
+        step.carry_out()?;
         let done = step.done();
         state.flight.forget_flush(number);
         let cell = self.end(state, number, done);
@@ -259,6 +327,9 @@ impl Cluster {
         let Done { mut cell, judge, sent, shown } = done;
         judge.close(self.seed, &mut state.ghost);
         state.shown |= shown;
+        if state.promised != 0 && !cell.node.raft().is_leader() {
+            state.release(number);
+        }
         let network = self.model().network;
         for (to, mut message) in sent {
             let Some(to) = number_of(to, usize::from(self.model().size())) else { continue };
@@ -333,6 +404,9 @@ impl Step<'_> {
             Effect::Read(request, outcome) => {
                 if outcome.is_ok() {
                     self.show(Goal::Read);
+                    if self.cell.node.raft().lease_until().is_some_and(|until| until > NOW) {
+                        self.show(Goal::LeaseRead);
+                    }
                 }
                 self.observe(Observation::ReadReplied(request, &outcome))?;
             }
@@ -357,7 +431,13 @@ impl Step<'_> {
         match event {
             Event::BecameLeader { .. } if self.led_before => self.show(Goal::SecondLeader),
             Event::BecameLeader { .. } => self.show(Goal::Leader),
-            Event::Committed { last } if last.index > first => self.show(Goal::Committed),
+            Event::Committed { last } if last.index > first => {
+                self.show(Goal::Committed);
+                if self.cell.node.raft().incarnation() != Incarnation::FOUNDING {
+                    self.show(Goal::Rejoined);
+                }
+            }
+            Event::Repeated { .. } => self.show(Goal::Repeated),
             Event::Truncated { .. } => self.show(Goal::Truncated),
             Event::QuorumChanged { position, .. } if position.index > first => self.show(Goal::Reconfigured),
             Event::SnapshotInstalled { .. } => self.show(Goal::Installed),

@@ -69,6 +69,7 @@ impl Cluster {
             Action::Lapse(number, Deadline::Presumption) => {
                 format!("{} presumes no leader any longer", id_of(number))
             }
+            Action::Lapse(number, Deadline::Lease) => format!("the lease of {} runs out", id_of(number)),
             Action::Lapse(number, deadline) => format!("at {} the deadline {deadline:?} passes", id_of(number)),
             Action::Client(number) => {
                 let budget = self.model().budgets.commands;
@@ -79,6 +80,7 @@ impl Cluster {
             Action::Crash(number, kept) => {
                 format!("{} crashes, keeps {kept} of the writes on their way, and starts again", id_of(number))
             }
+            Action::Wipe(number) => format!("{} loses its disk and starts again with an empty one", id_of(number)),
             Action::Change(number, change) => {
                 format!("{} is asked for {:?}", id_of(number), self.model().changes[usize::from(change)])
             }

@@ -108,7 +108,7 @@ pub(super) fn budgets(model: &Model, before: Budgets, after: Budgets) -> Vec<Row
 
 const TERMS: &str = "highest term";
 
-fn listed(budgets: Budgets) -> [(&'static str, u8); 12] {
+fn listed(budgets: Budgets) -> [(&'static str, u8); 14] {
     let Budgets {
         terms,
         elections,
@@ -117,6 +117,8 @@ fn listed(budgets: Budgets) -> [(&'static str, u8); 12] {
         commands,
         reads,
         crashes,
+        wipes,
+        drifts,
         changes,
         transfers,
         forgets,
@@ -132,6 +134,8 @@ fn listed(budgets: Budgets) -> [(&'static str, u8); 12] {
         ("commands", commands),
         ("reads", reads),
         ("crashes", crashes),
+        ("lost disks", wipes),
+        ("clocks beyond the bound", drifts),
         ("changes", changes),
         ("hand-overs", transfers),
         ("forgotten leaders", forgets),

@@ -259,7 +259,7 @@ fn kind_of(action: Action, state: &State) -> (Kind, Option<usize>) {
         Action::Client(_) | Action::Read(_) | Action::Change(..) | Action::Transfer(..) | Action::Forget(_) => {
             (Kind::Request, None)
         }
-        Action::Crash(..) => (Kind::Crash, None),
+        Action::Crash(..) | Action::Wipe(_) => (Kind::Crash, None),
     }
 }
 
