@@ -88,14 +88,23 @@ impl<'a, S: System> Double<'a, S> {
         is_due
     }
 
-    /// Takes a step twice, each time on a state of its own, and leaves the second state.
-    fn step_twice(&self, state: &mut S::State, action: S::Action) -> Result<(), Breach> {
+    /// Takes a step twice, each time on a state of its own, and leaves the second state. The first time it is taken anew,
+    /// so what is recalled is doubted, too.
+    fn step_twice(
+        &self,
+        state: &mut S::State,
+        action: S::Action,
+        recall: Option<&mut S::Recall>,
+    ) -> Result<(), Breach> {
         let (mut enabled, mut again) = (Vec::new(), Vec::new());
         self.system.actions(state, &mut enabled);
         self.system.actions(state, &mut again);
         let mut copy = state.clone();
         let first = self.system.step(&mut copy, action);
-        let second = self.system.step(state, action);
+        let second = match recall {
+            Some(recall) => self.system.step_recalling(recall, state, action),
+            None => self.system.step(state, action),
+        };
         let facts = vec![format!("the action {action:?}")];
         if enabled != again {
             let fact = "the actions of the state before it were listed twice, and differently".to_owned();
@@ -121,6 +130,7 @@ impl<'a, S: System> Double<'a, S> {
 impl<S: System> System for Double<'_, S> {
     type State = S::State;
     type Action = S::Action;
+    type Recall = S::Recall;
 
     fn initial(&self) -> S::State {
         self.system.initial()
@@ -131,7 +141,15 @@ impl<S: System> System for Double<'_, S> {
     }
 
     fn step(&self, state: &mut S::State, action: S::Action) -> Result<(), Breach> {
-        if self.is_doubted() { self.step_twice(state, action) } else { self.system.step(state, action) }
+        if self.is_doubted() { self.step_twice(state, action, None) } else { self.system.step(state, action) }
+    }
+
+    fn step_recalling(&self, recall: &mut S::Recall, state: &mut S::State, action: S::Action) -> Result<(), Breach> {
+        if self.is_doubted() {
+            self.step_twice(state, action, Some(recall))
+        } else {
+            self.system.step_recalling(recall, state, action)
+        }
     }
 
     fn fingerprint(&self, state: &S::State, seed: u64) -> u128 {
@@ -140,6 +158,10 @@ impl<S: System> System for Double<'_, S> {
 
     fn check(&self, state: &S::State) -> Result<(), Breach> {
         self.system.check(state)
+    }
+
+    fn check_recalling(&self, recall: &mut S::Recall, state: &S::State) -> Result<(), Breach> {
+        self.system.check_recalling(recall, state)
     }
 
     fn goals(&self) -> &[&'static str] {

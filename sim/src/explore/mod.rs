@@ -60,6 +60,9 @@ pub trait System {
     type State: Clone;
     /// What can happen in a state.
     type Action: Copy + Eq + Debug;
+    /// What a search keeps for the system from call to call, so that equal work is done once; `()` for nothing. It begins
+    /// as its default, is bounded by the system and not counted by [`Limits`], and decides about nothing but speed.
+    type Recall: Default;
 
     /// Returns the state that everything begins in.
     fn initial(&self) -> Self::State;
@@ -76,6 +79,20 @@ pub trait System {
     /// With the property that this transition breaks. The state is then not looked at again.
     fn step(&self, state: &mut Self::State, action: Self::Action) -> Result<(), Breach>;
 
+    /// Takes an action as [`step`](Self::step) does, with what was kept of others.
+    ///
+    /// # Errors
+    ///
+    /// As `step` does.
+    fn step_recalling(
+        &self,
+        _recall: &mut Self::Recall,
+        state: &mut Self::State,
+        action: Self::Action,
+    ) -> Result<(), Breach> {
+        self.step(state, action)
+    }
+
     /// Returns 128 bits over the complete state, under a hash seed.
     ///
     /// States with equal fingerprints are one. An injective packing is as good as a hash; the search spreads the bits.
@@ -88,6 +105,15 @@ pub trait System {
     /// With the property that this state breaks.
     fn check(&self, _state: &Self::State) -> Result<(), Breach> {
         Ok(())
+    }
+
+    /// Judges a state as [`check`](Self::check) does, with what was kept of others.
+    ///
+    /// # Errors
+    ///
+    /// As `check` does.
+    fn check_recalling(&self, _recall: &mut Self::Recall, state: &Self::State) -> Result<(), Breach> {
+        self.check(state)
     }
 
     /// Names what some state must show, or the model is vacuous; at most [`GOALS_MAX`].

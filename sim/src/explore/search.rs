@@ -40,6 +40,7 @@ pub struct Search<'a, S: System> {
     actions: Vec<S::Action>,
     batch: Vec<(Key, S::State)>,
     spare: Vec<S::State>,
+    recall: S::Recall,
 }
 
 /// Where a search is and what it counted.
@@ -80,6 +81,7 @@ impl<'a, S: System> Search<'a, S> {
             actions: Vec::new(),
             batch: Vec::new(),
             spare: Vec::new(),
+            recall: S::Recall::default(),
         }
     }
 
@@ -195,7 +197,7 @@ impl<'a, S: System> Search<'a, S> {
                 }
                 None => state.clone(),
             };
-            if let Err(breach) = self.system.step(&mut next, *action) {
+            if let Err(breach) = self.system.step_recalling(&mut self.recall, &mut next, *action) {
                 self.recycle(next);
                 return Some(breach);
             }
@@ -245,7 +247,7 @@ impl<'a, S: System> Search<'a, S> {
                 witness.get_or_insert(index);
             }
         }
-        let judged = self.system.check(&state);
+        let judged = self.system.check_recalling(&mut self.recall, &state);
         self.frontier.push(state);
         match judged {
             Ok(()) => Ok(()),

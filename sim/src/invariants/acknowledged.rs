@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::{Asked, Breach, Invariant};
 
 /// The commands that wait for an answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct AcknowledgedSurvive {
     asked: BTreeMap<RequestId, Asked>,
 }

@@ -14,7 +14,7 @@ use super::sessions::OncePerSequence;
 use super::{Breach, Observation, View};
 
 /// What the properties of answers remember.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Clients {
     acknowledged: AcknowledgedSurvive,
     outcomes: OneOutcome,

@@ -12,7 +12,7 @@ use delian_core::{Message, NodeId, Position, Term};
 use super::{Breach, Invariant, View};
 
 /// The log that each candidate named.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct CompleteLog {
     named: BTreeMap<(Term, NodeId), Position>,
 }

@@ -19,7 +19,7 @@ use super::{Breach, Observation, View, bounded, counted, durable_majority, durab
 use super::{matched, own_term, promises, settled, shared_quorum};
 
 /// What the properties of the consensus remember.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Consensus {
     ledger: Arc<Ledger>,
     one_leader: Arc<OneLeaderPerTerm>,

@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use super::{Asked, Breach, Invariant};
 
 /// Up to where the log was committed when each open read was asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct FreshReads {
     open: BTreeMap<RequestId, LogIndex>,
 }

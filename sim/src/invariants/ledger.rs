@@ -16,7 +16,7 @@ use super::state_machine::StateMachineSafety;
 use super::{Breach, Invariant, View};
 
 /// Every entry ever written, and the committed ones in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Ledger {
     /// Who decides before any entry says so.
     founding: Arc<Configuration>,
@@ -26,7 +26,7 @@ pub struct Ledger {
     committed: Vec<Term>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Written {
     previous: Term,
     payload: Payload,

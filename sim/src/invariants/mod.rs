@@ -129,7 +129,7 @@ pub enum Observation<'a> {
 }
 
 /// What a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Asked {
     /// A change.
     Command(Command),

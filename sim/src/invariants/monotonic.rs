@@ -10,7 +10,7 @@ use delian_core::{Epoch, Incarnation, LogIndex, Message, Node, NodeId, Term};
 use super::{Breach, Invariant, View};
 
 /// How far each node was seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct NothingGoesBack {
     seen: BTreeMap<NodeId, Seen>,
     /// The greatest term that each memory of a node ever spoke for: this outlives a crash, because others may have acted
@@ -18,7 +18,7 @@ pub(super) struct NothingGoesBack {
     spoken: BTreeMap<(NodeId, Incarnation), Term>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Seen {
     term: Term,
     commit: LogIndex,

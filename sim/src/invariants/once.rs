@@ -14,7 +14,7 @@ use delian_core::{Applied, Blob, Rejected, RequestId, SessionRequest};
 use super::{Asked, Breach, Invariant};
 
 /// How often each command was given, given up and committed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct AtMostOnce {
     open: BTreeMap<RequestId, Given>,
     counts: BTreeMap<Given, Count>,

@@ -9,7 +9,7 @@ use delian_core::{NodeId, Term};
 use super::{Breach, Invariant};
 
 /// Who led each term.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct OneLeaderPerTerm {
     leaders: BTreeMap<Term, NodeId>,
 }

@@ -9,13 +9,13 @@ use delian_core::{NodeId, RequestId};
 use super::{Breach, Invariant, View};
 
 /// The commands given and not answered yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct OneOutcome {
     open: BTreeMap<RequestId, Waiting>,
 }
 
 /// Who owes an answer, and for how many seconds it has been at work since it was asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Waiting {
     node: NodeId,
     seconds: u64,

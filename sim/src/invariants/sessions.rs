@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::{Asked, Breach, Invariant};
 
 /// Where each command of a session was executed, as nodes and their embedders did it and clients were told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct OncePerSequence {
     executed: BTreeMap<(SessionId, Sequence), (Position, NodeId)>,
     asked: BTreeMap<RequestId, (SessionId, Sequence)>,

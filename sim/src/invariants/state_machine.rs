@@ -9,14 +9,14 @@ use delian_core::{Epoch, LogIndex, NodeId, Position};
 use super::{Breach, Invariant};
 
 /// The effect of every applied command, as the first node saw it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct StateMachineSafety {
     effects: BTreeMap<LogIndex, (NodeId, Effect)>,
     /// The epoch that each accepted command made, to judge snapshots by.
     epochs: BTreeMap<LogIndex, Epoch>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Effect {
     Changed(Position, Epoch, Changed),
     Refused(Position, Refusal),

@@ -83,7 +83,7 @@ fn deliveries(model: &Model, state: &State, into: &mut Vec<Action>) {
 }
 
 fn spontaneous(model: &Model, state: &State, number: u8, into: &mut Vec<Action>) {
-    let cell = &state.cells[usize::from(number)];
+    let cell = state.scene.cell(number);
     let (node, left) = (&cell.node, &state.left);
     let waiting = cell.waiting.len() as u8;
     if model.disk == Disk::Slow && waiting > 0 && !matches!(model.network, Network::Delay { .. }) {

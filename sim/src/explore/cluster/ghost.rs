@@ -14,6 +14,7 @@ use delian_core::{Incarnation, Node, NodeId, Time};
 use super::cell::{Cell, NOW};
 use super::hash::Hash128;
 use super::model::number_of;
+use super::react::Standing;
 use crate::invariants::{Breach, Clients, Consensus, Observation, View};
 
 /// What has happened so far, as far as a property remembers it.
@@ -22,6 +23,7 @@ pub(super) struct Ghost {
     consensus: Consensus,
     clients: Arc<Clients>,
     hash: u128,
+    record: u128,
 }
 
 impl Ghost {
@@ -30,11 +32,17 @@ impl Ghost {
         consensus.hash_history(&mut hasher);
         hasher.write_u8(0);
         clients.hash_history(&mut hasher);
-        Self { consensus, clients, hash: hasher.finish_128() }
+        let record = Hash128::of(seed, &(&consensus, &clients));
+        Self { consensus, clients, hash: hasher.finish_128(), record }
     }
 
     pub(super) const fn hash(&self) -> u128 {
         self.hash
+    }
+
+    /// Returns the hash of all of it, with what is a mere record.
+    pub(super) const fn record(&self) -> u128 {
+        self.record
     }
 
     pub(super) const fn consensus(&self) -> &Consensus {
@@ -63,11 +71,12 @@ impl Judge {
         Ok(())
     }
 
-    /// Keeps what was learned, if anything was.
-    pub(super) fn close(self, seed: u64, ghost: &mut Arc<Ghost>) {
-        let same_clients = Arc::ptr_eq(&self.clients, &ghost.clients);
-        if !same_clients || !self.consensus.is_unchanged_since(&ghost.consensus) {
-            *ghost = Arc::new(Ghost::new(seed, self.consensus, self.clients));
+    /// Returns the history after the step, which is the one before it if nothing was learned.
+    pub(super) fn close(self, seed: u64, ghost: &Arc<Ghost>) -> Arc<Ghost> {
+        if Arc::ptr_eq(&self.clients, &ghost.clients) && self.consensus.is_unchanged_since(&ghost.consensus) {
+            Arc::clone(ghost)
+        } else {
+            Arc::new(Ghost::new(seed, self.consensus, self.clients))
         }
     }
 }
@@ -76,37 +85,38 @@ impl Judge {
 pub(super) struct Sight<'a> {
     pub(super) cells: &'a [Arc<Cell>],
     pub(super) number: u8,
-    pub(super) stepping: &'a Cell,
+    pub(super) stepping: Standing<'a>,
 }
 
 impl Sight<'_> {
-    fn cell(&self, id: NodeId) -> Option<&Cell> {
+    fn standing(&self, id: NodeId) -> Option<Standing<'_>> {
         let number = number_of(id, usize::from(u8::MAX))?;
         if number == self.number {
             Some(self.stepping)
         } else {
-            self.cells.get(usize::from(number)).map(|cell| &**cell)
+            self.cells.get(usize::from(number)).map(|cell| Standing::of(cell))
         }
     }
 }
 
 impl View for Sight<'_> {
     fn node(&self, id: NodeId) -> Option<&Node> {
-        self.cell(id).map(|cell| &cell.node)
+        self.standing(id).map(|standing| standing.node)
     }
 
     fn disk(&self, id: NodeId) -> Option<&Recovered> {
-        self.cell(id).map(|cell| &*cell.disk)
+        self.standing(id).map(|standing| standing.disk)
     }
 
     fn memory(&self, id: NodeId, incarnation: Incarnation) -> Option<&Recovered> {
-        let cell = self.cell(id)?;
-        let disks = std::iter::once(&cell.disk).chain(&cell.graves);
-        disks.map(|disk| &**disk).find(|disk| disk.hard_state.incarnation == Some(incarnation))
+        let Standing { disk, graves, .. } = self.standing(id)?;
+        std::iter::once(disk)
+            .chain(graves.iter().map(|disk| &**disk))
+            .find(|disk| disk.hard_state.incarnation == Some(incarnation))
     }
 
     fn settled_disk(&self, id: NodeId) -> Option<&Recovered> {
-        self.cell(id).filter(|cell| cell.waiting.is_empty()).map(|cell| &*cell.disk)
+        self.standing(id).filter(|standing| standing.is_settled).map(|standing| standing.disk)
     }
 
     fn reached_since(&self, _: NodeId, _: NodeId, _: Time) -> bool {

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 
 /// Two independent lanes over the same words.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hash128 {
+pub struct Hash128 {
     one: u64,
     other: u64,
 }
@@ -17,7 +17,8 @@ pub(super) struct Hash128 {
 const KEYS: [u64; 4] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345, 0xa409_3822_299f_31d1, 0x082e_fa98_ec4e_6c89];
 
 impl Hash128 {
-    pub(super) const fn new(seed: u64) -> Self {
+    /// Begins a hash under a seed.
+    pub const fn new(seed: u64) -> Self {
         Self { one: fold(seed ^ KEYS[2], KEYS[0]), other: fold(seed.wrapping_add(KEYS[3]), KEYS[1]) }
     }
 
@@ -28,7 +29,8 @@ impl Hash128 {
         hasher.finish_128()
     }
 
-    pub(super) const fn finish_128(self) -> u128 {
+    /// Returns the hash of all that was written.
+    pub const fn finish_128(self) -> u128 {
         let one = fold(self.one ^ self.other.rotate_left(32), KEYS[2]);
         let other = fold(self.other ^ KEYS[0], KEYS[3]) ^ self.one;
         (one as u128) << 64 | other as u128

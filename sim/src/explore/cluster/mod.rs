@@ -4,7 +4,11 @@
 //! still happen; so the search is exact without a bound on its depth. Time is no part of it: a deadline that is armed may
 //! fire, whenever (see [`delian_core::projection`]). In reading order: [`model`] says what bounds there are, [`action`]
 //! what may happen, `network` and `cell` what is on its way and what a node and its disk are, `ghost` what the invariants
-//! remember, `abstract_raft` what every step must refine, and `heal` what must come of every quiet state.
+//! remember, `react` what a node makes of an input, `step` how that is judged, `abstract_raft` what every step must
+//! refine, and `heal` what must come of every quiet state.
+//!
+//! Made cheap: a state shares its nodes and history with all states that differ in other things (`scene`), each part is
+//! hashed once, when it is made, and a search takes an equal step once (`recall`).
 //!
 //! Nothing is left out of a state because it seems to be dead: a late message of an old term is delivered like any other.
 
@@ -14,7 +18,10 @@ mod hash;
 mod network;
 mod cell;
 mod ghost;
+mod scene;
 mod state;
+mod react;
+mod recall;
 mod step;
 mod abstract_raft;
 mod heal;
@@ -32,12 +39,13 @@ use delian_core::topology::Command;
 use delian_core::{Blob, Operation, Sequence, SessionId, Settings};
 
 pub use self::action::Action;
+pub use self::hash::Hash128;
 pub use self::network::{Item, Letter};
+pub use self::recall::Recall;
 pub use self::state::State;
 pub use self::story::Told;
 pub use self::story::in_lines;
 
-use self::hash::Hash128;
 use self::model::{Asking, Budgets, Heal, Model, Start};
 use super::System;
 use crate::invariants::{Breach, Invariant, NoPanic};
@@ -94,27 +102,28 @@ impl Cluster {
         for number in 0..self.model.size() {
             self.found(state, number, &founding)?;
         }
-        self.calm(state)
+        self.calm(&mut Recall::nothing(), state)
     }
 
     /// Lets the first node win the first election and commit its first entry.
     fn led(&self, state: &mut State) -> Result<(), Breach> {
         let left = state.left;
         state.left = Budgets { terms: 1, elections: 1, heartbeats: 1, ..Budgets::NONE };
-        self.take(state, Action::Fire(0, Deadline::Election))?;
-        self.calm(state)?;
+        let recall = &mut Recall::nothing();
+        self.take(recall, state, Action::Fire(0, Deadline::Election))?;
+        self.calm(recall, state)?;
         if self.model.asking == Asking::Retrying {
             self.open_session(state, 0)?;
-            self.calm(state)?;
+            self.calm(recall, state)?;
         }
-        self.take(state, Action::Fire(0, Deadline::Heartbeat))?;
-        self.calm(state)?;
+        self.take(recall, state, Action::Fire(0, Deadline::Heartbeat))?;
+        self.calm(recall, state)?;
         state.left = left;
         Ok(())
     }
 
     /// Returns the command that all tries within the session are of.
-    fn operation(&self) -> Operation {
+    fn operation() -> Operation {
         Operation { session: SESSION, sequence: Sequence::new(1), awaited_from: Sequence::new(1) }
     }
 }
@@ -122,6 +131,7 @@ impl Cluster {
 impl System for Cluster {
     type State = State;
     type Action = Action;
+    type Recall = Recall;
 
     fn initial(&self) -> State {
         let mut state = State::empty(self.seed, &self.model);
@@ -142,28 +152,37 @@ impl System for Cluster {
     }
 
     fn step(&self, state: &mut State, action: Action) -> Result<(), Breach> {
-        judged(|| self.take(state, action))
+        self.step_recalling(&mut Recall::nothing(), state, action)
+    }
+
+    fn step_recalling(&self, recall: &mut Recall, state: &mut State, action: Action) -> Result<(), Breach> {
+        judged(|| self.take(recall, state, action))
     }
 
     fn fingerprint(&self, state: &State, seed: u64) -> u128 {
-        let State { cells, flight, left, asked, promised, ghost, shown: _, breach: _ } = state;
+        let State { scene, flight, left, asked, promised, shown: _, breach: _ } = state;
         let mut hasher = Hash128::new(seed);
-        for cell in cells {
-            hasher.write_u128(cell.hash());
-        }
+        hasher.write_u128(scene.hash());
         flight.hash_into(&mut hasher);
         std::hash::Hash::hash(left, &mut hasher);
         hasher.write_u16(*asked);
         hasher.write_u64(*promised);
-        hasher.write_u128(ghost.hash());
         hasher.finish_128()
     }
 
     fn check(&self, state: &State) -> Result<(), Breach> {
+        self.check_recalling(&mut Recall::nothing(), state)
+    }
+
+    fn check_recalling(&self, recall: &mut Recall, state: &State) -> Result<(), Breach> {
         if let Some(breach) = &state.breach {
             return Err(Breach::clone(breach));
         }
-        if self.model.heal == Heal::Required && state.is_quiet() { judged(|| self.heals(state)) } else { Ok(()) }
+        if self.model.heal == Heal::Required && state.is_quiet() {
+            judged(|| self.heals(recall, state))
+        } else {
+            Ok(())
+        }
     }
 
     fn goals(&self) -> &[&'static str] {

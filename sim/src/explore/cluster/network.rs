@@ -1,6 +1,6 @@
 //! Messages on their way, in an order that is the same whichever way a state was reached.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use delian_core::ids::Round;
@@ -20,6 +20,12 @@ pub struct Letter {
     /// What it says.
     pub message: Message,
     hash: u128,
+}
+
+impl Hash for Letter {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u128(self.hash);
+    }
 }
 
 impl Letter {

@@ -5,23 +5,22 @@ use std::sync::Arc;
 use delian_core::Node;
 use delian_core::raft::Configuration;
 
-use super::cell::Cell;
 use super::ghost::Ghost;
 use super::model::{Budgets, Model, Network};
 use super::network::{Flight, Item};
+use super::scene::Scene;
 use crate::invariants::{Breach, Consensus};
 
 /// One state. Copies share the nodes, the messages and the history.
 #[derive(Debug)]
 pub struct State {
-    pub(super) cells: Vec<Arc<Cell>>,
+    pub(super) scene: Arc<Scene>,
     pub(super) flight: Flight,
     pub(super) left: Budgets,
     /// The changes of the quorum that were asked for, as bits.
     pub(super) asked: u16,
     /// Who promised which leader, under leases, to support nobody else for a time: a bit for each pair.
     pub(super) promised: u64,
-    pub(super) ghost: Arc<Ghost>,
     /// The goals that were met on the way here; no part of the fingerprint, for it decides nothing.
     pub(super) shown: u64,
     /// What went wrong on the calm way to the initial state; nothing in any other.
@@ -30,18 +29,16 @@ pub struct State {
 
 impl Clone for State {
     fn clone(&self) -> Self {
-        let Self { cells, flight, left, asked, promised, ghost, shown, breach } = self;
-        let (cells, flight, ghost) = (cells.clone(), flight.clone(), Arc::clone(ghost));
-        let (left, asked, promised, shown) = (*left, *asked, *promised, *shown);
-        Self { cells, flight, left, asked, promised, ghost, shown, breach: breach.clone() }
+        let Self { scene, flight, left, asked, promised, shown, breach } = self;
+        let (scene, flight, breach) = (Arc::clone(scene), flight.clone(), breach.clone());
+        Self { scene, flight, left: *left, asked: *asked, promised: *promised, shown: *shown, breach }
     }
 
     fn clone_from(&mut self, other: &Self) {
-        let Self { cells, flight, left, asked, promised, ghost, shown, breach } = other;
-        self.cells.clone_from(cells);
+        let Self { scene, flight, left, asked, promised, shown, breach } = other;
+        self.scene.clone_from(scene);
         self.flight.clone_from(flight);
         (self.left, self.asked, self.promised, self.shown) = (*left, *asked, *promised, *shown);
-        self.ghost.clone_from(ghost);
         self.breach.clone_from(breach);
     }
 }
@@ -55,13 +52,13 @@ impl State {
             Network::Delay { deviations } => deviations,
             Network::Set | Network::Fifo { .. } => 0,
         };
+        let ghost = Arc::new(Ghost::new(seed, consensus, Arc::default()));
         Self {
-            cells: Vec::new(),
+            scene: Arc::new(Scene::new(seed, Vec::new(), ghost)),
             flight: Flight::default(),
             left: Budgets { deviations, ..model.budgets },
             asked: 0,
             promised: 0,
-            ghost: Arc::new(Ghost::new(seed, consensus, Arc::default())),
             shown: 0,
             breach: None,
         }
@@ -69,7 +66,7 @@ impl State {
 
     /// Iterates over the nodes, in order.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.cells.iter().map(|cell| &cell.node)
+        self.scene.cells().iter().map(|cell| &cell.node)
     }
 
     /// Returns what is on its way, in order.
@@ -105,7 +102,7 @@ impl State {
 
     /// Returns whether nothing happens unless something happens on its own.
     pub(super) fn is_quiet(&self) -> bool {
-        self.flight.is_empty() && self.cells.iter().all(|cell| cell.waiting.is_empty())
+        self.flight.is_empty() && self.scene.is_settled()
     }
 }
 

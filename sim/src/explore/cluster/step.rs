@@ -1,23 +1,25 @@
 //! Taking an action: one input to one node, all that it asks for carried out, and every property judged on the way.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use delian_core::io::StepDown;
 use delian_core::projection::Deadline;
-use delian_core::raft::Body;
-use delian_core::raft::Recovered;
-use delian_core::{Blob, Effect, Event, Incarnation, Input, LogIndex, Message, Node, NodeId, Outbox, RequestId, Seed};
-use delian_core::{Consistency, SessionRequest, Time};
+use delian_core::raft::{Body, Recovered};
+use delian_core::{Consistency, Effect, Message, RequestId};
 
 use super::Cluster;
 use super::abstract_raft::{Around, abs_next, abs_restart};
 use super::action::Action;
-use super::cell::{Cell, NOW, SEED};
-use super::ghost::{Judge, Sight};
-use super::model::{Asking, Disk, Forget, Goal, Network, UNBOUNDED, id_of, number_of};
-use super::network::{Item, Letter, forget_round};
+use super::cell::Cell;
+use super::ghost::{Ghost, Judge, Sight};
+use super::hash::Hash128;
+use super::model::{Goal, Network, UNBOUNDED, id_of, number_of};
+use super::network::{Item, Letter};
+use super::react::{Beat, Cause, Made, Reacting, Reaction, Standing};
+use super::recall::Recall;
+use super::scene::Scene;
 use super::state::State;
-use crate::invariants::{Asked, Breach, Ledger, Observation};
+use crate::invariants::{Breach, Ledger, Observation};
 
 /// The numbers of reads begin here, so that they are never those of commands.
 const READS: u64 = 1_000;
@@ -25,45 +27,20 @@ const READS: u64 = 1_000;
 /// The numbers of an operator's requests begin here.
 const OPERATIONS: u64 = 2_000;
 
-/// One step under way.
-struct Step<'a> {
-    cluster: &'a Cluster,
-    number: u8,
-    cells: &'a [Arc<Cell>],
-    cell: Cell,
-    judge: Judge,
-    outbox: Outbox,
-    sent: Vec<(NodeId, Message)>,
-    /// The index of the snapshot for which the node wants the embedder's state.
-    captured: Option<LogIndex>,
-    /// What was committed before.
-    committed: &'a Ledger,
-    led_before: bool,
-    shown: u64,
-}
-
-/// What a step brought about.
-struct Done {
-    cell: Cell,
-    judge: Judge,
-    sent: Vec<(NodeId, Message)>,
-    shown: u64,
-}
-
 impl Cluster {
     /// Takes an action without asking whether it is enabled.
-    pub(super) fn take(&self, state: &mut State, action: Action) -> Result<(), Breach> {
+    pub(super) fn take(&self, recall: &mut Recall, state: &mut State, action: Action) -> Result<(), Breach> {
         self.pay(state, action);
-        match action {
+        let (number, cause) = match action {
             Action::Deliver(place) => {
                 let place = usize::from(place);
                 let stays = self.model().network == Network::Set;
                 let item = if stays { state.flight.items()[place].clone() } else { state.flight.take(place) };
-                self.arrive(state, item)
+                return self.arrive(recall, state, &item);
             }
             Action::Lose(place) => {
                 state.flight.take(usize::from(place));
-                Ok(())
+                return Ok(());
             }
             Action::Duplicate(place) => {
                 let item = state.flight.items()[usize::from(place)].clone();
@@ -72,50 +49,41 @@ impl Cluster {
                     state.flight.take(usize::from(place));
                     state.flight.send(self.model().network, item.clone());
                 }
-                self.arrive(state, item)
+                return self.arrive(recall, state, &item);
             }
             Action::Delay => {
                 state.flight.delay_head();
-                Ok(())
+                return Ok(());
             }
-            Action::Flush(number) => self.flush(state, number),
-            Action::Fire(number, deadline) => self.feed(state, number, Input::Wake, Some(deadline), None),
-            Action::Lapse(number, deadline) => {
-                self.lapse(state, number, deadline);
-                Ok(())
-            }
-            Action::Client(number) => self.ask(state, number),
-            Action::Read(number) => {
-                let (request, consistency) = (RequestId::new(READS + u64::from(state.left.reads)), self.model().reads);
-                let asked = Asked::Read(consistency, id_of(number));
-                self.feed(state, number, Input::Read(request, consistency), None, Some(&(request, asked)))
-            }
-            Action::Crash(number, kept) => self.crash(state, number, usize::from(kept)),
-            Action::Wipe(number) => self.wipe(state, number),
+            Action::Flush(number) => (number, Cause::Flush),
+            Action::Fire(number, deadline) => (number, Cause::Fire(deadline)),
+            Action::Lapse(number, deadline) => (number, Cause::Lapse(deadline)),
+            Action::Client(number) => (number, Cause::Command(self.model().budgets.commands - state.left.commands - 1)),
+            Action::Read(number) => (number, Cause::Read(RequestId::new(READS + u64::from(state.left.reads)))),
+            Action::Crash(number, kept) => (number, Cause::Crash(kept)),
+            Action::Wipe(number) => (number, Cause::Wipe),
             Action::Change(number, change) => {
                 state.asked |= 1 << change;
-                let request = RequestId::new(OPERATIONS + u64::from(change));
-                let change = self.model().changes[usize::from(change)].clone();
-                let asked = Asked::Quorum(change.clone());
-                self.feed(state, number, Input::Quorum(request, change), None, Some(&(request, asked)))
+                (number, Cause::Change(change, RequestId::new(OPERATIONS + u64::from(change))))
             }
             Action::Transfer(number, to) => {
                 let request = RequestId::new(OPERATIONS + 100 + u64::from(state.left.transfers));
-                self.feed(state, number, Input::Transfer(request, id_of(to)), None, None)
+                (number, Cause::Transfer(to, request))
             }
-            Action::Forget(number) => self.feed(state, number, Input::ForgetLeader, None, None),
-        }
+            Action::Forget(number) => (number, Cause::Forget),
+        };
+        self.happen(recall, state, number, &cause)
     }
 
     /// Takes what an action costs from what may still happen.
     fn pay(&self, state: &mut State, action: Action) {
         let in_flight = !state.flight.is_empty();
         let queued = matches!(self.model().network, Network::Delay { .. });
-        let is_bound = |number| state.is_bound(number);
-        let breaks_promise = match action {
-            Action::Fire(number, Deadline::Election) | Action::Lapse(number, Deadline::Presumption) => is_bound(number),
-            _ => false,
-        };
+        let breaks_promise = matches!(
+            action,
+            Action::Fire(number, Deadline::Election) | Action::Lapse(number, Deadline::Presumption)
+                if state.is_bound(number)
+        );
         let left = &mut state.left;
         left.drifts = left.drifts.saturating_sub(u8::from(breaks_promise));
         let spend = |budget: &mut u8| {
@@ -144,18 +112,17 @@ impl Cluster {
     }
 
     /// Delivers what is first, whatever the network.
-    pub(super) fn deliver_first(&self, state: &mut State) -> Result<(), Breach> {
+    pub(super) fn deliver_first(&self, recall: &mut Recall, state: &mut State) -> Result<(), Breach> {
         let item = state.flight.take(0);
-        self.arrive(state, item)
+        self.arrive(recall, state, &item)
     }
 
-    fn arrive(&self, state: &mut State, item: Item) -> Result<(), Breach> {
+    fn arrive(&self, recall: &mut Recall, state: &mut State, item: &Item) -> Result<(), Breach> {
         match item {
-            Item::Flush(number) => self.flush(state, number),
+            Item::Flush(number) => self.happen(recall, state, *number, &Cause::Flush),
             Item::Letter(letter) => {
-                let input = Input::Receive(id_of(letter.from), letter.message.clone());
-                self.feed(state, letter.to, input, None, None)?;
-                self.note_promise(state, &letter);
+                self.happen(recall, state, letter.to, &Cause::Letter(letter))?;
+                self.note_promise(state, letter);
                 Ok(())
             }
         }
@@ -167,301 +134,248 @@ impl Cluster {
             return;
         }
         let Message::Raft(message) = &letter.message else { return };
-        let raft = state.cells[usize::from(letter.to)].node.raft();
+        let raft = state.scene.cell(letter.to).node.raft();
         let follows = raft.leader() == Some(id_of(letter.from)) && raft.term() == message.term;
         if matches!(message.body, Body::Heartbeat { .. }) && follows {
             state.promise(letter.to, letter.from);
         }
     }
 
-    /// A client gives a node its next command, or tries the same one again.
-    fn ask(&self, state: &mut State, number: u8) -> Result<(), Breach> {
-        let place = usize::from(self.model().budgets.commands - state.left.commands - 1);
-        let request = RequestId::new(place as u64 + 1);
-        let (input, asked) = match self.model().asking {
-            Asking::AtLeaders | Asking::Anywhere => {
-                let command = self.commands[place].clone();
-                (Input::Command(request, command.clone()), Asked::Command(command))
-            }
-            Asking::Retrying => {
-                let (operation, command) = (self.operation(), self.commands[0].clone());
-                let asked = SessionRequest::Do { operation, command: command.encode() };
-                (Input::SessionCommand(request, operation, command), Asked::Session(asked))
-            }
-        };
-        self.feed(state, number, input, None, Some(&(request, asked)))
-    }
-
     /// Opens the session in which clients try again.
     pub(super) fn open_session(&self, state: &mut State, number: u8) -> Result<(), Breach> {
         let request = RequestId::new(OPERATIONS + 200);
-        let asked = Asked::Session(SessionRequest::Open);
-        self.feed(state, number, Input::OpenSession(request), None, Some(&(request, asked)))
+        self.happen(&mut Recall::nothing(), state, number, &Cause::OpenSession(request))
     }
 
     /// Starts a node for the first time.
     pub(super) fn found(&self, state: &mut State, number: u8, founding: &Arc<Recovered>) -> Result<(), Breach> {
-        let mut outbox = Outbox::new();
-        let recovered = Recovered::clone(founding);
-        let node = Node::start(NOW, id_of(number), Arc::clone(&self.settings), SEED, recovered, &mut outbox);
-        let cell = Cell::new(node, Arc::clone(founding));
-        let mut step = self.begin(state, number, cell);
-        step.outbox = outbox;
-        step.observe(Observation::Started)?;
-        step.carry_out()?;
-        let made = self.end(state, number, step.done());
-        state.cells.push(Arc::new(made));
+        let mut reacting = Reacting::founding(self, number, founding);
+        let mut judging = Judging::new(state, number);
+        while let Some(beat) = reacting.beat() {
+            judging.beat(reacting.standing(), &beat)?;
+            reacting.carry_out(beat);
+        }
+        reacting.assert_invariants();
+        judging.observe(reacting.standing(), Observation::Sampled)?;
+        let ghost = judging.judge.close(self.seed, state.scene.ghost());
+        let made = reacting.made(None);
+        let cells = [state.scene.cells(), &[Arc::clone(&made.cell)]].concat();
+        self.apply(state, number, &made, Arc::new(Scene::new(self.seed, cells, ghost)));
         Ok(())
     }
 
-    fn feed(
-        &self,
-        state: &mut State,
-        number: u8,
-        input: Input,
-        due: Option<Deadline>,
-        asked: Option<&(RequestId, Asked)>,
-    ) -> Result<(), Breach> {
-        let before = Arc::clone(&state.cells[usize::from(number)]);
-        let mut step = self.begin(state, number, Cell::clone(&before));
-        if let Some(due) = due {
-            step.cell.node.map_instants(|deadline, at| if deadline == due { NOW } else { at });
+    /// Lets something happen to a node.
+    fn happen(&self, recall: &mut Recall, state: &mut State, number: u8, cause: &Cause<'_>) -> Result<(), Breach> {
+        if matches!(cause, Cause::Crash(_) | Cause::Wipe) {
+            state.flight.forget_flush(number);
         }
-        if let Some((request, asked)) = asked {
-            step.observe(Observation::Asked(*request, asked))?;
+        let keys = recall.keeps().then(|| self.keys(state, number, cause));
+        if let Some((made, scene)) = keys.and_then(|(_, key)| recall.steps.get(key)) {
+            self.apply(state, number, made, Arc::clone(scene));
+        } else {
+            let mut judging = Judging::new(state, number);
+            let made = match keys {
+                None => Arc::new(self.react(&mut judging, cause, |_, _| {})?),
+                Some((key, _)) => self.recall_or_react(recall, key, &mut judging, cause)?,
+            };
+            let ghost = judging.judge.close(self.seed, state.scene.ghost());
+            let scene = self.scene(recall, &state.scene, number, &made, ghost);
+            if let Some((_, key)) = keys {
+                recall.steps.keep(key, (Arc::clone(&made), Arc::clone(&scene)));
+            }
+            self.apply(state, number, &made, scene);
         }
-        step.input(input)?;
-        step.refines(&before)?;
-        let cell = self.end(state, number, step.done());
-        if cell.hash() != before.hash() {
-            state.cells[usize::from(number)] = Arc::new(cell);
-        }
-        Ok(())
-    }
-
-    fn flush(&self, state: &mut State, number: u8) -> Result<(), Breach> {
-        let before = Arc::clone(&state.cells[usize::from(number)]);
-        let mut step = self.begin(state, number, Cell::clone(&before));
-        let all = step.cell.waiting.len();
-        if let Some(write) = step.cell.flush(all) {
-            step.input(Input::Persisted(write))?;
-        }
-        step.refines(&before)?;
-        let cell = self.end(state, number, step.done());
-        state.cells[usize::from(number)] = Arc::new(cell);
-        Ok(())
-    }
-
-    fn lapse(&self, state: &mut State, number: u8, lapsed: Deadline) {
-        let before = Arc::clone(&state.cells[usize::from(number)]);
-        let mut step = self.begin(state, number, Cell::clone(&before));
-        // With a lease goes what would prolong it: that began before.
-        let ends = |deadline| deadline == lapsed || (lapsed == Deadline::Lease && deadline == Deadline::LeaseMeasured);
-        step.cell.node.map_instants(|deadline, at| if ends(deadline) { Time::ZERO } else { at });
-        let cell = self.end(state, number, step.done());
-        state.cells[usize::from(number)] = Arc::new(cell);
-        if lapsed == Deadline::Lease {
+        if matches!(cause, Cause::Lapse(Deadline::Lease)) {
             state.release(number);
         }
-    }
-
-    fn crash(&self, state: &mut State, number: u8, kept: usize) -> Result<(), Breach> {
-        let before = Arc::clone(&state.cells[usize::from(number)]);
-        let mut step = self.begin(state, number, Cell::clone(&before));
-        step.observe(Observation::Crashed)?;
-        step.cell.flush(kept);
-        step.cell.waiting.clear();
-        let recovered = Recovered::clone(&step.cell.disk);
-        let settings = Arc::clone(&self.settings);
-        step.cell.node = Node::start(NOW, id_of(number), settings, SEED, recovered, &mut step.outbox);
-        step.observe(Observation::Started)?;
-        step.carry_out()?;
-        step.show(Goal::Recovered);
-        abs_restart(before.node.raft(), step.cell.node.raft())?;
-        let done = step.done();
-        state.flight.forget_flush(number);
-        let cell = self.end(state, number, done);
-        state.cells[usize::from(number)] = Arc::new(cell);
         Ok(())
     }
 
-    fn wipe(&self, state: &mut State, number: u8) -> Result<(), Breach> {
-        let before = Arc::clone(&state.cells[usize::from(number)]);
-        let mut step = self.begin(state, number, Cell::clone(&before));
-        step.observe(Observation::Crashed)?;
-        step.cell.lose_disk();
-        let (recovered, settings) = (Recovered::default(), Arc::clone(&self.settings));
-        // An empty disk needs a seed of its own, for the new memory is named by it.
-        let seed = Seed::new(step.cell.graves.len() as u64);
-        step.cell.node = Node::start(NOW, id_of(number), settings, seed, recovered, &mut step.outbox);
-        step.observe(Observation::Started)?;
-        step.carry_out()?;
-        let done = step.done();
-        state.flight.forget_flush(number);
-        let cell = self.end(state, number, done);
-        state.cells[usize::from(number)] = Arc::new(cell);
-        Ok(())
+    /// Returns what a reaction is kept under, and what the judged step is.
+    fn keys(&self, state: &State, number: u8, cause: &Cause<'_>) -> (u128, u128) {
+        let mut hasher = Hash128::new(self.seed);
+        hasher.write_u8(number);
+        cause.hash(&mut hasher);
+        let mut all = hasher;
+        hasher.write_u128(state.scene.cell(number).hash());
+        all.write_u128(state.scene.record());
+        (hasher.finish_128(), all.finish_128())
     }
 
-    fn begin<'a>(&'a self, state: &'a State, number: u8, cell: Cell) -> Step<'a> {
-        let (cells, judge) = (state.cells.as_slice(), Judge::new(&state.ghost));
-        let led_before = state.shown & Goal::Leader.bit() != 0;
-        let (outbox, sent, committed) = (Outbox::new(), Vec::new(), state.ghost.consensus().ledger());
-        Step {
-            cluster: self,
-            number,
-            cells,
-            cell,
-            judge,
-            outbox,
-            sent,
-            captured: None,
-            committed,
-            led_before,
-            shown: 0,
+    /// Judges what was kept of a reaction, or what comes of it.
+    fn recall_or_react(
+        &self,
+        recall: &mut Recall,
+        key: u128,
+        judging: &mut Judging<'_>,
+        cause: &Cause<'_>,
+    ) -> Result<Arc<Made>, Breach> {
+        if let Some(reaction) = recall.reactions.get(key) {
+            judging.reaction(self, reaction, cause)?;
+            return Ok(Arc::clone(&reaction.made));
         }
+        let mut beats = Vec::new();
+        let made = self.react(judging, cause, |reacting, beat| beats.push((reacting.keep(), beat.clone())))?;
+        let made = Arc::new(made);
+        recall.reactions.keep(key, Reaction::new(beats, Arc::clone(&made)));
+        Ok(made)
+    }
+
+    /// Lets a node react, and judges each beat before the next.
+    fn react(
+        &self,
+        judging: &mut Judging<'_>,
+        cause: &Cause<'_>,
+        mut each: impl FnMut(&Reacting<'_>, &Beat),
+    ) -> Result<Made, Breach> {
+        let before = judging.before();
+        judging.open(self, cause)?;
+        let mut reacting = Reacting::begin(self, judging.number, before, cause);
+        let mut is_sampled = false;
+        while let Some(beat) = reacting.beat() {
+            each(&reacting, &beat);
+            judging.beat(reacting.standing(), &beat)?;
+            reacting.carry_out(beat);
+            is_sampled = true;
+        }
+        if is_sampled {
+            reacting.assert_invariants();
+            judging.observe(reacting.standing(), Observation::Sampled)?;
+        }
+        judging.refines(reacting.standing(), cause)?;
+        Ok(reacting.made(Some(before)))
+    }
+
+    /// Returns the scene after a step: one that is there already, if an equal one is.
+    fn scene(
+        &self,
+        recall: &mut Recall,
+        before: &Arc<Scene>,
+        number: u8,
+        made: &Made,
+        ghost: Arc<Ghost>,
+    ) -> Arc<Scene> {
+        let is_same_node = made.cell.hash() == before.cell(number).hash();
+        if is_same_node && Arc::ptr_eq(&ghost, before.ghost()) {
+            return Arc::clone(before);
+        }
+        let ghost = recall.ghosts.share(ghost.record(), ghost);
+        let mut cells = before.cells().to_vec();
+        if !is_same_node {
+            cells[usize::from(number)] = Arc::clone(&made.cell);
+        }
+        let scene = Arc::new(Scene::new(self.seed, cells, ghost));
+        recall.scenes.share(scene.record(), scene)
     }
 
     /// Keeps what a step brought about.
-    fn end(&self, state: &mut State, number: u8, done: Done) -> Cell {
-        let Done { mut cell, judge, sent, shown } = done;
-        judge.close(self.seed, &mut state.ghost);
-        state.shown |= shown;
-        if state.promised != 0 && !cell.node.raft().is_leader() {
+    fn apply(&self, state: &mut State, number: u8, made: &Made, scene: Arc<Scene>) {
+        let network = self.model().network;
+        state.scene = scene;
+        state.shown |= made.shown;
+        if made.came_to_lead {
+            let led_before = state.shown & Goal::Leader.bit() != 0;
+            state.shown |= if led_before { Goal::SecondLeader } else { Goal::Leader }.bit();
+        }
+        if state.promised != 0 && !made.cell.node.raft().is_leader() {
             state.release(number);
         }
-        let network = self.model().network;
-        for (to, mut message) in sent {
-            let Some(to) = number_of(to, usize::from(self.model().size())) else { continue };
-            if self.model().forget.contains(&Forget::Rounds) {
-                forget_round(&mut message);
-            }
-            let letter = Letter::new(self.seed, number, to, message);
-            state.flight.send(network, Item::Letter(Arc::new(letter)));
+        for letter in &made.sent {
+            state.flight.send(network, Item::Letter(Arc::clone(letter)));
         }
         let queued = matches!(network, Network::Delay { .. });
-        if queued && !cell.waiting.is_empty() && !state.flight.has_flush(number) {
+        if queued && !made.cell.waiting.is_empty() && !state.flight.has_flush(number) {
             state.flight.send(network, Item::Flush(number));
         }
-        cell.settle(self.model(), self.seed);
-        cell
     }
 }
 
-impl Step<'_> {
-    fn observe(&mut self, observation: Observation<'_>) -> Result<(), Breach> {
-        let sight = Sight { cells: self.cells, number: self.number, stepping: &self.cell };
+/// A step being judged.
+struct Judging<'a> {
+    cells: &'a [Arc<Cell>],
+    number: u8,
+    /// What was committed before.
+    committed: &'a Ledger,
+    judge: Judge,
+}
+
+impl<'a> Judging<'a> {
+    fn new(state: &'a State, number: u8) -> Self {
+        let (cells, ghost) = (state.scene.cells(), state.scene.ghost());
+        Self { cells, number, committed: ghost.consensus().ledger(), judge: Judge::new(ghost) }
+    }
+
+    /// Returns the node as it was.
+    fn before(&self) -> &'a Arc<Cell> {
+        &self.cells[usize::from(self.number)]
+    }
+
+    fn observe(&mut self, stepping: Standing<'_>, observation: Observation<'_>) -> Result<(), Breach> {
+        let sight = Sight { cells: self.cells, number: self.number, stepping };
         self.judge.observe(id_of(self.number), observation, &sight)
     }
 
-    /// Gives the node an input, and all that follows from it within the same step.
-    fn input(&mut self, input: Input) -> Result<(), Breach> {
-        self.cell.node.step(NOW, input, &mut self.outbox);
-        self.carry_out()
+    /// Notes what comes before anything that the node does.
+    fn open(&mut self, cluster: &Cluster, cause: &Cause<'_>) -> Result<(), Breach> {
+        let before = Standing::of(self.before());
+        if matches!(cause, Cause::Crash(_) | Cause::Wipe) {
+            return self.observe(before, Observation::Crashed);
+        }
+        match cluster.asked(self.number, cause) {
+            Some((request, asked)) => self.observe(before, Observation::Asked(request, &asked)),
+            None => Ok(()),
+        }
     }
 
-    /// Carries out what the node asks for until it asks for nothing that happens at once.
-    fn carry_out(&mut self) -> Result<(), Breach> {
-        loop {
-            let mut outbox = std::mem::take(&mut self.outbox);
-            for effect in outbox.drain() {
-                self.effect(effect)?;
-            }
-            self.outbox = outbox;
-            self.observe(Observation::Stepped)?;
-            let next = match self.captured.take() {
-                // The embedder's state is a function of the log, so its place in the log stands for it.
-                Some(index) => Input::Captured(index, Blob::from(index.get().to_le_bytes().as_slice())),
-                None if self.cluster.model().disk == Disk::Instant && !self.cell.waiting.is_empty() => {
-                    let all = self.cell.waiting.len();
-                    let Some(write) = self.cell.flush(all) else { break };
-                    Input::Persisted(write)
-                }
-                None => break,
+    /// Judges a beat. In the standing, the disk is as it was before the beat's own writes.
+    fn beat(&mut self, mut standing: Standing<'_>, beat: &Beat) -> Result<(), Breach> {
+        standing.is_settled = beat.was_settled;
+        if beat.is_start {
+            self.observe(standing, Observation::Started)?;
+        }
+        for effect in &beat.effects {
+            let observation = match effect {
+                Effect::Send(to, message) => Observation::Sent(*to, message),
+                Effect::Persist(_, record) => Observation::Wrote(record),
+                Effect::Reply(request, outcome) => Observation::Replied(*request, outcome),
+                Effect::Read(request, outcome) => Observation::ReadReplied(*request, outcome),
+                Effect::Apply(applied, _) => Observation::HandedOver(applied),
+                Effect::Emit(event) => Observation::Emitted(event),
+                Effect::Transferred(..) | Effect::Capture(_) | Effect::Restore(_) => continue,
             };
-            self.cell.node.step(NOW, next, &mut self.outbox);
+            self.observe(standing, observation)?;
+            standing.is_settled &= !matches!(effect, Effect::Persist(..));
         }
-        self.cell.node.assert_invariants();
-        self.observe(Observation::Sampled)
+        self.observe(standing, Observation::Stepped)
     }
 
-    fn effect(&mut self, effect: Effect) -> Result<(), Breach> {
-        match effect {
-            Effect::Send(to, message) => {
-                self.observe(Observation::Sent(to, &message))?;
-                self.sent.push((to, message));
-            }
-            Effect::Persist(write, record) => {
-                self.observe(Observation::Wrote(&record))?;
-                self.cell.waiting.push((write, record));
-            }
-            Effect::Reply(request, outcome) => {
-                if outcome.is_ok() {
-                    self.show(Goal::Answered);
-                }
-                self.observe(Observation::Replied(request, &outcome))?;
-            }
-            Effect::Read(request, outcome) => {
-                if outcome.is_ok() {
-                    self.show(Goal::Read);
-                    if self.cell.node.raft().lease_until().is_some_and(|until| until > NOW) {
-                        self.show(Goal::LeaseRead);
-                    }
-                }
-                self.observe(Observation::ReadReplied(request, &outcome))?;
-            }
-            Effect::Transferred(_, outcome) => {
-                if outcome.is_ok() {
-                    self.show(Goal::Transferred);
-                }
-            }
-            Effect::Apply(applied, _) => self.observe(Observation::HandedOver(&applied))?,
-            Effect::Capture(index) => self.captured = Some(index),
-            Effect::Restore(_) => {}
-            Effect::Emit(event) => {
-                self.note(&event);
-                self.observe(Observation::Emitted(&event))?;
-            }
+    /// Judges a reaction as it would be judged while it happens.
+    fn reaction(&mut self, cluster: &Cluster, reaction: &Reaction, cause: &Cause<'_>) -> Result<(), Breach> {
+        self.open(cluster, cause)?;
+        for (standing, beat) in reaction.beats() {
+            self.beat(standing, beat)?;
         }
-        Ok(())
-    }
-
-    fn note(&mut self, event: &Event) {
-        let first = LogIndex::new(1);
-        match event {
-            Event::BecameLeader { .. } if self.led_before => self.show(Goal::SecondLeader),
-            Event::BecameLeader { .. } => self.show(Goal::Leader),
-            Event::Committed { last } if last.index > first => {
-                self.show(Goal::Committed);
-                if self.cell.node.raft().incarnation() != Incarnation::FOUNDING {
-                    self.show(Goal::Rejoined);
-                }
-            }
-            Event::Repeated { .. } => self.show(Goal::Repeated),
-            Event::Truncated { .. } => self.show(Goal::Truncated),
-            Event::QuorumChanged { position, .. } if position.index > first => self.show(Goal::Reconfigured),
-            Event::SnapshotInstalled { .. } => self.show(Goal::Installed),
-            Event::SteppedDown { reason: StepDown::QuorumLost, .. } => self.show(Goal::QuorumLost),
-            Event::Started { .. } | _ => {}
-        }
-    }
-
-    const fn show(&mut self, goal: Goal) {
-        self.shown |= goal.bit();
+        let made = Standing::of(&reaction.made.cell);
+        let Some((last, _)) = reaction.beats().next_back() else { return self.refines(made, cause) };
+        let last = Standing { is_settled: made.is_settled, ..last };
+        self.observe(last, Observation::Sampled)?;
+        self.refines(last, cause)
     }
 
     /// Judges the step as a whole.
-    fn refines(&self, before: &Cell) -> Result<&'static str, Breach> {
+    fn refines(&self, after: Standing<'_>, cause: &Cause<'_>) -> Result<(), Breach> {
+        let (before, after) = (self.before().node.raft(), after.node.raft());
+        if matches!(cause, Cause::Crash(_)) {
+            return abs_restart(before, after);
+        }
+        // A new memory refines nothing of the one that was lost.
+        if matches!(cause, Cause::Wipe) {
+            return Ok(());
+        }
         let other = |id| {
             let number = number_of(id, self.cells.len())?;
             Some(self.cells[usize::from(number)].node.raft())
         };
-        let around = Around { other, committed: self.committed };
-        abs_next(&around, before.node.raft(), self.cell.node.raft())
-    }
-
-    fn done(self) -> Done {
-        let Self { cell, judge, sent, shown, .. } = self;
-        Done { cell, judge, sent, shown }
+        abs_next(&Around { other, committed: self.committed }, before, after).map(|_| ())
     }
 }

@@ -7,8 +7,8 @@ use delian_core::{LogIndex, NodeId, Term};
 
 use super::abstract_raft::{Around, abs_next, abs_restart};
 use super::model::{Budgets, Counts, Disk, Forget, Model, Network};
-use super::{Cluster, State};
-use crate::explore::{System, models};
+use super::{Cluster, Recall, State};
+use crate::explore::{Double, OnBreach, Options, System, models};
 use crate::invariants::Breach;
 
 /// What an exploration found.
@@ -129,11 +129,40 @@ fn a_lease_is_kept_within_the_bound_of_drift_and_broken_beyond_it() {
 }
 
 #[test]
+fn what_is_recalled_is_what_comes_of_a_step_taken_anew() {
+    let bounded = |budgets: &mut Budgets| (budgets.terms, budgets.heartbeats, budgets.commands) = (2, 1, 1);
+    let slow = Model { disk: Disk::Slow, ..small("replication", bounded) };
+    for model in [small("replication", bounded), slow, small("snapshots", |_| {}), small("transfer", |_| {})] {
+        let cluster = Cluster::new(model, 3);
+        let options = Options { on_breach: OnBreach::GoOn, ..Options::default() };
+        let recalled = crate::explore::explore(&cluster, 3, &options);
+        // Every step is taken both ways and compared.
+        let compared = crate::explore::explore(&Double::one_in(&cluster, 1), 3, &options);
+        assert!(compared.breaches.is_empty(), "{:?}", compared.breaches);
+        assert_eq!(compared, recalled);
+        let anew = explore(cluster.model().clone(), 3, |_, _, _| {});
+        assert_eq!((anew.unique, anew.generated), (recalled.unique, recalled.generated), "{}", cluster.model().name);
+    }
+}
+
+#[test]
+fn a_quiet_state_heals_as_soon_whatever_was_kept_of_others() {
+    let recall = &mut Recall::default();
+    let model = small("replication", |budgets| (budgets.terms, budgets.heartbeats, budgets.commands) = (2, 1, 1));
+    let mut judged = 0;
+    explore(model, 0, |cluster, _, after| {
+        judged += u32::from(after.is_quiet());
+        assert_eq!(cluster.check_recalling(recall, after), cluster.check(after));
+    });
+    assert!(judged > 100, "{judged} quiet states");
+}
+
+#[test]
 fn no_step_of_abstract_raft_is_another_one_backwards() {
     let model = small("replication", |budgets| (budgets.terms, budgets.heartbeats, budgets.commands) = (2, 1, 1));
     let mut judged = BTreeMap::new();
     explore(model, 0, |_, before, after| {
-        let ledger = before.ghost.consensus().ledger();
+        let ledger = before.scene.ghost().consensus().ledger();
         for (number, (one, other)) in before.nodes().zip(after.nodes()).enumerate() {
             let (old, new) = (one.raft(), other.raft());
             let other = |id: NodeId| after.nodes().nth(id.get() as usize - 1).map(delian_core::Node::raft);

@@ -24,6 +24,7 @@ struct Blurred {
 impl System for Blurred {
     type State = Vec<u8>;
     type Action = usize;
+    type Recall = ();
 
     fn initial(&self) -> Vec<u8> {
         self.grid.initial()
@@ -76,6 +77,7 @@ impl Moody {
 impl System for Moody {
     type State = Vec<u8>;
     type Action = usize;
+    type Recall = ();
 
     fn initial(&self) -> Vec<u8> {
         self.grid.initial()
@@ -155,6 +157,7 @@ struct Fragile;
 impl System for Fragile {
     type State = ();
     type Action = ();
+    type Recall = ();
 
     fn initial(&self) {}
 

@@ -22,6 +22,7 @@ pub(super) struct Graph {
 impl System for Graph {
     type State = usize;
     type Action = (usize, usize);
+    type Recall = ();
 
     fn initial(&self) -> usize {
         0

@@ -17,6 +17,7 @@ pub(super) struct Grid {
 impl System for Grid {
     type State = Vec<u8>;
     type Action = usize;
+    type Recall = ();
 
     fn initial(&self) -> Vec<u8> {
         vec![0; self.directions]
@@ -61,6 +62,7 @@ pub(super) enum Traffic {
 impl System for LossyCounter {
     type State = [u8; 3];
     type Action = Traffic;
+    type Recall = ();
 
     fn initial(&self) -> [u8; 3] {
         [0; 3]
@@ -122,6 +124,7 @@ const ABORTED: u8 = 3;
 impl System for TwoPhaseCommit {
     type State = Transaction;
     type Action = Vote;
+    type Recall = ();
 
     fn initial(&self) -> Transaction {
         Transaction { managers: [WORKING; 8], prepared_sent: 0, prepared_heard: 0, decision: WORKING }
@@ -200,6 +203,7 @@ impl System for NaiveLock {
     /// What each of three processes does: 0 outside, 1 saw it free, 2 inside.
     type State = [u8; 3];
     type Action = Turn;
+    type Recall = ();
 
     fn initial(&self) -> [u8; 3] {
         [0; 3]

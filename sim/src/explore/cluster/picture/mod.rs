@@ -202,9 +202,10 @@ impl Cluster {
             story: in_lines(&story),
             steps: places.iter().zip(story).map(step).collect(),
             nodes: before
-                .cells
+                .scene
+                .cells()
                 .iter()
-                .zip(&state.cells)
+                .zip(state.scene.cells())
                 .map(|(before, after)| NodePicture::of(before, after))
                 .collect(),
             flight,

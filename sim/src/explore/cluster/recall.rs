@@ -1,0 +1,158 @@
+//! What a search keeps of steps it has taken, so that equal ones are not taken again.
+//!
+//! A message meets a node in the same state in very many states of the cluster. What the node makes of it is a function
+//! of the node and the message; how that is judged, of the other nodes and the history, too; whether a quiet state heals,
+//! of all nodes, all messages and the history. Each is kept under a 128-bit hash over everything that it is a function
+//! of, which is trusted as far as the fingerprints of states are. Nothing is kept of what breaks a property.
+//!
+//! Each table has a fixed number of slots, and a key has one slot: what comes later takes the place of what was there. That
+//! is tens of megabytes for small clusters, which the limit on a search's memory does not count.
+
+use std::sync::Arc;
+
+use super::ghost::Ghost;
+use super::react::{Made, Reaction};
+use super::scene::Scene;
+
+/// Reactions of nodes. Each holds a node for each of its beats, and thousands cover most of what a level of a search needs.
+const REACTIONS_BITS: u32 = 15;
+
+/// Judged steps, each no more than two shared references.
+const STEPS_BITS: u32 = 17;
+
+/// Histories and scenes that came up lately.
+const SCENES_BITS: u32 = 14;
+
+/// Rounds of calm schedules, a byte each.
+const HEALS_BITS: u32 = 14;
+
+/// What was kept.
+#[derive(Debug)]
+pub struct Recall {
+    /// What nodes make of inputs.
+    pub(super) reactions: Table<Reaction>,
+    /// The same with the scene after it, where it was judged to be sound.
+    pub(super) steps: Table<(Arc<Made>, Arc<Scene>)>,
+    /// Histories and scenes, so that equal ones are shared.
+    pub(super) ghosts: Table<Arc<Ghost>>,
+    pub(super) scenes: Table<Arc<Scene>>,
+    /// After how many rounds of the calm schedule a cluster has healed.
+    pub(super) heals: Table<u8>,
+}
+
+impl Default for Recall {
+    fn default() -> Self {
+        Self {
+            reactions: Table::with_bits(REACTIONS_BITS),
+            steps: Table::with_bits(STEPS_BITS),
+            ghosts: Table::with_bits(SCENES_BITS),
+            scenes: Table::with_bits(SCENES_BITS),
+            heals: Table::with_bits(HEALS_BITS),
+        }
+    }
+}
+
+impl Recall {
+    /// Returns one that keeps nothing.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            reactions: Table::none(),
+            steps: Table::none(),
+            ghosts: Table::none(),
+            scenes: Table::none(),
+            heals: Table::none(),
+        }
+    }
+
+    /// Returns whether it ever keeps anything.
+    pub(super) const fn keeps(&self) -> bool {
+        !self.steps.slots.is_empty()
+    }
+}
+
+/// A table with one slot for each key.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    slots: Vec<Option<(u128, T)>>,
+}
+
+impl<T> Table<Arc<T>> {
+    /// Returns the value that is there under this key, or else this one, and keeps it.
+    pub(super) fn share(&mut self, key: u128, value: Arc<T>) -> Arc<T> {
+        if let Some(known) = self.get(key) {
+            return Arc::clone(known);
+        }
+        self.keep(key, Arc::clone(&value));
+        value
+    }
+}
+
+impl<T> Table<T> {
+    const fn none() -> Self {
+        Self { slots: Vec::new() }
+    }
+
+    fn with_bits(bits: u32) -> Self {
+        Self { slots: (0..1_usize << bits).map(|_| None).collect() }
+    }
+
+    pub(super) fn get(&self, key: u128) -> Option<&T> {
+        let (known, value) = self.slots.get(self.slot(key))?.as_ref()?;
+        (*known == key).then_some(value)
+    }
+
+    pub(super) fn keep(&mut self, key: u128, value: T) {
+        let slot = self.slot(key);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            *slot = Some((key, value));
+        }
+    }
+
+    /// The number of slots is a power of two, or zero, which has none.
+    fn slot(&self, key: u128) -> usize {
+        key as usize & self.slots.len().wrapping_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_table_gives_what_was_kept_last_under_a_key_or_nothing(keys in prop::collection::vec(0_u128..64, 0..200)) {
+            let mut table = Table::with_bits(4);
+            let mut naive = BTreeMap::new();
+            for (value, key) in keys.into_iter().enumerate() {
+                // Spread over more than the bits that choose the slot.
+                let key = key << 2;
+                table.keep(key, value);
+                naive.insert(key, value);
+                prop_assert_eq!(table.get(key), Some(&value));
+                prop_assert!(naive.iter().all(|(key, value)| table.get(*key).is_none_or(|kept| kept == value)));
+                prop_assert_eq!(table.slots.len(), 16);
+            }
+        }
+    }
+
+    #[test]
+    fn what_keeps_nothing_keeps_nothing() {
+        let mut recall = Recall::nothing();
+        recall.heals.keep(7, 1);
+        assert_eq!((recall.keeps(), recall.heals.get(7)), (false, None));
+        assert!(Recall::default().keeps());
+    }
+
+    #[test]
+    fn equal_values_are_shared_while_the_first_of_them_is_kept() {
+        let mut table = Table::with_bits(1);
+        let first = table.share(6, Arc::new("one"));
+        assert!(Arc::ptr_eq(&first, &table.share(6, Arc::new("one"))));
+        table.keep(4, Arc::new("another"));
+        assert!(!Arc::ptr_eq(&first, &table.share(6, Arc::new("one"))));
+    }
+}
