@@ -3,6 +3,7 @@
 //! Speeds are told in CPU time, so other work on the machine stretches nothing. Whoever is compared does the same work in
 //! the same run, turn by turn, and the median of several turns counts. Nothing here fails because a number is low.
 
+mod explore;
 mod measured;
 mod programs;
 mod raft;
@@ -27,6 +28,8 @@ pub(crate) struct Arguments {
 enum Area {
     /// Simulated seconds and messages per CPU-second, beside other simulators at the same work
     Sim(Options),
+    /// Transitions per CPU-second of the model explorer, beside stateright and the cost of a copy and a hash
+    Explore(Options),
     /// Committed commands per CPU-second and memory of the Raft node, beside other Rafts at the same work
     Raft(Options),
 }
@@ -48,6 +51,7 @@ pub(crate) struct Options {
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     match &arguments.area {
         Area::Sim(options) => sim::run(options),
+        Area::Explore(options) => explore::run(options),
         Area::Raft(options) => raft::run(options),
     }
 }
