@@ -22,6 +22,7 @@ use crate::answer::{Answer, Problem};
 use crate::cli::CheckArguments;
 use crate::explore;
 use crate::progress::Bar;
+use crate::retell;
 use crate::screen::{self, Screen};
 use crate::stopwatch::Stopwatch;
 
@@ -37,7 +38,10 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
         return list(&models, arguments.json);
     }
     if arguments.by_hand.explore {
-        return explore_by_hand(arguments, models);
+        return explore::run(arguments, only(arguments, models, "--explore")?);
+    }
+    if let Some(file) = &arguments.replay {
+        return retell::run(only(arguments, models, "--replay")?, HASH_SEED, file, arguments.json);
     }
     let directory = &arguments.report;
     // Before the search, so that nobody waits for minutes to learn of a mistyped directory.
@@ -74,12 +78,13 @@ fn chosen(arguments: &CheckArguments) -> Result<Vec<Model>, Problem> {
     arguments.models.iter().map(find).collect()
 }
 
-fn explore_by_hand(arguments: &CheckArguments, models: Vec<Model>) -> Result<Answer, Problem> {
+/// Returns the one model that is named.
+fn only(arguments: &CheckArguments, models: Vec<Model>, option: &str) -> Result<Model, Problem> {
     match <[Model; 1]>::try_from(models) {
-        Ok([model]) if !arguments.models.is_empty() => explore::run(arguments, model),
-        Ok(_) | Err(_) => {
-            Err(Problem::new("`--explore` walks one model: name it; `delian check --list` tells what there is"))
-        }
+        Ok([model]) if !arguments.models.is_empty() => Ok(model),
+        Ok(_) | Err(_) => Err(Problem::new(format!(
+            "`{option}` is about one model: name it; `delian check --list` tells what there is"
+        ))),
     }
 }
 
@@ -119,7 +124,8 @@ fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Ver
     let work = Work {
         clusters: models.into_iter().map(|model| Cluster::new(model, HASH_SEED)).collect(),
         options: Options { limits, ..Options::default() },
-        checkpoints: arguments.deep.then(|| arguments.report.clone()),
+        report: arguments.report.clone(),
+        keeps_checkpoints: arguments.deep,
         next: AtomicUsize::new(0),
         done: Mutex::new(Vec::new()),
         bar: Bar::of_search(),
@@ -138,8 +144,9 @@ fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Ver
 struct Work {
     clusters: Vec<Cluster>,
     options: Options,
-    /// Where checkpoints are kept, if they are.
-    checkpoints: Option<PathBuf>,
+    /// Where the paths of counter-examples are written, and checkpoints if they are kept.
+    report: PathBuf,
+    keeps_checkpoints: bool,
     next: AtomicUsize,
     done: Mutex<Vec<(usize, Result<Verdict, Problem>)>>,
     bar: Bar,
@@ -157,7 +164,7 @@ impl Work {
 
     fn explore(&self, cluster: &Cluster) -> Result<Verdict, Problem> {
         let started = ThreadTime::now();
-        let kept = self.checkpoints.as_ref().map(|directory| Kept::of(cluster, directory));
+        let kept = self.keeps_checkpoints.then(|| Kept::of(cluster, &self.report));
         let mut search = match kept.as_ref().map_or(Ok(None), |kept| kept.load(cluster))? {
             Some(search) => search,
             None => Search::new(cluster, HASH_SEED),
@@ -176,7 +183,10 @@ impl Work {
                 break report;
             }
         };
-        Ok(Verdict::new(cluster, report, started.try_elapsed().unwrap_or(Duration::ZERO)))
+        let first = report.breaches.first();
+        let again = first.map(|found| retell::keep(cluster, &found.path, &self.report)).transpose()?;
+        let cpu = started.try_elapsed().unwrap_or(Duration::ZERO);
+        Ok(Verdict { again, ..Verdict::new(cluster, report, cpu) })
     }
 }
 

@@ -65,6 +65,8 @@ Examples:
   delian check --deep --max-memory 12GiB --report deep
                                       the large ones; interrupted, the same command goes on
   delian check replication --explore  a page to walk its states by hand, step by step
+  delian check reads --replay reports/latest/reads.path
+                                      a counter-example again, step by step
 
 Exit codes:
   0  every state of every model was met, every invariant held, every goal was reached
@@ -176,12 +178,15 @@ pub(crate) struct CheckArguments {
     /// How much memory to use at most, for all models that are explored at once
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = delian_sim::scenario::read_bytes)]
     pub(crate) max_memory: u64,
+    /// Follows the path of a counter-example in this file, which was written beside its report, and tells each step
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["list", "deep", "jobs", "explore"])]
+    pub(crate) replay: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) by_hand: ByHandArguments,
     /// How many models to explore at once [default: one for each core]
     #[arg(long, value_name = "J", value_parser = RangedU64ValueParser::<usize>::new().range(1..=JOBS_MAX))]
     pub(crate) jobs: Option<usize>,
-    /// Where to write check.md and check.json
+    /// Where to write check.md and check.json, and MODEL.path for what is broken
     #[arg(long, value_name = "DIR", default_value = "reports/latest", value_hint = ValueHint::DirPath)]
     pub(crate) report: PathBuf,
     /// Prints one JSON document and nothing else

@@ -9,6 +9,7 @@ mod replay;
 mod shrink;
 mod check;
 mod explore;
+mod retell;
 mod scenarios;
 mod invariants;
 mod completions;

@@ -21,6 +21,8 @@ pub struct Verdict {
     pub report: Report<Action>,
     /// The story of each violation, in the order of the report.
     pub stories: Vec<Vec<Told>>,
+    /// The command that follows the path to the first violation again, if its path was written down.
+    pub again: Option<String>,
     /// What it counted last time, if that is kept.
     pub pinned: Option<Counts>,
     /// How much CPU time it took.
@@ -32,7 +34,7 @@ impl Verdict {
     pub fn new(cluster: &Cluster, report: Report<Action>, cpu: Duration) -> Self {
         let Model { name, sentence, pinned, .. } = *cluster.model();
         let stories = report.breaches.iter().map(|breach| cluster.story(&breach.path)).collect();
-        Self { name, sentence, report, stories, pinned, cpu }
+        Self { name, sentence, report, stories, again: None, pinned, cpu }
     }
 
     /// Returns whether every state was met, nothing is broken, every goal was reached and the counts are those kept.
@@ -197,6 +199,9 @@ pub fn stories(verdict: &Verdict) -> String {
         text.push('\n');
         text += &in_lines(story);
         write(&mut text, format_args!("\npath  {}\n", found.path));
+    }
+    if let Some(again) = &verdict.again {
+        write(&mut text, format_args!("again {again}\n"));
     }
     text
 }

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use delian_core::projection::Deadline;
 use delian_core::raft::Recovered;
 use delian_core::topology::Command;
-use delian_core::{Blob, Operation, Sequence, SessionId, Settings};
+use delian_core::{Blob, Consistency, Operation, Sequence, SessionId, Settings};
 
 pub use self::action::Action;
 pub use self::hash::Hash128;
@@ -105,7 +105,7 @@ impl Cluster {
         self.calm(&mut Recall::nothing(), state)
     }
 
-    /// Lets the first node win the first election and commit its first entry.
+    /// Lets the first node win the first election and commit its first entry. Where leases are, nobody promised one yet.
     fn led(&self, state: &mut State) -> Result<(), Breach> {
         let left = state.left;
         state.left = Budgets { terms: 1, elections: 1, heartbeats: 1, ..Budgets::NONE };
@@ -116,8 +116,10 @@ impl Cluster {
             self.open_session(state, 0)?;
             self.calm(recall, state)?;
         }
-        self.take(recall, state, Action::Fire(0, Deadline::Heartbeat))?;
-        self.calm(recall, state)?;
+        if self.model.reads != Consistency::Lease {
+            self.take(recall, state, Action::Fire(0, Deadline::Heartbeat))?;
+            self.calm(recall, state)?;
+        }
         state.left = left;
         Ok(())
     }

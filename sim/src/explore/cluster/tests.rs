@@ -118,17 +118,6 @@ fn what_is_forgotten_changes_no_verdict_and_no_abstract_state() {
 }
 
 #[test]
-fn a_lease_is_kept_within_the_bound_of_drift_and_broken_beyond_it() {
-    let drifting = |drifts| {
-        let leases = named("leases");
-        Model { budgets: Budgets { drifts, crashes: 0, heartbeats: 1, elections: 2, ..leases.budgets }, ..leases }
-    };
-    assert_eq!(explore(drifting(0), 0, |_, _, _| {}).breach, None);
-    let broken = explore(drifting(1), 0, |_, _, _| {}).breach.expect("a voter that forgot its promise too early");
-    assert_eq!(broken.invariant, "reads-reflect-what-was-committed");
-}
-
-#[test]
 fn what_is_recalled_is_what_comes_of_a_step_taken_anew() {
     let bounded = |budgets: &mut Budgets| (budgets.terms, budgets.heartbeats, budgets.commands) = (2, 1, 1);
     let slow = Model { disk: Disk::Slow, ..small("replication", bounded) };

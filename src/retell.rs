@@ -1,0 +1,104 @@
+//! `delian check MODEL --replay FILE`: a path through a model, step by step, and what lies at its end.
+
+use std::fs;
+use std::path::Path as FilePath;
+
+use delian_sim::explore::cluster::model::Model;
+use delian_sim::explore::cluster::{Cluster, Told, in_lines};
+use delian_sim::explore::{Path, follow};
+use delian_sim::invariants::Breach;
+use delian_sim::report::human::plural;
+use serde_json::json;
+
+use crate::answer::{Answer, Problem};
+use crate::screen::{self, Screen};
+
+/// Follows the path in a file.
+pub(crate) fn run(model: Model, hash_seed: u64, file: &FilePath, as_json: bool) -> Result<Answer, Problem> {
+    let refused =
+        |error: &dyn std::fmt::Display| Problem::new(format!("{} of {}: {error}", file.display(), model.name));
+    let text = fs::read_to_string(file)
+        .map_err(|error| Problem::new(format!("cannot read the path in {}: {error}", file.display())))?;
+    let path: Path = text.parse().map_err(|error| refused(&error))?;
+    let name = model.name;
+    let cluster = Cluster::new(model.clone(), hash_seed);
+    let walk = follow(&cluster, &path.0).map_err(|error| refused(&error))?;
+    let story = cluster.story(&path);
+    if as_json {
+        screen::say(&document(name, &path, &story, walk.breach.as_ref()))?;
+    } else {
+        screen::say(&told(name, &story, walk.breach.as_ref(), Screen::of_output()))?;
+    }
+    Ok(if walk.breach.is_none() { Answer::Yes } else { Answer::No })
+}
+
+/// Writes the path of a counter-example beside the reports, to be followed again. Returns what does so.
+pub(crate) fn keep(cluster: &Cluster, path: &Path, directory: &FilePath) -> Result<String, Problem> {
+    let name = cluster.model().name;
+    let file = directory.join(format!("{name}.path"));
+    let text = format!("# delian check {name} --replay {}\n{}", file.display(), path.told(cluster));
+    fs::write(&file, text).map_err(|error| Problem::new(format!("cannot write {}: {error}", file.display())))?;
+    Ok(format!("delian check {name} --replay {}", file.display()))
+}
+
+fn told(name: &str, story: &[Told], breach: Option<&Breach>, screen: Screen) -> String {
+    let steps = plural(story.len() as u64, "step");
+    let end = match breach {
+        None => screen.good(&format!("{name}: {steps}, and every invariant holds.")),
+        Some(Breach { invariant, sentence, facts }) => {
+            let facts: String = facts.iter().map(|fact| format!("\n- {fact}")).collect();
+            format!("{}\n{sentence}{facts}", screen.bad(&format!("{name}: {invariant} is broken after {steps}.")))
+        }
+    };
+    format!("{}\n{end}\n", in_lines(story))
+}
+
+fn document(name: &str, path: &Path, story: &[Told], breach: Option<&Breach>) -> String {
+    let story: Vec<_> = story.iter().map(|told| json!({"what": told.what, "changes": told.changes})).collect();
+    let breach = breach.map(|breach| json!({"invariant": breach.invariant, "facts": breach.facts}));
+    format!(
+        "{:#}\n",
+        json!({"name": name, "ok": breach.is_none(), "path": path.to_string(), "violation": breach, "story": story})
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use delian_sim::explore::cluster::model::Budgets;
+    use delian_sim::explore::{Options, Search, models, silent};
+
+    use super::*;
+
+    /// A cluster with a lease and a clock that drifts further than anyone may: the one thing here that is broken.
+    fn broken() -> Model {
+        let leases = models::all().into_iter().find(|model| model.name == "leases").expect("it is shipped");
+        let budgets = Budgets { drifts: 1, ..leases.budgets };
+        Model { budgets, goals: &[], ..leases }
+    }
+
+    #[test]
+    fn a_path_that_was_kept_leads_to_the_same_violation_again() {
+        let directory = std::env::temp_dir().join(format!("delian-retell-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("temporary files can be written");
+        let cluster = Cluster::new(broken(), 0);
+        let report = Search::new(&cluster, 0).run(&Options::default(), &mut silent);
+        let found = report.breaches.first().expect("a lease that clocks break");
+        let again = keep(&cluster, &found.path, &directory).expect("it can be written");
+        let file = directory.join("leases.path");
+        assert_eq!(again, format!("delian check leases --replay {}", file.display()));
+        let text = fs::read_to_string(&file).expect("it was written");
+        let path: Path = text.parse().expect("comments are no steps");
+        assert_eq!(path, found.path);
+        let walk = follow(&cluster, &path.0).expect("it can be walked");
+        assert_eq!(walk.breach.as_ref(), Some(&found.breach));
+        let told = told(
+            "leases",
+            &cluster.story(&path),
+            walk.breach.as_ref(),
+            Screen { columns: None, color: Screen::of_output().color },
+        );
+        assert!(told.contains("leases: reads-reflect-what-was-committed is broken after"), "{told}");
+        assert!(matches!(run(broken(), 1, &file, false), Ok(Answer::No)), "under another hash seed too");
+        fs::remove_dir_all(&directory).expect("it is ours");
+    }
+}
