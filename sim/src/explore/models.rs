@@ -92,7 +92,6 @@ fn elections() -> Vec<Model> {
             network: Network::Set,
             budgets: Budgets { terms: 1, elections: 2, ..Budgets::NONE },
             heal: Heal::Skipped,
-            tier: Tier::Deep,
             pinned: Some(counts(379_675, 7_087_929, 24)),
             ..base()
         },
@@ -158,7 +157,7 @@ fn replication() -> Vec<Model> {
             budgets: Budgets { commands: 1, ..steady },
             goals: replicated,
             tier: Tier::Deep,
-            pinned: Some(counts(1_852_547, 2_910_120, 57)),
+            pinned: Some(counts(1_841_486, 2_897_104, 57)),
             ..led()
         },
         Model {
@@ -168,6 +167,7 @@ fn replication() -> Vec<Model> {
             budgets: steady,
             goals: replicated,
             tier: Tier::Deep,
+            pinned: Some(counts(4_922_225, 7_667_133, 64)),
             ..led()
         },
         Model {
@@ -178,6 +178,17 @@ fn replication() -> Vec<Model> {
             budgets: Budgets { terms: 2, ..steady },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Installed],
             pinned: Some(counts(102_956, 157_194, 46)),
+            ..led()
+        },
+        Model {
+            name: "snapshots-deep",
+            sentence: "The same with three commands and three deviations, so that a snapshot may come late.",
+            config: compacting,
+            network: Network::Delay { deviations: 3 },
+            deadlines: SNAPSHOTS,
+            budgets: Budgets { terms: 2, commands: 3, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Installed],
+            tier: Tier::Deep,
             ..led()
         },
     ]
@@ -223,6 +234,18 @@ fn changes() -> Vec<Model> {
             pinned: Some(counts(63_524, 94_695, 92)),
             ..led()
         },
+        Model {
+            name: "changes-one-step-deep",
+            sentence: "A learner gets a voice and a voter loses its own, with three deviations.",
+            learners: 1,
+            network: Network::Delay { deviations: 3 },
+            budgets: steady,
+            changes: vec![QuorumChange::Promote(node(4)), QuorumChange::Demote(node(3))],
+            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
+            goals: changed,
+            tier: Tier::Deep,
+            ..led()
+        },
     ]
 }
 
@@ -256,7 +279,7 @@ fn questions() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, elections: 1, reads: 1, heartbeats: 1, ..Budgets::NONE },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::Read],
-            tier: Tier::Deep,
+            pinned: Some(counts(1_360_952, 6_482_466, 28)),
             ..led()
         },
         Model {
@@ -267,7 +290,7 @@ fn questions() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, elections: 1, reads: 1, commands: 1, ..Budgets::NONE },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Read],
-            tier: Tier::Deep,
+            pinned: Some(counts(2_760_160, 13_569_528, 32)),
             ..led()
         },
         Model {
@@ -345,6 +368,7 @@ fn clients() -> Vec<Model> {
             budgets: Budgets { crashes: 1, ..leased_budgets },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::LeaseRead, Goal::Recovered],
             tier: Tier::Deep,
+            pinned: Some(counts(6_905_505, 13_488_447, 47)),
             ..led()
         },
         Model {
@@ -381,11 +405,20 @@ fn memories() -> Vec<Model> {
             sentence: "The same beside a command that any node may forward.",
             forget: &[Forget::WriteNumbers, Forget::Levels],
             asking: Asking::Anywhere,
-            network: Network::Delay { deviations: 1 },
-            budgets: Budgets { commands: 1, ..steady },
-            goals: rejoined,
-            pinned: Some(counts(126_680, 186_583, 47)),
+            budgets: Budgets { commands: 1, heartbeats: 1, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Answered],
+            pinned: Some(counts(364_174, 616_686, 35)),
             ..led()
+        },
+        Model {
+            name: "wipes-elections",
+            sentence: "A node loses its disk before or after anyone led, and stands for nothing by itself.",
+            network: Network::Delay { deviations: 2 },
+            forget: &[Forget::WriteNumbers, Forget::Levels],
+            budgets: Budgets { heartbeats: 0, ..steady },
+            goals: &[Goal::Leader, Goal::SecondLeader],
+            pinned: Some(counts(78_196, 114_427, 40)),
+            ..base()
         },
     ]
 }
