@@ -3,12 +3,16 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use delian_sim::guide::Guide;
+use delian_sim::plan::Fork;
+
+use crate::repeat::Run;
 
 /// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about four minutes on two cores.
-pub(crate) const SEEDS: u64 = 300;
+pub(crate) const SEEDS: u64 = 125;
 
 /// More threads than any machine has cores; far above it, starting them is all that would happen.
 const JOBS_MAX: u64 = 1024;
@@ -34,7 +38,17 @@ Examples:
   delian sim
   delian sim scenarios/topology --seeds 2000
   delian sim scenarios/swarm/five-voters-survive-any-mix-of-faults.toml --seed 42
+  delian sim --guide none                only what the seeds draw by themselves
   delian sim --json --fail-fast | jq .ok
+
+Guides. Every seed first runs as it draws itself; --guide says where to look beside that:
+  swarm  another run of each seed, in which every family of faults, every action, node and link
+         has a weight of its own: this one hardly ever, that one all the time
+  fork   forks from moments at which the cluster stood as never before in this seed: from there
+         on faults, operations and the luck of networks and disks are drawn anew
+  both   by turns: forks under weights for even seeds, a run under weights for odd ones
+Expectations are asked of the seeds' own runs alone, invariants of all. What a fork breaks is told
+with the --fork that replays it.
 
 Exit codes:
   0  every invariant held, and what was expected happened
@@ -47,6 +61,9 @@ Examples:
   delian replay FILE --seed 42 --last 100     the end of its trace
   delian replay FILE --seed 42 --trace - | grep ' n2 '
   delian replay FILE --seed 42 --trace trace.jsonl --json
+  delian replay FILE --seed 42 --fork 12.5s:swarm:3
+                                              seed 42 up to 12.5s; what follows is drawn anew, under
+                                              swarm weights, as the third of its forks
 
 A trace on standard output has it to itself; the verdict then goes to standard error.";
 
@@ -159,6 +176,18 @@ pub(crate) struct SimArguments {
     /// Begins no new run once one has failed
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Where to look beside the run that each seed draws by itself: none, swarm, fork or both
+    #[arg(long, value_name = "GUIDE", default_value_t = Guide::Both, hide_possible_values = true,
+          value_parser = guides())]
+    pub(crate) guide: Guide,
+}
+
+fn guides() -> impl TypedValueParser<Value = Guide> {
+    let names = PossibleValuesParser::new(Guide::NAMES.map(|(name, _)| name));
+    names.map(|chosen| {
+        let known = Guide::NAMES.into_iter().find(|(name, _)| *name == chosen);
+        known.expect("only these names are possible").1
+    })
 }
 
 #[derive(Args)]
@@ -236,7 +265,7 @@ pub(crate) struct ShrinkArguments {
     pub(crate) force: bool,
 }
 
-/// One run: a scenario and a seed.
+/// One run: a scenario, a seed, and where it forks.
 #[derive(Args)]
 pub(crate) struct RunArguments {
     /// A scenario file
@@ -245,6 +274,9 @@ pub(crate) struct RunArguments {
     /// The seed; may be left out if the scenario is pinned to one, and may not differ from that
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,
+    /// From AT on what is left to chance is drawn anew: HOW is plain or swarm, N tells forks apart; may be repeated
+    #[arg(long = "fork", value_name = "AT:HOW:N")]
+    pub(crate) forks: Vec<Fork>,
 }
 
 #[derive(Args)]
@@ -274,9 +306,9 @@ pub(crate) struct ManArguments {
 pub(crate) struct RerunArguments {
     /// What the scenario's file is called
     pub(crate) path: String,
-    /// The seeds to run
-    #[arg(long = "seed", value_name = "S", required = true)]
-    pub(crate) seeds: Vec<u64>,
+    /// The runs: a seed, and for a fork SEED@EVENTS@FORK,FORK
+    #[arg(long = "run", value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<Run>,
     /// Prints traces instead of fingerprints
     #[arg(long)]
     pub(crate) trace: bool,

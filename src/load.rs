@@ -25,10 +25,10 @@ pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Arc<Scenario>>, Problem
     Ok(read.into_iter().map(Arc::new).collect())
 }
 
-/// Reads a scenario and settles its seed.
+/// Reads a scenario, settles its seed and lets it fork.
 ///
 /// # Errors
-/// What is wrong with the file; a seed that is missing, or another than the one that the scenario is pinned to.
+/// What is wrong with the file or with the forks; a seed that is missing, or another than the one that the scenario is pinned to.
 pub(crate) fn run(arguments: &RunArguments) -> Result<(Arc<Scenario>, u64), Problem> {
     let scenario = Scenario::load(&arguments.path)?;
     let path = &scenario.path;
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<(Arc<Scenario>, u64), Prob
         (Some(seed), _) | (None, Some(seed)) => seed,
     };
     refuse_other_seed(&scenario, arguments.seed)?;
-    Ok((Arc::new(scenario), seed))
+    Ok((Arc::new(scenario.forked(&arguments.forks)?), seed))
 }
 
 /// # Errors

@@ -42,7 +42,7 @@ impl Bar {
         Self(bar)
     }
 
-    pub(crate) fn tell_runs(&self, progress: Progress) {
+    pub(crate) fn tell_runs(&self, progress: &Progress) {
         let survived = span(Duration::from_nanos(progress.virtual_nanos));
         self.0.set_message(format!("{} failed, {survived} survived", compact(progress.failed)));
         self.0.set_length(progress.total);

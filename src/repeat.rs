@@ -5,17 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::fmt;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use delian_sim::fleet::{Campaign, Ran};
 use delian_sim::outcome::Violation;
-use delian_sim::plan::Plan;
-use delian_sim::run::{digest_embedder, run_traced};
+use delian_sim::plan::{Fork, Plan};
+use delian_sim::run::{digest_embedder, run_until};
 use delian_sim::scenario::Scenario;
-use delian_sim::trace::Tracer;
+use delian_sim::trace::{Line, Tracer};
 use delian_sim::trace_diff::{Comparison, came_apart, first_difference};
 
 use crate::answer::Problem;
@@ -37,15 +39,82 @@ const TRACES_MAX: usize = 10;
 pub(crate) struct Sample {
     first_seed: u64,
     stride: u64,
-    /// By the scenario's place and the seed.
-    fingerprints: Mutex<BTreeMap<(usize, u64), u64>>,
+    /// By the scenario's place and the run.
+    fingerprints: Mutex<BTreeMap<(usize, Run), u64>>,
+}
+
+/// A run of a scenario: of a seed as it is, or of a fork up to where it was left.
+///
+/// A fork was run from a copy of a world, and is repeated from its start: both must come to the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) branch: Option<Branch>,
+}
+
+/// How a run left that of its seed, and how many events it had behind it when it was left.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Branch {
+    pub(crate) events: u64,
+    pub(crate) forks: Vec<Fork>,
+}
+
+impl Run {
+    fn of(ran: &Ran) -> Self {
+        let branch = || Branch { events: ran.events, forks: ran.forks.clone() };
+        Self { seed: ran.seed, branch: (!ran.forks.is_empty()).then(branch) }
+    }
+
+    fn forks(&self) -> &[Fork] {
+        self.branch.as_ref().map_or(&[], |branch| &branch.forks)
+    }
+
+    /// Runs it from its start.
+    ///
+    /// # Errors
+    /// If the scenario cannot be forked like that.
+    pub(crate) fn repeat(&self, scenario: &Scenario, tracer: Tracer) -> Result<(u64, Vec<Line>), Problem> {
+        let scenario = Arc::new(scenario.forked(self.forks())?);
+        let events = self.branch.as_ref().map_or(u64::MAX, |branch| branch.events);
+        Ok(run_until(&Arc::new(Plan::draw(&scenario, self.seed)), &digest_embedder(), tracer, events))
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.seed)?;
+        if let Some(Branch { events, forks }) = &self.branch {
+            let forks: Vec<String> = forks.iter().map(Fork::to_string).collect();
+            write!(f, "@{events}@{}", forks.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Run {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} names no run");
+        let parts: Vec<&str> = text.split('@').collect();
+        let (seed, branch) = match parts[..] {
+            [seed] => (seed, None),
+            [seed, events, forks] => {
+                let events = events.parse().map_err(|_| wrong())?;
+                let forks = forks.split(',').map(str::parse).collect::<Result<_, _>>()?;
+                (seed, Some(Branch { events, forks }))
+            }
+            _ => return Err(wrong()),
+        };
+        Ok(Self { seed: seed.parse().map_err(|_| wrong())?, branch })
+    }
 }
 
 /// What to run again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     scenario: &'a Scenario,
-    seeds: &'a [u64],
+    runs: &'a [Run],
     wanted: Wanted,
 }
 
@@ -62,6 +131,7 @@ pub(crate) struct Finding {
     /// The scenario's place.
     pub(crate) scenario: usize,
     pub(crate) seed: u64,
+    pub(crate) forks: Vec<Fork>,
     pub(crate) violation: Violation,
 }
 
@@ -75,10 +145,10 @@ impl Sample {
     }
 
     /// Takes a run into the sample, if it is one of those.
-    pub(crate) fn offer(&self, ran: Ran, scenario: &Scenario) {
+    pub(crate) fn offer(&self, ran: &Ran, scenario: &Scenario) {
         // A pinned seed is the only one of its scenario.
         if scenario.seed.is_some() || (ran.seed - self.first_seed).is_multiple_of(self.stride) {
-            lock(&self.fingerprints).insert((ran.scenario, ran.seed), ran.fingerprint);
+            lock(&self.fingerprints).insert((ran.scenario, Run::of(ran)), ran.fingerprint);
         }
     }
 
@@ -105,14 +175,15 @@ impl Sample {
         thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
-                    while let Some((number, seeds)) = { lock(&batches).pop() } {
+                    while let Some((number, runs)) = { lock(&batches).pop() } {
                         let request =
-                            Request { scenario: &scenarios[number], seeds: &seeds, wanted: Wanted::Fingerprint };
-                        match rerun(request).and_then(|text| fingerprints(&text, &seeds)) {
+                            Request { scenario: &scenarios[number], runs: &runs, wanted: Wanted::Fingerprint };
+                        match rerun(request).and_then(|text| fingerprints(&text, &runs)) {
                             Ok(fresh) => {
-                                let runs = seeds.iter().map(|seed| (number, *seed)).zip(fresh);
+                                let count = runs.len();
+                                let runs = runs.into_iter().map(|run| (number, run)).zip(fresh);
                                 lock(&differing).extend(runs.filter(|(run, fresh)| expected[run] != *fresh));
-                                watch(seeds.len());
+                                watch(count);
                             }
                             Err(found) => {
                                 lock(&batches).clear();
@@ -132,52 +203,53 @@ impl Sample {
 }
 
 /// Parts the sample by scenario, then into batches for one process each.
-fn batches(expected: &BTreeMap<(usize, u64), u64>) -> Vec<(usize, Vec<u64>)> {
-    let mut seeds_of: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    for (number, seed) in expected.keys() {
-        seeds_of.entry(*number).or_default().push(*seed);
+fn batches(expected: &BTreeMap<(usize, Run), u64>) -> Vec<(usize, Vec<Run>)> {
+    let mut runs_of: BTreeMap<usize, Vec<Run>> = BTreeMap::new();
+    for (number, run) in expected.keys() {
+        runs_of.entry(*number).or_default().push(run.clone());
     }
-    let parts = |(number, seeds): (usize, Vec<u64>)| {
-        seeds.chunks(RUNS_PER_PROCESS).map(|part| (number, part.to_vec())).collect::<Vec<_>>()
+    let parts = |(number, runs): (usize, Vec<Run>)| {
+        runs.chunks(RUNS_PER_PROCESS).map(|part| (number, part.to_vec())).collect::<Vec<_>>()
     };
-    seeds_of.into_iter().flat_map(parts).collect()
+    runs_of.into_iter().flat_map(parts).collect()
 }
 
-/// Reads one line for each seed, in order.
-fn fingerprints(text: &str, seeds: &[u64]) -> Result<Vec<u64>, Problem> {
-    let line = |(line, seed): (&str, &u64)| {
+/// Reads one line for each run, in order.
+fn fingerprints(text: &str, runs: &[Run]) -> Result<Vec<u64>, Problem> {
+    let line = |(line, run): (&str, &Run)| {
         let (named, fingerprint) = line.split_once(' ')?;
-        (named.parse() == Ok(*seed)).then(|| u64::from_str_radix(fingerprint, 16).ok())?
+        (named.parse().as_ref() == Ok(run)).then(|| u64::from_str_radix(fingerprint, 16).ok())?
     };
-    let read: Option<Vec<u64>> = text.lines().zip(seeds).map(line).collect();
-    read.filter(|read| read.len() == seeds.len() && text.lines().count() == seeds.len())
-        .ok_or_else(|| Problem::new(format!("a fresh process answered for seeds {seeds:?} with:\n{text}")))
+    let read: Option<Vec<u64>> = text.lines().zip(runs).map(line).collect();
+    read.filter(|read| read.len() == runs.len() && text.lines().count() == runs.len()).ok_or_else(|| {
+        let runs: Vec<String> = runs.iter().map(Run::to_string).collect();
+        Problem::new(format!("a fresh process answered for seeds {} with:\n{text}", runs.join(" ")))
+    })
 }
 
 /// Looks for the first differing event of the first run of each scenario that came apart: they have one cause.
 fn findings(
-    differing: &BTreeMap<(usize, u64), u64>,
-    expected: &BTreeMap<(usize, u64), u64>,
+    differing: &BTreeMap<(usize, Run), u64>,
+    expected: &BTreeMap<(usize, Run), u64>,
     scenarios: &[Arc<Scenario>],
     rerun: Rerun<'_>,
 ) -> Result<Vec<Finding>, Problem> {
     let mut compared = BTreeSet::new();
     let mut findings = Vec::new();
-    for (run, fresh) in differing {
-        let (number, seed) = *run;
+    for (place, fresh) in differing {
+        let (number, run) = place;
         let comparison =
-            if compared.insert(number) { compare(&scenarios[number], seed, rerun)? } else { Comparison::Skipped };
-        let violation = came_apart(expected[run], *fresh, comparison);
-        findings.push(Finding { scenario: number, seed, violation });
+            if compared.insert(number) { compare(&scenarios[*number], run, rerun)? } else { Comparison::Skipped };
+        let violation = came_apart(expected[place], *fresh, comparison);
+        findings.push(Finding { scenario: *number, seed: run.seed, forks: run.forks().to_vec(), violation });
     }
     Ok(findings)
 }
 
-fn compare(scenario: &Arc<Scenario>, seed: u64, rerun: Rerun<'_>) -> Result<Comparison, Problem> {
-    let plan = Arc::new(Plan::draw(scenario, seed));
-    let (_, here) = run_traced(&plan, &digest_embedder(), Tracer::All(Vec::new()));
+fn compare(scenario: &Arc<Scenario>, run: &Run, rerun: Rerun<'_>) -> Result<Comparison, Problem> {
+    let (_, here) = run.repeat(scenario, Tracer::All(Vec::new()))?;
     for _ in 0..TRACES_MAX {
-        let fresh = rerun(Request { scenario, seeds: &[seed], wanted: Wanted::Trace })?;
+        let fresh = rerun(Request { scenario, runs: std::slice::from_ref(run), wanted: Wanted::Trace })?;
         if let Some(difference) = first_difference(&here, fresh.lines()) {
             return Ok(Comparison::Differ(difference));
         }
@@ -194,7 +266,7 @@ pub(crate) fn in_a_fresh_process(request: Request<'_>) -> Result<String, Problem
     let own = env::current_exe().map_err(|error| broken(&format!("where is this command? {error}")))?;
     let mut command = Command::new(&own);
     command.arg("rerun");
-    command.args(request.seeds.iter().map(|seed| format!("--seed={seed}")));
+    command.args(request.runs.iter().map(|run| format!("--run={run}")));
     if request.wanted == Wanted::Trace {
         command.arg("--trace");
     }
@@ -220,8 +292,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use delian_sim::fleet::Stop;
+    use delian_sim::guide::Guide;
+    use delian_sim::outcome::Outcome;
     use delian_sim::run;
-    use delian_sim::scenario::secs;
+    use delian_sim::scenario::{Swarm, Workload, secs};
 
     use super::*;
 
@@ -232,13 +306,17 @@ mod tests {
         ["one", "two"].map(|name| Arc::new(scenario(name).expect("it makes sense"))).to_vec()
     }
 
+    fn campaign(seeds: u64) -> Campaign {
+        Campaign { first_seed: 0, seeds, jobs: 1, stop: Stop::AtEnd, guide: Guide::None }
+    }
+
     /// The sample of a campaign, with the fingerprints that this process came to.
     fn sample(scenarios: &[Arc<Scenario>], seeds: u64) -> Sample {
-        let sample = Sample::of(Campaign { first_seed: 0, seeds, jobs: 1, stop: Stop::AtEnd });
+        let sample = Sample::of(campaign(seeds));
         for (number, scenario) in scenarios.iter().enumerate() {
             for seed in 0..seeds {
-                let fingerprint = run::run(scenario, seed).fingerprint;
-                sample.offer(Ran { scenario: number, seed, fingerprint }, scenario);
+                let Outcome { events, fingerprint, .. } = run::run(scenario, seed);
+                sample.offer(&Ran { scenario: number, seed, forks: Vec::new(), events, fingerprint }, scenario);
             }
         }
         sample
@@ -246,13 +324,11 @@ mod tests {
 
     /// Repeats runs in this process, and changes what is printed.
     fn in_this_process(request: Request<'_>, change: impl Fn(String) -> String) -> String {
-        let scenario = Arc::new(request.scenario.clone());
         let mut text = String::new();
-        for seed in request.seeds {
-            let plan = Arc::new(Plan::draw(&scenario, *seed));
-            let (outcome, lines) = run_traced(&plan, &digest_embedder(), Tracer::All(Vec::new()));
+        for run in request.runs {
+            let (fingerprint, lines) = run.repeat(request.scenario, Tracer::All(Vec::new())).expect("it can be run");
             match request.wanted {
-                Wanted::Fingerprint => text.push_str(&change(format!("{seed} {:016x}\n", outcome.fingerprint))),
+                Wanted::Fingerprint => text.push_str(&change(format!("{run} {fingerprint:016x}\n"))),
                 Wanted::Trace => text.extend(lines.iter().map(|line| change(format!("{line}\n")))),
             }
         }
@@ -264,8 +340,7 @@ mod tests {
         let scenarios = scenarios();
         assert_eq!(sample(&scenarios, 1).count(), 2);
         assert_eq!(sample(&scenarios, 41).count(), 6);
-        let long = Sample::of(Campaign { first_seed: 0, seeds: 1_000_000, jobs: 1, stop: Stop::AtEnd });
-        assert_eq!(long.stride, 25_000);
+        assert_eq!(Sample::of(campaign(1_000_000)).stride, 25_000);
     }
 
     #[test]
@@ -273,6 +348,33 @@ mod tests {
         let scenarios = scenarios();
         let honest = |request: Request<'_>| Ok(in_this_process(request, |text| text));
         let found = sample(&scenarios, 41).repeat(&scenarios, JOBS, &honest, &|_| {});
+        assert_eq!(found.expect("all runs were repeated"), []);
+    }
+
+    #[test]
+    fn a_run_reads_back_as_it_was_written() {
+        for text in ["7", "7@4123@12.5s:swarm:3", "7@4123@12.5s:swarm:3,14s:plain:9"] {
+            assert_eq!(text.parse::<Run>().map(|run| run.to_string()), Ok(text.to_string()));
+        }
+        for text in ["", "x", "7@", "7@1", "7@1@", "7@x@1s:swarm:1", "7@1@1s:swarm:1@2"] {
+            assert!(text.parse::<Run>().is_err(), "{text:?} was taken for a run");
+        }
+    }
+
+    #[test]
+    fn forks_are_repeated_from_their_start() {
+        let scenario = Scenario::build("swarm").about("Much goes wrong.").chaos(secs(20));
+        let scenario = scenario.workload(Workload::default()).swarm(Swarm::default()).finish();
+        let scenarios = [Arc::new(scenario.expect("it makes sense"))];
+        let campaign = Campaign { guide: Guide::Both, ..campaign(21) };
+        let sample = Sample::of(campaign);
+        let report = campaign.run(&scenarios, &|progress| {
+            progress.latest.iter().for_each(|ran| sample.offer(ran, &scenarios[ran.scenario]));
+        });
+        assert!(report.ok());
+        assert_eq!(sample.count(), 4, "of seeds 0 and 20 their own runs and a fork");
+        let honest = |request: Request<'_>| Ok(in_this_process(request, |text| text));
+        let found = sample.repeat(&scenarios, JOBS, &honest, &|_| {});
         assert_eq!(found.expect("all runs were repeated"), []);
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use delian_sim::outcome::{Counts, Outcome};
-use delian_sim::plan::Plan;
+use delian_sim::plan::{Fork, Plan};
 use delian_sim::report::human::{grouped, plural, span};
 use delian_sim::report::{Report, Suite};
 use delian_sim::run::{digest_embedder, run_plan, run_traced};
@@ -81,6 +81,10 @@ fn story(plan: &Plan, outcome: Outcome, screen: Screen) -> String {
             plan.families.iter().map(|(family, strength)| format!("{} {strength}", family.name())).collect();
         row("drawn", &format!("{} (family and strength, 1 to 4)", families.join(", ")));
     }
+    if !plan.forks.is_empty() {
+        let forks: Vec<String> = plan.forks.iter().map(Fork::to_string).collect();
+        row("forked", &forks.join(", "));
+    }
     let healed: Vec<String> = plan.healed.iter().map(|process| format!("n{process}")).collect();
     row(
         "plan",
@@ -108,7 +112,7 @@ fn story(plan: &Plan, outcome: Outcome, screen: Screen) -> String {
     }
     let failed = outcome.violation.is_some();
     let mut suite = Suite::new(scenario);
-    suite.add(outcome);
+    suite.add_replayed(outcome, &plan.forks);
     text.push_str(&Report::new(vec![suite]).failures_to_terminal(width, screen.color));
     let verdict = if failed { screen.bad("An invariant is broken.") } else { screen.good("Every invariant held.") };
     format!("{text}\n{verdict}\n")
@@ -140,6 +144,7 @@ fn document(plan: &Plan, outcome: &Outcome) -> Value {
         "name": plan.scenario.name,
         "path": plan.scenario.path,
         "seed": plan.seed,
+        "forks": plan.forks.iter().map(Fork::to_string).collect::<Vec<_>>(),
         "families": families,
         "faults": plan.steps.len(),
         "operations": plan.operations.len(),

@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &ShrinkArguments) -> Result<Answer, Problem> {
             scenario.path
         )));
     };
-    let about = format!("{} (Shrunk from seed {seed} of {}.)", violation.sentence, scenario.name);
+    let from = if plan.forks.is_empty() { "" } else { "a fork of " };
+    let about = format!("{} (Shrunk from {from}seed {seed} of {}.)", violation.sentence, scenario.name);
     let text = small.to_scenario(&name_of(out), &about).to_toml();
     let proof = prove(&text, out, &violation)?;
     fs::write(out, &text).map_err(|error| unwritable(out, &error.to_string()))?;

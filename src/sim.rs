@@ -64,16 +64,17 @@ fn campaign(arguments: &SimArguments) -> Campaign {
         seeds: arguments.seed.map_or(arguments.seeds, |_| 1),
         jobs: arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get)),
         stop: if arguments.fail_fast { Stop::AtFirstFailure } else { Stop::AtEnd },
+        guide: arguments.guide,
     }
 }
 
 fn run_all(campaign: Campaign, scenarios: &[Arc<Scenario>], sample: &Sample) -> Report {
     let bar = Bar::of_runs();
     campaign.run(scenarios, &|progress| {
-        bar.tell_runs(progress);
-        if let Some(ran) = progress.latest {
+        for ran in &progress.latest {
             sample.offer(ran, &scenarios[ran.scenario]);
         }
+        bar.tell_runs(&progress);
     })
 }
 
@@ -104,7 +105,7 @@ fn repeat(
         sample.repeat(scenarios, campaign.jobs, &in_a_fresh_process, &|repeated| bar.tell_repeats(repeated))?;
     let differing = findings.len();
     for finding in findings {
-        report.add_finding(&scenarios[finding.scenario], finding.seed, finding.violation);
+        report.add_finding(&scenarios[finding.scenario], finding.seed, &finding.forks, finding.violation);
     }
     Ok(Repeated { count: sample.count(), differing })
 }

@@ -73,6 +73,11 @@ impl Disk {
         }
     }
 
+    /// Gives what is drawn from now on another luck.
+    pub(crate) fn reseed(&mut self, seed: Seed) {
+        self.random = Random::new(seed, "disk");
+    }
+
     /// Returns whether a write fails: the disk is full, or an earlier write of this run has failed.
     pub(crate) fn fails(&mut self, id: WriteId) -> bool {
         if self.health == Health::Full {

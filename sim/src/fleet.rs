@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use crate::guide::{Explored, Guide, explore};
+use crate::plan::Fork;
 use crate::report::{Report, Suite};
-use crate::run::run;
+use crate::run::digest_embedder;
 use crate::scenario::Scenario;
 
 /// Which seeds of each scenario to run, and how.
@@ -22,6 +24,8 @@ pub struct Campaign {
     pub jobs: usize,
     /// Whether to begin nothing new once a run has failed.
     pub stop: Stop,
+    /// What is looked at beside the run that each seed draws by itself.
+    pub guide: Guide,
 }
 
 /// When a campaign ends.
@@ -34,7 +38,7 @@ pub enum Stop {
 }
 
 /// What a campaign tells while it runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Runs that are done.
     pub done: u64,
@@ -44,17 +48,21 @@ pub struct Progress {
     pub failed: u64,
     /// Nanoseconds of virtual time so far.
     pub virtual_nanos: u64,
-    /// The run that has just ended.
-    pub latest: Option<Ran>,
+    /// What has just ended: the run of a seed, and the last that was looked at beside it.
+    pub latest: Vec<Ran>,
 }
 
 /// A run that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
     /// The place of its scenario in the list.
     pub scenario: usize,
     /// Its seed.
     pub seed: u64,
+    /// Where it forked.
+    pub forks: Vec<Fork>,
+    /// How many events its world processed.
+    pub events: u64,
     /// The fingerprint of everything that happened in it.
     pub fingerprint: u64,
 }
@@ -72,20 +80,20 @@ impl Campaign {
                     while !stopped.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         let Some((number, seed)) = self.work(scenarios, place) else { return };
-                        let outcome = run(&scenarios[number], seed);
-                        let failed = outcome.violation.is_some();
-                        let virtual_time = crate::random::nanos(outcome.virtual_time);
+                        let explored = explore(&scenarios[number], seed, self.guide, &digest_embedder());
+                        let failed = explored.fails();
+                        let virtual_time = crate::random::nanos(explored.trunk.virtual_time);
                         if failed && self.stop == Stop::AtFirstFailure {
                             stopped.store(true, Ordering::Relaxed);
                         }
-                        let latest = Some(Ran { scenario: number, seed, fingerprint: outcome.fingerprint });
-                        lock(&suites[number]).add(outcome);
+                        let latest = latest(number, &explored);
+                        lock(&suites[number]).add_explored(explored);
                         let mut progress = lock(&progress);
                         progress.done += 1;
                         progress.failed += u64::from(failed);
                         progress.virtual_nanos += virtual_time;
                         progress.latest = latest;
-                        watch(*progress);
+                        watch(progress.clone());
                     }
                 });
             }
@@ -122,6 +130,21 @@ impl Campaign {
     }
 }
 
+/// Names the run of a seed and the last branch, which takes up what the others left.
+fn latest(scenario: usize, explored: &Explored) -> Vec<Ran> {
+    let Explored { trunk, branches } = explored;
+    let seed = trunk.seed;
+    let own = Ran { scenario, seed, forks: Vec::new(), events: trunk.events, fingerprint: trunk.fingerprint };
+    let last = branches.last().map(|branch| Ran {
+        scenario,
+        seed,
+        forks: branch.forks.clone(),
+        events: branch.events,
+        fingerprint: branch.fingerprint,
+    });
+    std::iter::once(own).chain(last).collect()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -140,7 +163,7 @@ mod tests {
     #[test]
     fn runs_go_seed_by_seed_and_a_pinned_scenario_runs_once() {
         let scenarios = [scenario("a", None), scenario("b", Some(7)), scenario("c", None)];
-        let campaign = Campaign { first_seed: 3, seeds: 3, jobs: 1, stop: Stop::AtEnd };
+        let campaign = Campaign { first_seed: 3, seeds: 3, jobs: 1, stop: Stop::AtEnd, guide: Guide::None };
         let order: Vec<_> = (0..).map_while(|place| campaign.work(&scenarios, place)).collect();
         assert_eq!(order, [(0, 3), (1, 7), (2, 3), (0, 4), (2, 4), (0, 5), (2, 5)]);
         assert_eq!(campaign.total(&scenarios), 7);
@@ -148,7 +171,7 @@ mod tests {
 
     #[test]
     fn as_many_seeds_as_there_are_need_no_list() {
-        let endless = Campaign { first_seed: 0, seeds: u64::MAX, jobs: 1, stop: Stop::AtEnd };
+        let endless = Campaign { first_seed: 0, seeds: u64::MAX, jobs: 1, stop: Stop::AtEnd, guide: Guide::None };
         assert_eq!(endless.work(&[scenario("a", None)], 1 << 40), Some((0, 1 << 40)));
         let nothing = Campaign { seeds: 0, ..endless };
         assert_eq!((nothing.work(&[scenario("a", None)], 0), nothing.total(&[])), (None, 0));

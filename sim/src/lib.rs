@@ -2,7 +2,7 @@
 //!
 //! To read it: a [`scenario`] is what a person writes and a [`plan`] is what a seed makes of it; [`world`] runs the real
 //! nodes on a simulated network, disks and clocks while [`invariants`] watch; [`run`] turns one plan into an
-//! [`outcome`], [`fleet`] runs many on all cores, [`report`] says what came of it, and [`shrink`] makes a failure small.
+//! [`outcome`], [`guide`] looks further from where a run got, [`fleet`] runs many on all cores, [`report`] says what came of it, and [`shrink`] makes a failure small.
 //!
 //! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach.
 
@@ -23,6 +23,7 @@ pub mod linearizability;
 pub mod outcome;
 mod panics;
 pub mod run;
+pub mod guide;
 pub mod fleet;
 pub mod report;
 pub mod shrink;

@@ -78,6 +78,11 @@ impl Network {
         }
     }
 
+    /// Gives what is drawn from now on another luck.
+    pub(crate) fn reseed(&mut self, seed: Seed) {
+        self.random = Random::new(seed, "network");
+    }
+
     /// Draws what becomes of a message sent now.
     pub(crate) fn fate(&mut self, from: u8, to: u8) -> Fate {
         let place = self.place(from, to);

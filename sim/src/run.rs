@@ -77,21 +77,27 @@ pub fn run_plan(plan: &Arc<Plan>, embedders: &EmbedderFactory) -> Outcome {
 /// Runs a plan and returns the trace that `tracer` keeps beside the outcome.
 pub fn run_traced(plan: &Arc<Plan>, embedders: &EmbedderFactory, tracer: Tracer) -> (Outcome, Vec<Line>) {
     let mut world = World::new(Arc::clone(plan), Arc::clone(embedders), tracer);
-    // A panic leaves the world as it was in the middle of a step; only what it counted and traced is read afterwards.
-    let breach = match caught(|| while world.step() {}) {
-        Err(panic) => Some(NoPanic::breach(vec![panic])),
-        Ok(()) => world.breach().cloned().or_else(|| unexpected(plan, &world)),
-    };
+    let panic = caught(|| while world.step() {}).err();
+    (outcome(plan, &world, panic), world.tracer().lines().cloned().collect())
+}
+
+/// Runs a plan until its world has processed so many events. Returns the fingerprint until then, and the trace.
+///
+/// What goes wrong ends the run and is no concern here.
+pub fn run_until(plan: &Arc<Plan>, embedders: &EmbedderFactory, tracer: Tracer, events: u64) -> (u64, Vec<Line>) {
+    let mut world = World::new(Arc::clone(plan), Arc::clone(embedders), tracer);
+    // A panic ends both runs that are compared at the same event.
+    let _ = caught(|| while world.census().events < events && world.step() {});
+    (world.fingerprint(), world.tracer().lines().cloned().collect())
+}
+
+/// Returns what a run came to that is over, or that a panic has ended.
+pub(crate) fn outcome(plan: &Plan, world: &World, panic: Option<String>) -> Outcome {
+    let breach = breach(world, panic).or_else(|| unexpected(plan, world));
     let census = world.census();
-    let outcome = Outcome {
+    Outcome {
         seed: plan.seed,
-        violation: breach.map(|breach| Violation {
-            invariant: breach.invariant,
-            at: world.now(),
-            sentence: breach.sentence,
-            facts: breach.facts,
-            tail: Vec::new(),
-        }),
+        violation: breach.map(|breach| violation(world, breach)),
         counts: census.counts(),
         virtual_time: world.now().since(delian_core::Time::ZERO),
         events: census.events,
@@ -100,12 +106,26 @@ pub fn run_traced(plan: &Arc<Plan>, embedders: &EmbedderFactory, tracer: Tracer)
         commit_latencies: census.commit_latencies.clone(),
         leaderless_spans: census.leaderless_spans().to_vec(),
         settled_after: census.settled_after,
-    };
-    (outcome, world.tracer().lines().cloned().collect())
+    }
 }
 
-/// Holds a run that broke nothing to what its scenario expects.
+/// Returns what has gone wrong so far. A panic leaves the world as it was in the middle of a step; only what it counted
+/// and traced is read afterwards.
+pub(crate) fn breach(world: &World, panic: Option<String>) -> Option<Breach> {
+    panic.map(|panic| NoPanic::breach(vec![panic])).or_else(|| world.breach().cloned())
+}
+
+pub(crate) fn violation(world: &World, breach: Breach) -> Violation {
+    let Breach { invariant, sentence, facts } = breach;
+    Violation { invariant, at: world.now(), sentence, facts, tail: Vec::new() }
+}
+
+/// Holds a run that broke nothing to what its scenario expects, unless it left the scenario by a fork: what must have
+/// happened is asked of runs as they are drawn, what must never happen of all.
 fn unexpected(plan: &Plan, world: &World) -> Option<Breach> {
+    if plan.forks != plan.scenario.forks {
+        return None;
+    }
     let expect = &plan.scenario.expect;
     let counts = world.census().counts();
     let mut facts = Vec::new();

@@ -2,7 +2,8 @@
 //!
 //! A plan is data, and each purpose draws from its own random stream, so leaving a fault or an operation out does not
 //! shift the rest. Delta debugging (Zeller and Hildebrandt 2002) leaves out ever smaller parts of the lists and keeps
-//! what still breaks the same invariant; then nodes are left out, and times cut short.
+//! what still breaks the same invariant; then nodes are left out, and times cut short. A fork is luck of its own from an
+//! instant on, and goes like a fault where the story does not need it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,7 @@ pub fn shrink(plan: &Arc<Plan>, embedders: &EmbedderFactory, watch: &dyn Fn(Stag
         hunt.leave_out_processes();
         hunt.leave_out(|plan| &mut plan.steps);
         hunt.leave_out(|plan| &mut plan.operations);
+        hunt.leave_out(|plan| &mut plan.forks);
         hunt.shorten_steps();
         hunt.calm_network();
         if hunt.size() == size {
@@ -96,9 +98,10 @@ impl Hunt<'_> {
     }
 
     /// Returns a number that falls whenever the plan gets simpler.
-    fn size(&self) -> (usize, usize, u8, Duration) {
-        let lasting = self.plan.steps.iter().filter_map(|step| step.lasts).sum();
-        (self.plan.steps.len(), self.plan.operations.len(), self.plan.scenario.cluster.processes(), lasting)
+    fn size(&self) -> (usize, usize, usize, u8, Duration) {
+        let Plan { scenario, steps, operations, forks, .. } = &self.plan;
+        let lasting = steps.iter().filter_map(|step| step.lasts).sum();
+        (steps.len(), operations.len(), forks.len(), scenario.cluster.processes(), lasting)
     }
 
     fn with_scenario(&self, change: impl FnOnce(&mut Scenario)) -> Plan {
@@ -120,6 +123,7 @@ impl Hunt<'_> {
         let mut candidate = self.plan.clone();
         candidate.steps.retain(|step| step.at <= at);
         candidate.operations.retain(|operation| operation.at <= at);
+        candidate.forks.retain(|fork| fork.at <= at);
         self.accept(candidate);
         let end = at.saturating_add(Duration::from_secs(1));
         let chaos = Duration::from_secs(end.as_secs());
@@ -128,6 +132,7 @@ impl Hunt<'_> {
             let mut candidate = self.with_scenario(|scenario| scenario.chaos = chaos);
             candidate.steps.retain(|step| fits(step.at));
             candidate.operations.retain(|operation| fits(operation.at));
+            candidate.forks.retain(|fork| fork.at < chaos);
             self.accept(candidate);
         }
     }

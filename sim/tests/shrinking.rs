@@ -47,6 +47,24 @@ fn a_failure_shrinks_to_the_faults_that_it_needs_and_replays_from_a_file() {
 }
 
 #[test]
+fn a_fork_shrinks_like_a_fault_and_replays_from_a_file() {
+    let forks = ["4s:swarm:1", "9s:plain:2"].map(|fork| fork.parse().expect("it is a fork"));
+    let forked = Arc::new(Scenario { forks: forks.to_vec(), ..Scenario::clone(&storm()) });
+    let plans = (0..50).map(|seed| Arc::new(Plan::draw(&forked, seed)));
+    let mut failing = plans.filter(|plan| run_plan(plan, &digest_embedder()).violation.is_some());
+    let plan = failing.next().expect("some seed crashes more than two processes");
+    assert_eq!(plan.forks, forks);
+
+    let shrunk = shrink(&plan, &digest_embedder(), &|_| {}).expect("the plan fails");
+    assert!(shrunk.plan.steps.len() <= 3, "three crashes suffice, left: {:?}", shrunk.plan.steps);
+    let text = shrunk.plan.to_scenario("small", "What is left of a storm.").to_toml();
+    let again = Arc::new(Scenario::from_toml(&text, "small.toml").expect("what was written reads back"));
+    assert_eq!(again.forks, shrunk.plan.forks);
+    let replayed = run_plan(&Arc::new(Plan::draw(&again, plan.seed)), &digest_embedder());
+    assert_eq!(replayed.violation.map(|violation| violation.facts), Some(shrunk.violation.facts));
+}
+
+#[test]
 fn a_plan_that_holds_does_not_shrink() {
     let calm = Scenario::build("calm")
         .about("Nothing goes wrong.")

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use delian_sim::fleet::{Campaign, Stop};
+use delian_sim::guide::Guide;
 use delian_sim::outcome::Outcome;
 use delian_sim::plan::Plan;
 use delian_sim::run::{digest_embedder, run, run_traced};
@@ -30,7 +31,7 @@ fn outcome(plan: &Arc<Plan>) -> Outcome {
 
 #[test]
 fn every_shipped_scenario_holds_over_two_dozen_seeds() {
-    let campaign = Campaign { first_seed: 0, seeds: SEEDS, jobs: 2, stop: Stop::AtEnd };
+    let campaign = Campaign { first_seed: 0, seeds: SEEDS, jobs: 2, stop: Stop::AtEnd, guide: Guide::None };
     let report = campaign.run(&shipped(), &|_| {});
     assert!(report.ok(), "{}", report.to_terminal(110, delian_sim::report::Color::Off));
 }

@@ -58,7 +58,7 @@ fn a_fresh_process_runs_the_scenario_it_is_handed_and_not_the_file() {
         child.stdin.take().expect("it was piped").write_all(text.as_bytes()).expect("it listens");
         child.wait_with_output().expect("it ends")
     };
-    let output = rerun("rerun --seed=3 --seed=4 -- scenarios/edited-since.toml", GREEN).stdout;
+    let output = rerun("rerun --run=3 --run=4 -- scenarios/edited-since.toml", GREEN).stdout;
     let told = String::from_utf8(output).expect("numbers are UTF-8");
     for (line, seed) in told.lines().zip([3, 4]) {
         let document = desk.delian(&format!("replay scenarios/green.toml --seed {seed} --json")).json();
@@ -66,7 +66,7 @@ fn a_fresh_process_runs_the_scenario_it_is_handed_and_not_the_file() {
         assert_eq!(line, format!("{seed} {fingerprint}"));
     }
     assert_eq!(told.lines().count(), 2);
-    let trace = rerun("rerun --seed=3 --trace -- scenarios/green.toml", GREEN).stdout;
+    let trace = rerun("rerun --run=3 --trace -- scenarios/green.toml", GREEN).stdout;
     assert_eq!(trace, desk.delian("replay scenarios/green.toml --seed 3 --trace -").output.as_bytes());
-    assert_eq!(rerun("rerun --seed=3 -- scenarios/green.toml", "nonsense").status.code(), Some(2));
+    assert_eq!(rerun("rerun --run=3 -- scenarios/green.toml", "nonsense").status.code(), Some(2));
 }

@@ -93,3 +93,30 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert_eq!(ended.status.code(), Some(0));
     assert!(!String::from_utf8_lossy(&ended.stderr).contains("panicked"));
 }
+
+#[test]
+fn a_fork_goes_like_its_seed_up_to_its_instant_and_elsewhere_after_it() {
+    let desk = Desk::new("replay-fork");
+    let swarm = GREEN.replace("[expect]", "[workload]\n[swarm]\n[expect]").replace("everywhere = [1]\n", "");
+    desk.write("swarm.toml", &swarm);
+    let trunk = desk.delian("replay swarm.toml --seed 4 --trace -").output;
+    let words = "replay swarm.toml --seed 4 --fork 6.5s:swarm:1";
+    let forked = desk.delian(&format!("{words} --trace -")).with(0).output;
+    let (before, after) = forked.split_once("forks 6.5s:swarm:1").expect("the trace tells where it forks");
+    let shared = before.rfind('\n').expect("something happens before the fork");
+    assert!(shared > 1_000 && trunk.starts_with(&before[..=shared]), "the fork has another past");
+    assert!(after.len() > 1_000 && !trunk.ends_with(after), "the fork has the same future");
+    desk.delian(words).with(0).says("forked     6.5s:swarm:1");
+    assert_eq!(desk.delian(&format!("{words} --json")).with(0).json()["forks"][0], "6.5s:swarm:1");
+}
+
+#[test]
+fn a_fork_that_makes_no_sense_is_refused_with_what_would() {
+    let desk = Desk::new("replay-no-fork");
+    let complaint = |forks: &str, told: &str| {
+        desk.delian(&format!("replay scenarios/green.toml --seed 4 {forks}")).with(2).says_nothing().complains(told);
+    };
+    complaint("--fork soon", "12.5s:swarm:3");
+    complaint("--fork 20s:swarm:1", "not before the end of the chaos, at 20s");
+    complaint("--fork 5s:swarm:1 --fork 5s:plain:2", "not behind 5s:swarm:1");
+}

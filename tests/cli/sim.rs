@@ -6,7 +6,7 @@ use crate::desk::{Desk, GREEN};
 fn green_scenarios_exit_with_zero_and_leave_reports() {
     let desk = Desk::new("sim-green");
     let ended = desk.delian("sim --seeds 3").with(0).says("ok  green").says("every invariant held");
-    let ended = ended.says("1 run repeated in fresh processes: the same").says("reports/latest/report.md");
+    let ended = ended.says("2 runs repeated in fresh processes: the same").says("reports/latest/report.md");
     assert_eq!(ended.errors, "", "nothing is told to a standard error that is no terminal");
     assert!(!ended.output.contains('\x1b'), "no colour for a pipe");
     for page in ["report.md", "report.html", "report.json"] {
@@ -124,4 +124,24 @@ fn a_drift_beyond_what_leases_allow_is_refused_with_both_numbers() {
         "ppm is 60000, but leases count on clocks that drift 50000 at most, as clock_drift_max_ppm says: drift less, or \
          raise it",
     );
+}
+
+#[test]
+fn a_guide_looks_beside_the_seeds_and_changes_nothing_of_theirs() {
+    let desk = Desk::new("sim-guide");
+    let swarm = GREEN.replace("[expect]", "[workload]\n[swarm]\n[expect]").replace("everywhere = [1]\n", "");
+    let swarm = swarm.replace("at_least = { leader_changes = 1 }\n", "");
+    desk.write("swarm.toml", &swarm);
+    let document = |guide: &str| desk.delian(&format!("sim swarm.toml --seeds 4 --json{guide}")).with(0).json();
+    let (usual, alone) = (document(""), document(" --guide none"));
+    for key in ["seeds", "events", "faults", "elections", "commits"] {
+        assert_eq!(usual["scenarios"][0][key], alone["scenarios"][0][key], "{key}");
+    }
+    assert_eq!(alone["scenarios"][0]["branches"], 0);
+    for guide in ["swarm", "fork", "both"] {
+        let branches = document(&format!(" --guide {guide}"))["scenarios"][0]["branches"].as_u64();
+        assert!(branches >= Some(4), "{guide} looked at {branches:?} runs beside 4 seeds");
+    }
+    desk.delian("sim swarm.toml --seeds 4").with(0).says("left what the seeds draw by themselves");
+    desk.delian("sim --guide blindly").with(2).says_nothing().complains("possible values: none, swarm, fork, both");
 }

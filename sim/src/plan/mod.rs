@@ -4,8 +4,10 @@
 //! shifts nothing elsewhere, and a plan that was found once is still the same plan after another family was added.
 
 mod dice;
+mod fork;
 mod operator;
 mod swarm;
+mod weights;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +16,10 @@ use std::time::Duration;
 
 use delian_core::Seed;
 
+pub use self::fork::{FORKS_MAX, Fork, Redraw};
+
 use self::dice::Dice;
+use self::weights::{Leaning, Weights};
 use crate::scenario::{Family, Operation, Scenario, Step, Target};
 
 /// A run as data; equal plans give equal runs.
@@ -24,7 +29,9 @@ pub struct Plan {
     pub scenario: Arc<Scenario>,
     /// The seed that drives what is not fixed here: latencies, losses, elections.
     pub seed: u64,
-    /// The families that the seed turned on, with their strength from 1 to 4.
+    /// From when on what was decided anew; the steps and operations are those that came of it.
+    pub forks: Vec<Fork>,
+    /// The families that the seed, or the last fork, turned on, with their strength from 1 to 4.
     pub families: BTreeMap<Family, u8>,
     /// Every fault, in order of time.
     pub steps: Vec<Step>,
@@ -35,15 +42,43 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws the plan of a scenario for a seed; a seed that the scenario is pinned to is the caller's to pass.
-    ///
-    /// What the scenario gives comes first among equal times, then what is drawn, in order of family and client.
+    /// Draws the plan of a scenario for a seed, with the forks that the scenario has; a seed that the scenario is pinned to
+    /// is the caller's to pass.
     pub fn draw(scenario: &Arc<Scenario>, seed: u64) -> Self {
-        let dice = |purpose: &str, number| Dice::new(Seed::new(seed).derive("plan", number), purpose);
-        let families = swarm::families(scenario, dice);
+        let Drawn { families, steps, operations, healing } =
+            Drawn::new(scenario, Seed::new(seed), Redraw::Plain, Duration::ZERO);
+        let healed = healed(scenario, &steps, healing);
+        let trunk =
+            Self { scenario: Arc::clone(scenario), seed, forks: Vec::new(), families, steps, operations, healed };
+        scenario.forks.iter().fold(trunk, |plan, fork| plan.forked(*fork))
+    }
+}
+
+/// What one seed draws.
+struct Drawn {
+    families: BTreeMap<Family, u8>,
+    steps: Vec<Step>,
+    operations: Vec<Operation>,
+    healing: Dice,
+}
+
+impl Drawn {
+    /// Draws the faults and operations from some instant on, beside all that the scenario gives.
+    ///
+    /// What is given comes first among equal times, then what is drawn, in order of family and client.
+    fn new(scenario: &Scenario, seed: Seed, redraw: Redraw, from: Duration) -> Self {
+        let dice = |purpose: &str, number| Dice::new(seed.derive("plan", number), purpose);
+        let weights = match redraw {
+            Redraw::Plain => None,
+            Redraw::Even => Some(Weights::even(scenario)),
+            Redraw::Swarm => Some(Weights::draw(scenario, dice("weights", 0))),
+        };
+        let leaning = Leaning { from, weights: weights.as_ref() };
+        let families = swarm::families(scenario, leaning, dice);
         let mut steps = scenario.steps.clone();
+        steps.extend(leaning.weights.map(|weights| weights.slow(scenario, from)).unwrap_or_default());
         for (family, strength) in &families {
-            steps.extend(swarm::schedule(scenario, *family, *strength, dice));
+            steps.extend(swarm::schedule(scenario, *family, *strength, leaning, dice));
         }
         steps.sort_by_key(|step| step.at);
 
@@ -51,16 +86,14 @@ impl Plan {
         if let Some(workload) = &scenario.workload {
             for client in 1..=workload.clients {
                 let dice = dice("client", client.into());
-                operations.extend(workload::operations(scenario, workload, client, dice));
+                operations.extend(workload::operations(scenario, workload, client, leaning, dice));
             }
         }
         if let Some(operator) = &scenario.operator {
-            operations.extend(operator::operations(scenario, *operator, dice("operator", 0)));
+            operations.extend(operator::operations(scenario, *operator, leaning, dice("operator", 0)));
         }
         operations.sort_by_key(|operation| operation.at);
-
-        let healed = healed(scenario, &steps, dice("healing", 0));
-        Self { scenario: Arc::clone(scenario), seed, families, steps, operations, healed }
+        Self { families, steps, operations, healing: dice("healing", 0) }
     }
 }
 
@@ -110,7 +143,7 @@ mod tests {
     fn drawn(scenario: &Scenario, plan: &Plan, family: Family) -> Vec<Step> {
         let strength = plan.families[&family];
         let dice = |purpose: &str, number| Dice::new(Seed::new(plan.seed).derive("plan", number), purpose);
-        swarm::schedule(scenario, family, strength, dice)
+        swarm::schedule(scenario, family, strength, Leaning { from: Duration::ZERO, weights: None }, dice)
     }
 
     proptest! {

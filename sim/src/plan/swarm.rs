@@ -1,7 +1,7 @@
 //! Random faults: for each seed first which families are on, then how strong, then when and whom they hit.
 //!
 //! Swarm testing (Groce and others, ISSTA 2012): leaving out whole families at random finds more than having all of
-//! them on all the time, because faults mask each other. A plan stays within the fault budget of the protocol: disks
+//! them on all the time, because faults mask each other. Under weights all are on, each as often as its weight says. A plan stays within the fault budget of the protocol: disks
 //! are lost for good by a minority of the voters at most, and every other fault ends when the chaos ends.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use super::present;
+use super::weights::Leaning;
 use crate::scenario::{
     Direction, FAMILIES, Family, Fault, Latency, LinkQuality, Scenario, Shape, Step, Target, minority,
 };
@@ -19,14 +20,18 @@ const STRENGTH_MAX: u8 = 4;
 /// Both ends of every link.
 const EVERYWHERE: (Target, Target) = (Target::Everyone, Target::Everyone);
 
-/// Draws which families are on, at least one, and their strength.
-pub(super) fn families(scenario: &Scenario, dice: impl Fn(&str, u64) -> Dice) -> BTreeMap<Family, u8> {
+/// Draws which families are on, at least one, and their strength; under weights all are on.
+pub(super) fn families(
+    scenario: &Scenario,
+    leaning: Leaning<'_>,
+    dice: impl Fn(&str, u64) -> Dice,
+) -> BTreeMap<Family, u8> {
     let Some(swarm) = &scenario.swarm else { return BTreeMap::new() };
     let mut on = BTreeMap::new();
     let mut off = BTreeMap::new();
     for family in &swarm.families {
         let mut dice = dice(label(*family), 0);
-        let state = if dice.chance(1, 2) { &mut on } else { &mut off };
+        let state = if dice.chance(1, 2) || leaning.weights.is_some() { &mut on } else { &mut off };
         state.insert(*family, dice.number(1, STRENGTH_MAX.into()) as u8);
     }
     if on.is_empty() {
@@ -41,18 +46,25 @@ pub(super) fn schedule(
     scenario: &Scenario,
     family: Family,
     strength: u8,
+    leaning: Leaning<'_>,
     dice: impl Fn(&str, u64) -> Dice,
 ) -> Vec<Step> {
     let Some(swarm) = &scenario.swarm else { return Vec::new() };
     let dice = dice(label(family), 1);
-    let mut drawing = Drawing { scenario, strength: strength.into(), lasting: swarm.lasting, dice, steps: Vec::new() };
+    let (lasting, steps) = (swarm.lasting, Vec::new());
+    let mut drawing = Drawing { scenario, strength: strength.into(), lasting, leaning, dice, steps };
     if family == Family::LoseDisk {
-        drawing.lose_disks();
+        if leaning.weights.is_none_or(|weights| drawing.dice.chance(weights.family(family), 100)) {
+            drawing.lose_disks();
+        }
         return drawing.steps;
     }
-    // Twice the mean pause for the weakest, half of it for the strongest.
-    let mean = swarm.interval * 2 / u32::from(strength);
-    let mut at = drawing.dice.span(Duration::ZERO, mean);
+    // Twice the mean pause for the weakest, half of it for the strongest; under weights strength is only how hard it hits.
+    let mean = match leaning.weights {
+        None => swarm.interval * 2 / u32::from(strength),
+        Some(weights) => swarm.interval * 100 / weights.family(family) as u32,
+    };
+    let mut at = leaning.from + drawing.dice.span(Duration::ZERO, mean);
     while at < scenario.chaos {
         drawing.strike(family, at);
         at += drawing.dice.span(mean / 2, mean + mean / 2).max(Duration::from_micros(1));
@@ -69,6 +81,7 @@ struct Drawing<'a> {
     scenario: &'a Scenario,
     strength: u64,
     lasting: Duration,
+    leaning: Leaning<'a>,
     dice: Dice,
     steps: Vec<Step>,
 }
@@ -125,6 +138,9 @@ impl Drawing<'_> {
 
     /// Draws whom to hit: half of the time by role, because what happens to a leader matters most.
     fn target(&mut self, candidates: &[Target]) -> Target {
+        if let Some(weights) = self.leaning.weights {
+            return weights.target(candidates, &mut self.dice);
+        }
         match self.dice.number(1, 8) {
             1..=3 => Target::Leader,
             4 => Target::Follower,
@@ -139,7 +155,11 @@ impl Drawing<'_> {
         }
         let from = self.target(candidates);
         let others: Vec<Target> = candidates.iter().copied().filter(|target| *target != from).collect();
-        let to = if self.dice.chance(1, 3) { Target::Everyone } else { self.dice.pick(&others) };
+        let to = match self.leaning.weights {
+            _ if self.dice.chance(1, 3) => Target::Everyone,
+            Some(weights) => weights.end(from, &others, &mut self.dice),
+            None => self.dice.pick(&others),
+        };
         if self.dice.chance(1, 2) { (from, to) } else { (to, from) }
     }
 
@@ -245,7 +265,7 @@ impl Drawing<'_> {
         self.dice.shuffle(&mut victims);
         let mut budget = minority(voters).saturating_sub(gone.iter().filter(|process| **process <= voters).count());
         for victim in victims.into_iter().take(self.strength as usize) {
-            let from = self.scenario.present_from(victim).unwrap_or_default();
+            let from = self.scenario.present_from(victim).unwrap_or_default().max(self.leaning.from);
             let at = self.dice.span(from, self.scenario.chaos);
             let wiped = self.dice.chance(1, 2);
             if victim <= voters {

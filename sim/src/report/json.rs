@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::plan::Fork;
+
 use super::suite::{elections_and_commits, fault_count, faults_of};
 use super::{Histogram, Report, Suite, Verdict, Worst};
 
@@ -26,6 +28,7 @@ fn cli_scenario(suite: &Suite) -> Value {
         .map(|failure| {
             json!({
                 "seed": failure.seed,
+                "forks": forks(failure.forks()),
                 "invariant": failure.violation.invariant,
                 "at_ns": failure.violation.at.as_nanos(),
                 "replay": failure.replay(),
@@ -39,6 +42,8 @@ fn cli_scenario(suite: &Suite) -> Value {
         "failed": failed,
         "virtual_seconds": seconds(suite.virtual_nanos()),
         "events": suite.events(),
+        "branches": suite.branches().0,
+        "branch_events": suite.branches().1,
         "faults": faults_of(suite.counts()),
         "elections": suite.elections(),
         "commits": suite.commits(),
@@ -100,6 +105,8 @@ struct ScenarioView {
     unmet: Vec<UnmetView>,
     virtual_seconds: f64,
     events: u64,
+    branches: u64,
+    branch_events: u64,
     fingerprint: String,
     elections: u64,
     commits: u64,
@@ -113,6 +120,7 @@ struct ScenarioView {
 #[derive(Serialize)]
 struct FailureView {
     seed: u64,
+    forks: Vec<String>,
     invariant: &'static str,
     at_ns: u64,
     sentence: &'static str,
@@ -162,6 +170,7 @@ fn scenario(suite: &Suite) -> ScenarioView {
             .failures()
             .map(|failure| FailureView {
                 seed: failure.seed,
+                forks: forks(failure.forks()),
                 invariant: failure.violation.invariant,
                 at_ns: failure.violation.at.as_nanos(),
                 sentence: failure.violation.sentence,
@@ -177,6 +186,8 @@ fn scenario(suite: &Suite) -> ScenarioView {
             .collect(),
         virtual_seconds: seconds(suite.virtual_nanos()),
         events: suite.events(),
+        branches: suite.branches().0,
+        branch_events: suite.branches().1,
         fingerprint: format!("{:016x}", suite.fingerprint()),
         elections: suite.elections(),
         commits: suite.commits(),
@@ -201,6 +212,10 @@ fn spans(suite: &Suite, histogram: &Histogram, worst: &Worst) -> SpansView {
             .map(|(seed, span)| WorstView { seed, ns: nanos(span), replay: suite.replay(seed) })
             .collect(),
     }
+}
+
+fn forks(forks: &[Fork]) -> Vec<String> {
+    forks.iter().map(Fork::to_string).collect()
 }
 
 fn nanos(span: Duration) -> u64 {

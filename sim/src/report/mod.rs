@@ -29,6 +29,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::outcome::{Counts, Violation};
+use crate::plan::Fork;
 use crate::scenario::Scenario;
 
 pub use histogram::Histogram;
@@ -77,10 +78,10 @@ impl Report {
     ///
     /// # Panics
     /// If the report has no suite of this scenario.
-    pub fn add_finding(&mut self, scenario: &Scenario, seed: u64, finding: Violation) {
+    pub fn add_finding(&mut self, scenario: &Scenario, seed: u64, forks: &[Fork], finding: Violation) {
         let (path, name) = (scenario.path.as_str(), scenario.name.as_str());
         let suite = self.suites.iter_mut().find(|suite| (suite.path(), suite.name()) == (path, name));
-        suite.unwrap_or_else(|| panic!("{name} of {path} is in the report")).add_finding(seed, finding);
+        suite.unwrap_or_else(|| panic!("{name} of {path} is in the report")).add_finding(seed, forks, finding);
     }
 
     /// Returns the suites in order of path and name.
@@ -159,6 +160,16 @@ impl Report {
             totals.settle.merge(suite.settle());
         }
         totals
+    }
+
+    /// What was looked at beside the runs of the seeds, in one sentence; nothing if nothing was.
+    pub(crate) fn beside(&self) -> Option<String> {
+        let mut sum = (0_u64, 0_u64);
+        for (branches, events) in self.suites.iter().map(Suite::branches) {
+            sum = (sum.0 + branches, sum.1.saturating_add(events));
+        }
+        let (runs, events) = (human::plural(sum.0, "run"), human::grouped(sum.1));
+        (sum.0 > 0).then(|| format!("Beside them, {runs} of {events} events left what the seeds draw by themselves."))
     }
 
     /// The verdict in one sentence.

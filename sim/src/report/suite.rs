@@ -12,7 +12,9 @@ use super::confidence::failure_rate_max;
 use super::histogram::Histogram;
 use super::replay::replay_line;
 use super::worst::Worst;
+use crate::guide::{Branch, Explored};
 use crate::outcome::{Counts, Outcome, Violation};
+use crate::plan::Fork;
 use crate::scenario::Scenario;
 
 /// How many failures keep their facts and trace: those of the lowest seeds. The others can be replayed.
@@ -34,6 +36,10 @@ pub struct Suite {
     expected: BTreeMap<String, u64>,
     seeds: u64,
     failures: BTreeMap<u64, Violation>,
+    /// Where a seed forked that failed in no other way.
+    forks: BTreeMap<u64, Vec<Fork>>,
+    branches: u64,
+    branch_events: u64,
     counts: Counts,
     virtual_nanos: u128,
     events: u64,
@@ -88,6 +94,9 @@ impl Suite {
             expected: scenario.expect.suite.clone(),
             seeds: 0,
             failures: BTreeMap::new(),
+            forks: BTreeMap::new(),
+            branches: 0,
+            branch_events: 0,
             counts: Counts::default(),
             virtual_nanos: 0,
             events: 0,
@@ -138,11 +147,41 @@ impl Suite {
         }
     }
 
+    /// Takes in one run that forked like that, as its replay does.
+    pub fn add_replayed(&mut self, outcome: Outcome, forks: &[Fork]) {
+        if outcome.violation.is_some() && !forks.is_empty() {
+            self.forks.insert(outcome.seed, forks.to_vec());
+        }
+        self.add(outcome);
+    }
+
+    /// Takes in what a seed came to: its run, and what was looked at beside it. Only the run itself counts for what is to
+    /// happen and for how long things take; whatever breaks an invariant counts as the seed's failure.
+    pub fn add_explored(&mut self, explored: Explored) {
+        let Explored { trunk, branches } = explored;
+        let seed = trunk.seed;
+        self.add(trunk);
+        for Branch { forks, events: _, own_events, fingerprint, violation } in branches {
+            self.branches += 1;
+            self.branch_events = self.branch_events.saturating_add(own_events);
+            self.fingerprint = self.fingerprint.wrapping_add(hash_of(seed, fingerprint));
+            if let Some(violation) = violation {
+                self.forks.insert(seed, forks);
+                self.failures.insert(seed, violation);
+                self.shorten_failures();
+            }
+        }
+    }
+
     /// Adds what was found about a run after it was added, such as that it does not repeat itself.
-    pub fn add_finding(&mut self, seed: u64, finding: Violation) {
-        match self.failures.get_mut(&seed) {
-            Some(violation) => violation.facts.extend(finding.facts),
-            None => drop(self.failures.insert(seed, finding)),
+    pub fn add_finding(&mut self, seed: u64, forks: &[Fork], finding: Violation) {
+        if let Some(violation) = self.failures.get_mut(&seed) {
+            violation.facts.extend(finding.facts);
+        } else {
+            self.failures.insert(seed, finding);
+            if !forks.is_empty() {
+                self.forks.insert(seed, forks.to_vec());
+            }
         }
         self.shorten_failures();
     }
@@ -164,6 +203,9 @@ impl Suite {
         self.worst_commit_latency.merge(&other.worst_commit_latency);
         self.worst_leaderless.merge(&other.worst_leaderless);
         self.worst_settle.merge(&other.worst_settle);
+        self.branches += other.branches;
+        self.branch_events = self.branch_events.saturating_add(other.branch_events);
+        self.forks.extend(other.forks);
         self.failures.extend(other.failures);
         self.shorten_failures();
     }
@@ -286,9 +328,14 @@ impl Suite {
         &self.worst_settle
     }
 
+    /// Returns how many runs were looked at beside those of the seeds, and how many events they took.
+    pub fn branches(&self) -> (u64, u64) {
+        (self.branches, self.branch_events)
+    }
+
     /// Returns the command that replays one of its seeds.
     pub fn replay(&self, seed: u64) -> String {
-        replay_line(&self.path, seed)
+        replay_line(&self.path, seed, &[])
     }
 
     fn shorten_failures(&mut self) {
@@ -300,9 +347,14 @@ impl Suite {
 }
 
 impl Failure<'_> {
+    /// Returns where its run forked; nothing for the run that the seed draws by itself.
+    pub fn forks(&self) -> &[Fork] {
+        self.suite.forks.get(&self.seed).map_or(&[], Vec::as_slice)
+    }
+
     /// Returns the command that replays it.
     pub fn replay(&self) -> String {
-        self.suite.replay(self.seed)
+        replay_line(&self.suite.path, self.seed, self.forks())
     }
 }
 

@@ -63,6 +63,9 @@ pub(super) fn screen(report: &Report, width: usize, color: Color) -> String {
     out.push_str(&all_failures(report, width, color));
     let paint = if report.ok() { Paint::Good } else { Paint::Bad };
     push_line!(out);
+    for part in report.beside().iter().flat_map(|beside| wrapped(beside, width)) {
+        push_line!(out, "{part}");
+    }
     for part in wrapped(&report.headline(), width) {
         push_line!(out, "{}", painted(&part, paint, color));
     }

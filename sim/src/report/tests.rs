@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::sample::{Health, outcome, report, scenario, scenarios, violation};
 use super::suite::{FULL_FAILURES_MAX, SUITE_SEEDS_LEAST};
 use super::{Color, Report, Suite, Verdict, cli_json};
+use crate::guide::{Branch, Explored};
 
 fn bytes(report: &Report) -> [String; 3] {
     [report.to_markdown(), report.to_json(), report.to_html()]
@@ -100,9 +101,9 @@ fn the_document_of_the_command_has_exactly_its_keys() {
     let scenarios = document["scenarios"].as_array().expect("scenarios are a list");
     assert_eq!(scenarios.len(), report.suites().len());
     let scenario = scenarios.iter().find(|one| one["failed"] != Value::Array(Vec::new())).expect("one failed");
-    let wanted = ["commits", "elections", "events", "failed", "faults", "name", "path", "seeds", "virtual_seconds"];
-    assert_eq!(keys(scenario), wanted);
-    assert_eq!(keys(&scenario["failed"][0]), ["at_ns", "invariant", "replay", "seed"]);
+    let runs = ["branch_events", "branches", "commits", "elections", "events", "failed", "faults"];
+    assert_eq!(keys(scenario), [&runs[..], &["name", "path", "seeds", "virtual_seconds"]].concat());
+    assert_eq!(keys(&scenario["failed"][0]), ["at_ns", "forks", "invariant", "replay", "seed"]);
     let replay = scenario["failed"][0]["replay"].as_str().expect("a replay line is text");
     assert_eq!(
         replay,
@@ -234,4 +235,24 @@ fn sample_directory() -> PathBuf {
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn what_breaks_in_a_fork_is_the_seeds_failure_and_is_replayed_with_it() {
+    let fork = "12.5s:swarm:3".parse().expect("it is a fork");
+    let branch = |violation| Branch { forks: vec![fork], events: 900, own_events: 100, fingerprint: 7, violation };
+    let run = |seed, violation| Explored { trunk: outcome(0, seed, Health::Well), branches: vec![branch(violation)] };
+    let mut suite = Suite::new(&scenarios()[0]);
+    suite.add_explored(run(3, None));
+    suite.add_explored(run(4, Some(violation(4))));
+    let mut alone = Suite::new(&scenarios()[0]);
+    alone.add(outcome(0, 3, Health::Well));
+    alone.add(outcome(0, 4, Health::Well));
+
+    assert_eq!((suite.verdict(), suite.seeds(), suite.branches()), (Verdict::Failed, 2, (2, 200)));
+    assert_eq!((suite.counts(), suite.events()), (alone.counts(), alone.events()), "forks count for nothing else");
+    assert_ne!(suite.fingerprint(), alone.fingerprint());
+    let replays: Vec<String> = suite.failures().map(|failure| failure.replay()).collect();
+    assert_eq!(replays.len(), 1);
+    assert!(replays[0].ends_with("--seed 4 --fork 12.5s:swarm:3"), "{replays:?}");
 }

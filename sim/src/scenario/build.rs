@@ -10,6 +10,7 @@ use super::{
     Action, Fault, Latency, LinkQuality, Manner, Operation, Operator, Problem, Scenario, ScenarioError, Step, Swarm,
     Target, Workload,
 };
+use crate::plan::Fork;
 
 /// Returns so many seconds.
 pub const fn secs(seconds: u64) -> Duration {
@@ -75,6 +76,12 @@ impl Builder {
     /// Pins the seed.
     pub fn seed(mut self, seed: u64) -> Self {
         self.scenario.seed = Some(seed);
+        self
+    }
+
+    /// Decides anew, from some instants on, what is left to chance.
+    pub fn forks(mut self, forks: impl IntoIterator<Item = Fork>) -> Self {
+        self.scenario.forks = forks.into_iter().collect();
         self
     }
 

@@ -3,6 +3,7 @@
 //! The checks keep two promises for the worlds: every number and process exists, and what is destroyed for good stays
 //! within the fault budget, so that a majority of the voters can always be made whole.
 
+mod forks;
 mod releases;
 
 use std::collections::BTreeSet;
@@ -178,6 +179,7 @@ impl Checker<'_> {
     fn run(&mut self) {
         self.span(Section::Run, "chaos", self.scenario.chaos, RUN_MAX);
         self.span(Section::Run, "settle", self.scenario.settle, RUN_MAX);
+        self.forks();
         if self.scenario.healed.is_some() && self.scenario.changes_quorum() {
             let message = "healed cannot be named where the quorum changes: everyone is made whole who can be";
             self.find(Section::Run, "healed", message.to_string());

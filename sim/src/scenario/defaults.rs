@@ -106,6 +106,7 @@ impl Scenario {
             about: String::new(),
             path: String::new(),
             seed: None,
+            forks: Vec::new(),
             healed: None,
             cluster: Cluster::default(),
             chaos: Duration::from_mins(1),

@@ -23,12 +23,14 @@ use std::time::Duration;
 
 use delian_core::{Config, FeatureLevel};
 
+use crate::plan::Fork;
+
 pub use build::{Builder, millis, secs};
 pub use error::{Problem, ScenarioError, Spot};
 
 pub(crate) use fate::minority;
 pub use words::read_bytes;
-pub(crate) use words::{CONDITIONS, FAMILIES};
+pub(crate) use words::{CONDITIONS, FAMILIES, REDRAWS, read_span, word, write_span};
 
 /// A story to be told over many seeds.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Scenario {
     pub path: String,
     /// The seed it is pinned to, as shrinking leaves it.
     pub seed: Option<u64>,
+    /// From when on what is left to chance is decided anew; usually never.
+    pub forks: Vec<Fork>,
     /// The processes that are made whole when the faults stop; drawn, or all that can be, if not said.
     pub healed: Option<Vec<u8>>,
     /// Who takes part.

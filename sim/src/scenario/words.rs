@@ -8,9 +8,14 @@ use std::time::Duration;
 use delian_core::topology::Condition;
 
 use super::{Direction, Family, Latency, Shape, Target};
+use crate::plan::Redraw;
 
 /// A word of the grammar and what it stands for.
 pub(crate) type Word<T> = (&'static str, T);
+
+/// How a fork draws what is left to chance.
+pub(crate) const REDRAWS: [Word<Redraw>; 3] =
+    [("plain", Redraw::Plain), ("even", Redraw::Even), ("swarm", Redraw::Swarm)];
 
 /// The families of random faults.
 pub(crate) const FAMILIES: [Word<Family>; 11] = [
@@ -57,7 +62,7 @@ pub(super) fn meaning<T: Copy>(words: &[Word<T>], word: &str) -> Option<T> {
 }
 
 /// Returns the word for a meaning; every list here is complete.
-pub(super) fn word<T: Copy + PartialEq>(words: &[Word<T>], meaning: T) -> &'static str {
+pub(crate) fn word<T: Copy + PartialEq>(words: &[Word<T>], meaning: T) -> &'static str {
     words.iter().find(|(_, other)| *other == meaning).expect("every meaning has a word").0
 }
 
@@ -103,7 +108,7 @@ const UNITS: [(&str, u128); 7] = [
 ];
 
 /// Reads a time such as `200ms`, `1.5s`, `2m` or `1h`.
-pub(super) fn read_span(text: &str) -> Result<Duration, String> {
+pub(crate) fn read_span(text: &str) -> Result<Duration, String> {
     let right = || r#"must be a time with its unit, such as "200ms", "1.5s", "2m" or "1h""#.to_string();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(right)?;
     let (number, unit) = text.split_at(end);
@@ -118,7 +123,7 @@ pub(super) fn read_span(text: &str) -> Result<Duration, String> {
 }
 
 /// Writes a time in the largest unit that keeps it short and exact.
-pub(super) fn write_span(span: Duration) -> String {
+pub(crate) fn write_span(span: Duration) -> String {
     let nanos = span.as_nanos();
     let (hour, minute, second, milli, micro) = (3_600_000_000_000, 60_000_000_000, 1_000_000_000, 1_000_000, 1_000);
     match nanos {

@@ -30,6 +30,9 @@ impl Scenario {
             text.unless(&plain.chaos, "chaos", &self.chaos, |span| quoted(&write_span(*span)));
             text.unless(&plain.settle, "settle", &self.settle, |span| quoted(&write_span(*span)));
             text.maybe("seed", self.seed);
+            if !self.forks.is_empty() {
+                text.key("forks", list(self.forks.iter().map(|fork| quoted(&fork.to_string()))));
+            }
             text.maybe("healed", self.healed.as_deref().map(list));
         });
         text.section("network", |text| write_quality(text, &plain.network, &self.network));
@@ -121,7 +124,7 @@ impl Scenario {
 
 impl Plan {
     /// Returns the scenario that has nothing left to draw: drawn with the same seed, it gives this plan's steps,
-    /// operations and healed processes.
+    /// operations, healed processes and forks, of which only other luck of networks and disks is left.
     ///
     /// The expectations stay as they are; whoever leaves out parts of a plan decides which of them still make sense.
     pub fn to_scenario(&self, name: &str, about: &str) -> Scenario {
@@ -130,6 +133,7 @@ impl Plan {
         scenario.about = about.to_string();
         scenario.path = String::new();
         scenario.seed = Some(self.seed);
+        scenario.forks.clone_from(&self.forks);
         scenario.workload = None;
         scenario.swarm = None;
         scenario.operator = None;

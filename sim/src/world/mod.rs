@@ -10,13 +10,16 @@ mod census;
 mod clients;
 mod effects;
 mod faults;
+mod forks;
 mod lifecycle;
 mod operators;
+mod outline;
 mod process;
 mod queue;
 mod settle;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use delian_core::raft::Recovered;
 use delian_core::{Incarnation, Input, Node, NodeId, Outbox, Seed, Time};
@@ -25,6 +28,8 @@ use self::calls::Calls;
 pub(crate) use self::census::Census;
 use self::clients::Clients;
 use self::faults::FaultsInForce;
+use self::forks::Forks;
+pub(crate) use self::outline::Outline;
 use self::process::{Arrived, Down, Hearing, Process};
 pub(crate) use self::queue::{Happening, Queue};
 use self::settle::Phase;
@@ -58,6 +63,8 @@ pub struct World {
     tracer: Tracer,
     outbox: Outbox,
     breach: Option<Breach>,
+    /// How many forks of the plan have been taken, and when the next one is.
+    forks: Forks,
 }
 
 impl World {
@@ -81,6 +88,7 @@ impl World {
             tracer,
             outbox: Outbox::new(),
             breach: None,
+            forks: Forks::of(&plan),
             embedders,
             plan,
         };
@@ -98,6 +106,7 @@ impl World {
         if self.breach.is_some() || self.phase == Phase::Over {
             return false;
         }
+        self.take_forks();
         let Some((at, happening)) = self.queue.pop() else { return false };
         assert!(at >= self.now, "{happening:?} was scheduled at {at}, but it is {} already", self.now);
         self.now = at;
@@ -144,12 +153,7 @@ impl World {
 
     fn schedule_plan(&mut self) {
         let plan = Arc::clone(&self.plan);
-        for (number, step) in plan.steps.iter().enumerate() {
-            self.queue.schedule(Time::ZERO + step.at, Happening::FaultBegins(number as u32));
-        }
-        for (number, operation) in plan.operations.iter().enumerate() {
-            self.queue.schedule(Time::ZERO + operation.at, Happening::Operation(number as u32));
-        }
+        self.schedule_planned(Duration::ZERO);
         self.queue.schedule(Time::from_millis(1_000), Happening::Sample);
         self.queue.schedule(Time::ZERO + plan.scenario.chaos, Happening::ChaosEnds);
     }
@@ -322,7 +326,7 @@ impl World {
         lifecycle::number_of(id).filter(|number| self.processes[usize::from(*number)].id == id)
     }
 
-    fn after(&self, span: std::time::Duration) -> Time {
+    fn after(&self, span: Duration) -> Time {
         Time::from_nanos(self.now.as_nanos().saturating_add(nanos(span)))
     }
 }

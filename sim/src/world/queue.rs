@@ -40,6 +40,19 @@ pub(crate) enum Happening {
     Proof(RequestId),
 }
 
+/// Where the places of planned operations begin; no plan has so many faults.
+const BEHIND_FAULTS: u64 = 1 << 32;
+
+/// Where the places of all that is not planned begin.
+const BEHIND_PLAN: u64 = 1 << 33;
+
+/// What a plan schedules, by its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Planned {
+    Fault(u32),
+    Operation(u32),
+}
+
 /// A priority queue that is stable: equal times come out in the order they went in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
@@ -58,7 +71,27 @@ struct Scheduled {
 impl Queue {
     pub(crate) fn schedule(&mut self, at: Time, happening: Happening) {
         self.scheduled += 1;
-        self.heap.push(Scheduled { at, number: self.scheduled, happening });
+        self.heap.push(Scheduled { at, number: BEHIND_PLAN + self.scheduled, happening });
+    }
+
+    /// Schedules a fault or an operation of the plan, at a place of its own among equal times: before whatever comes up
+    /// during the run, faults first. So a plan that comes into force on the way runs like one that was there before.
+    pub(crate) fn schedule_planned(&mut self, at: Time, planned: Planned) {
+        let (number, happening) = match planned {
+            Planned::Fault(number) => (u64::from(number), Happening::FaultBegins(number)),
+            Planned::Operation(number) => (BEHIND_FAULTS + u64::from(number), Happening::Operation(number)),
+        };
+        self.heap.push(Scheduled { at, number, happening });
+    }
+
+    /// Takes out what is planned from an instant on.
+    pub(crate) fn forget_planned(&mut self, from: Time) {
+        self.heap.retain(|scheduled| scheduled.at < from || scheduled.number >= BEHIND_PLAN);
+    }
+
+    /// Returns when the next happening is.
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        self.heap.peek().map(|scheduled| scheduled.at)
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, Happening)> {
@@ -99,5 +132,18 @@ mod tests {
         queue.schedule(Time::from_millis(1), Happening::Arrival(1));
         let order: Vec<Happening> = std::iter::from_fn(|| queue.pop()).map(|(_, happening)| happening).collect();
         assert_eq!(order, [Happening::FaultEnds(7), Happening::Arrival(1), Happening::Sample]);
+    }
+
+    #[test]
+    fn what_is_planned_comes_first_whenever_it_was_scheduled_and_can_be_taken_out() {
+        let at = Time::from_millis(1);
+        let mut queue = Queue::default();
+        queue.schedule(at, Happening::Sample);
+        queue.schedule_planned(at, Planned::Operation(0));
+        queue.schedule_planned(at, Planned::Fault(9));
+        queue.schedule_planned(Time::from_millis(2), Planned::Fault(10));
+        queue.forget_planned(Time::from_millis(2));
+        let order: Vec<Happening> = std::iter::from_fn(|| queue.pop()).map(|(_, happening)| happening).collect();
+        assert_eq!(order, [Happening::FaultBegins(9), Happening::Operation(0), Happening::Sample]);
     }
 }

@@ -37,6 +37,15 @@ impl Measured {
         self.0.get(name).copied().unwrap_or(0)
     }
 
+    /// Returns the sums of all numbers of both.
+    pub(crate) fn plus(&self, other: &Measured) -> Measured {
+        let mut sum = self.0.clone();
+        for (name, number) in &other.0 {
+            *sum.entry(name.clone()).or_default() += number;
+        }
+        Measured(sum)
+    }
+
     /// Returns how many `name` there were in a second of CPU time.
     pub(crate) fn per_cpu_second(&self, name: &str) -> f64 {
         self.number(name) as f64 * 1e9 / self.number("cpu_ns") as f64

@@ -4,6 +4,7 @@
 //! the same run, turn by turn, and the median of several turns counts. Nothing here fails because a number is low.
 
 mod explore;
+mod guide;
 mod measured;
 mod programs;
 mod raft;
@@ -32,6 +33,8 @@ enum Area {
     Explore(Options),
     /// Committed commands per CPU-second and memory of the Raft node, beside other Rafts at the same work
     Raft(Options),
+    /// How soon each way of choosing runs finds planted bugs, in equal CPU time
+    Guide(guide::Options),
 }
 
 /// What every area accepts.
@@ -53,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         Area::Sim(options) => sim::run(options),
         Area::Explore(options) => explore::run(options),
         Area::Raft(options) => raft::run(options),
+        Area::Guide(options) => guide::run(options),
     }
 }
 

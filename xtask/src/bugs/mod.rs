@@ -11,6 +11,8 @@ mod table;
 mod verdict;
 mod explore;
 
+use std::path::Path;
+
 use clap::ArgAction;
 use serde::Serialize;
 
@@ -71,6 +73,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         print!("{}", table::whole(&rows));
     }
     Ok(if rows.iter().all(|row| row.caught) { Answer::Yes } else { Answer::No })
+}
+
+/// Plants bugs one after the other, builds an example of the simulator with each, and hands over the bug's name, the
+/// program and the scenario by which a simulation catches the bug.
+///
+/// # Errors
+/// When a bug is unknown or no simulation judges it, when its patch does not apply or build, or as `visit` has it.
+pub(crate) fn with_each(
+    names: &[String],
+    example: &str,
+    mut visit: impl FnMut(&str, &Path, &Path) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let root = process::root();
+    let bugs = catalogue::select(scratch::catalogue(&root)?, names)?;
+    let judged = simulated(&bugs, names)?;
+    let scratch = Scratch::prepare(&root)?;
+    for (bug, _) in &judged {
+        scratch.would_plant(bug)?;
+    }
+    for (bug, check) in judged {
+        eprintln!("building with {}", bug.name);
+        scratch.plant(bug)?;
+        let visited = scratch
+            .build_example(&format!("bug `{}`", bug.name), example)
+            .and_then(|program| visit(&bug.name, &program, &scratch.file(&check.scenario)));
+        scratch.restore()?;
+        visited?;
+    }
+    Ok(())
 }
 
 fn list(bugs: &[Bug], arguments: &Arguments) -> Result<Answer, Problem> {

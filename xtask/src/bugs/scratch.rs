@@ -117,6 +117,26 @@ impl Scratch {
         if output.status.success() { Ok(()) } else { Err(format!("{what} does not build:\n{}", said(&output))) }
     }
 
+    /// Builds an example of the simulator in the copy and returns where it lies.
+    ///
+    /// # Errors
+    /// When it does not build, with the compiler's words.
+    pub(super) fn build_example(&self, what: &str, example: &str) -> Result<PathBuf, Problem> {
+        let mut cargo = process::cargo(&self.tree);
+        cargo.args(["build", "--quiet", "--package", "delian-sim", "--example", example, "--profile", PROFILE]);
+        let output = process::listen(cargo.env("CARGO_TARGET_DIR", &self.build))?;
+        if !output.status.success() {
+            return Err(format!("{what} does not build:\n{}", said(&output)));
+        }
+        let program = self.build.join(PROFILE).join("examples").join(example);
+        Ok(program.with_extension(std::env::consts::EXE_EXTENSION))
+    }
+
+    /// Returns a file of the copy.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.tree.join(name)
+    }
+
     /// Runs the simulator that was built last and returns its JSON document.
     ///
     /// # Errors

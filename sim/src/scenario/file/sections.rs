@@ -8,6 +8,7 @@ use delian_core::FeatureLevel;
 
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
+use crate::plan::Fork;
 use crate::scenario::check::{CLIENTS, LEARNERS, LEVELS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
 use crate::scenario::settings::{SETTINGS, Setting};
 use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span, read_target};
@@ -99,6 +100,10 @@ impl Draft {
         }
         self.scenario.seed = read_number(reader, &mut table, "seed", &(0..=u64::MAX));
         self.scenario.healed = read_numbers(reader, &mut table, "healed", &PROCESSES);
+        if let Some(entry) = table.take(reader, "forks") {
+            let forks = entry.array(reader, r#"["12.5s:swarm:3"]"#).unwrap_or_default();
+            self.scenario.forks = forks.into_iter().filter_map(|fork| fork.parse(reader, str::parse::<Fork>)).collect();
+        }
         table.finish(reader);
     }
 
