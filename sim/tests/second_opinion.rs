@@ -30,8 +30,8 @@ fn agree_on(name: &str) {
 }
 
 #[test]
-fn elections_count_the_same() {
-    agree_on("elections-3-queue");
+fn sessions_count_the_same() {
+    agree_on("sessions");
 }
 
 #[test]

@@ -58,15 +58,6 @@ fn elections() -> Vec<Model> {
             ..base()
         },
         Model {
-            name: "elections-3-queue",
-            sentence: "Three nodes stand for three terms, with two deviations from the order of delivery.",
-            network: Network::Delay { deviations: 2 },
-            budgets: Budgets { terms: 3, ..quiet },
-            goals: &[Goal::Leader, Goal::SecondLeader],
-            pinned: Some(counts(51_883, 72_771, 48)),
-            ..base()
-        },
-        Model {
             name: "elections-3-crash",
             sentence: "Three nodes with slow disks stand for two terms, and one crash loses any writes on their way.",
             network: Network::Delay { deviations: 2 },
@@ -150,17 +141,6 @@ fn replication() -> Vec<Model> {
             ..led()
         },
         Model {
-            name: "figure-8-deep",
-            sentence: "The same with three deviations and three terms.",
-            config: one_by_one,
-            network: Network::Delay { deviations: 3 },
-            budgets: Budgets { commands: 1, ..steady },
-            goals: replicated,
-            tier: Tier::Deep,
-            pinned: Some(counts(1_841_486, 2_897_104, 57)),
-            ..led()
-        },
-        Model {
             name: "replication-deep",
             sentence: "Replication with three deviations.",
             network: Network::Delay { deviations: 3 },
@@ -189,6 +169,7 @@ fn replication() -> Vec<Model> {
             budgets: Budgets { terms: 2, commands: 3, ..steady },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Installed],
             tier: Tier::Deep,
+            pinned: Some(counts(2_260_482, 3_499_295, 58)),
             ..led()
         },
     ]
@@ -232,18 +213,6 @@ fn changes() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
             goals: changed,
             pinned: Some(counts(63_524, 94_695, 92)),
-            ..led()
-        },
-        Model {
-            name: "changes-one-step-deep",
-            sentence: "A learner gets a voice and a voter loses its own, with three deviations.",
-            learners: 1,
-            network: Network::Delay { deviations: 3 },
-            budgets: steady,
-            changes: vec![QuorumChange::Promote(node(4)), QuorumChange::Demote(node(3))],
-            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
-            goals: changed,
-            tier: Tier::Deep,
             ..led()
         },
     ]

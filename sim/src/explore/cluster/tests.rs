@@ -84,7 +84,7 @@ fn small(name: &str, change: impl FnOnce(&mut Budgets)) -> Model {
 
 #[test]
 fn a_pinned_model_counts_what_it_is_pinned_to_under_any_hash_seed() {
-    let model = named("elections-3-queue");
+    let model = named("sessions");
     let (pinned, goals) = (model.pinned, model.goals.len());
     let found = explore(model.clone(), 0, |_, _, _| {});
     assert_eq!(found.breach, None);
