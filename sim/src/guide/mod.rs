@@ -1,8 +1,9 @@
 //! Looking further from where a run got: what a seed draws by itself, and beside it what chance seldom comes upon.
 //!
 //! Every seed first runs as it always does. Then it goes where the guide says: into another run under swarm weights, or
-//! for half as many events into forks from moments at which the cluster stood as it had not stood before in this seed. All of it is a function of the scenario, the seed and the guide: what is new is judged within one seed, never
-//! across threads. Every fork is data ([`crate::plan::Fork`]), so what it breaks is replayed by one line.
+//! for half as many events into forks from moments at which the cluster stood as it had not stood before in this seed.
+//! All of it is a function of the scenario, the seed and the guide: what is new is judged within one seed, never across
+//! threads. Every fork is data ([`crate::plan::Fork`]), so what it breaks is replayed by one line.
 
 mod scout;
 
