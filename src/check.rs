@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
         return explore::run(arguments, only(arguments, models, "--explore")?);
     }
     if let Some(file) = &arguments.replay {
-        return retell::run(only(arguments, models, "--replay")?, HASH_SEED, file, arguments.json);
+        return retell::run(&only(arguments, models, "--replay")?, HASH_SEED, file, arguments.json);
     }
     let directory = &arguments.report;
     // Before the search, so that nobody waits for minutes to learn of a mistyped directory.

@@ -14,7 +14,7 @@ use crate::answer::{Answer, Problem};
 use crate::screen::{self, Screen};
 
 /// Follows the path in a file.
-pub(crate) fn run(model: Model, hash_seed: u64, file: &FilePath, as_json: bool) -> Result<Answer, Problem> {
+pub(crate) fn run(model: &Model, hash_seed: u64, file: &FilePath, as_json: bool) -> Result<Answer, Problem> {
     let refused =
         |error: &dyn std::fmt::Display| Problem::new(format!("{} of {}: {error}", file.display(), model.name));
     let text = fs::read_to_string(file)
@@ -46,8 +46,9 @@ fn told(name: &str, story: &[Told], breach: Option<&Breach>, screen: Screen) -> 
     let end = match breach {
         None => screen.good(&format!("{name}: {steps}, and every invariant holds.")),
         Some(Breach { invariant, sentence, facts }) => {
-            let facts: String = facts.iter().map(|fact| format!("\n- {fact}")).collect();
-            format!("{}\n{sentence}{facts}", screen.bad(&format!("{name}: {invariant} is broken after {steps}.")))
+            let headline = screen.bad(&format!("{name}: {invariant} is broken after {steps}."));
+            let facts = facts.iter().map(|fact| format!("- {fact}"));
+            [headline, (*sentence).to_owned()].into_iter().chain(facts).collect::<Vec<_>>().join("\n")
         }
     };
     format!("{}\n{end}\n", in_lines(story))
@@ -98,7 +99,7 @@ mod tests {
             Screen { columns: None, color: Screen::of_output().color },
         );
         assert!(told.contains("leases: reads-reflect-what-was-committed is broken after"), "{told}");
-        assert!(matches!(run(broken(), 1, &file, false), Ok(Answer::No)), "under another hash seed too");
+        assert!(matches!(run(&broken(), 1, &file, false), Ok(Answer::No)), "under another hash seed too");
         fs::remove_dir_all(&directory).expect("it is ours");
     }
 }
