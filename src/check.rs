@@ -1,6 +1,7 @@
 //! `delian check`: every state of small clusters, the verdict, the reports.
 
 use std::fs::{self, File};
+use std::io;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -67,7 +68,8 @@ fn chosen(arguments: &CheckArguments) -> Result<Vec<Model>, Problem> {
     let all = models::all();
     if arguments.models.is_empty() {
         let tier = if arguments.deep { Tier::Deep } else { Tier::Default };
-        return Ok(all.into_iter().filter(|model| arguments.list || model.tier == tier).collect());
+        let all_tiers = arguments.list && !arguments.deep;
+        return Ok(all.into_iter().filter(|model| all_tiers || model.tier == tier).collect());
     }
     let find = |name: &String| {
         all.iter().find(|model| model.name == name).cloned().ok_or_else(|| {
@@ -75,7 +77,13 @@ fn chosen(arguments: &CheckArguments) -> Result<Vec<Model>, Problem> {
             Problem::new(format!("there is no model `{name}`; there are {}", names.join(", ")))
         })
     };
-    arguments.models.iter().map(find).collect()
+    let mut names: Vec<&String> = Vec::new();
+    for name in &arguments.models {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.into_iter().map(find).collect()
 }
 
 /// Returns the one model that is named.
@@ -164,11 +172,12 @@ impl Work {
 
     fn explore(&self, cluster: &Cluster) -> Result<Verdict, Problem> {
         let started = ThreadTime::now();
-        let kept = self.keeps_checkpoints.then(|| Kept::of(cluster, &self.report));
+        let kept = if self.keeps_checkpoints { Some(Kept::of(cluster, &self.report)?) } else { None };
         let mut search = match kept.as_ref().map_or(Ok(None), |kept| kept.load(cluster))? {
             Some(search) => search,
             None => Search::new(cluster, HASH_SEED),
         };
+        let before = search.generated();
         let report = loop {
             let stopwatch = Stopwatch::start();
             let report: Report<_> = search.run(&self.options, &mut |progress| {
@@ -177,16 +186,20 @@ impl Work {
                 if is_due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             if let Some(kept) = &kept {
-                kept.save(&search)?;
+                // What is complete begins anew the next time, for nothing would be left to explore.
+                if report.outcome == Outcome::Complete { kept.forget()? } else { kept.save(&search)? }
             }
             if report.outcome != Outcome::Paused {
                 break report;
             }
         };
         let first = report.breaches.first();
-        let again = first.map(|found| retell::keep(cluster, &found.path, &self.report)).transpose()?;
+        let again = match first {
+            Some(found) => Some(retell::keep(cluster, &found.path, &self.report)?),
+            None => retell::forget(cluster, &self.report).map(|()| None)?,
+        };
         let cpu = started.try_elapsed().unwrap_or(Duration::ZERO);
-        Ok(Verdict { again, ..Verdict::new(cluster, report, cpu) })
+        Ok(Verdict { again, generated_before: before, ..Verdict::new(cluster, report, cpu) })
     }
 }
 
@@ -197,8 +210,22 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(cluster: &Cluster, directory: &Path) -> Self {
-        Self { path: directory.join(format!("{}.checkpoint", cluster.model().name)), digest: cluster.digest() }
+    /// Names the checkpoint of a model as this very command explores it: another build may step otherwise.
+    fn of(cluster: &Cluster, directory: &Path) -> Result<Self, Problem> {
+        let command = std::env::current_exe().and_then(fs::read);
+        let command = command.map_err(|error| Problem::new(format!("cannot read this command: {error}")))?;
+        let digest = cluster.digest(&command);
+        Ok(Self { path: directory.join(format!("{}.checkpoint", cluster.model().name)), digest })
+    }
+
+    /// Removes the checkpoint, if there is one.
+    fn forget(&self) -> Result<(), Problem> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Problem::new(format!("cannot remove {}: {error}", self.path.display())))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Goes on with the checkpoint, if there is one.

@@ -131,8 +131,8 @@ pub(crate) enum Command {
     /// Visits every state that small clusters of the real node can reach, and judges each
     ///
     /// A model is a cluster, a network and how often each thing may go wrong: deliveries, losses, duplications, deadlines,
-    /// crashes and flushes are then tried in every order. Nothing is sampled, so within its bounds a model that is
-    /// complete is a proof; what it breaks is told by the shortest way there.
+    /// crashes and flushes are then tried in every order that the network and the budgets of the model allow. Nothing
+    /// is sampled, so within its bounds a model that is complete is a proof; what it breaks is told by the shortest way there.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
     /// Lists scenarios, one line each

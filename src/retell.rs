@@ -1,10 +1,11 @@
 //! `delian check MODEL --replay FILE`: a path through a model, step by step, and what lies at its end.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path as FilePath;
 
 use delian_sim::explore::cluster::model::Model;
-use delian_sim::explore::cluster::{Cluster, Told, in_lines};
+use delian_sim::explore::cluster::{Action, Cluster, Told, in_lines};
 use delian_sim::explore::{Path, follow};
 use delian_sim::invariants::Breach;
 use delian_sim::report::human::plural;
@@ -12,6 +13,9 @@ use serde_json::json;
 
 use crate::answer::{Answer, Problem};
 use crate::screen::{self, Screen};
+
+/// What a file begins with that this command wrote: each of its steps names its action.
+const HEADER: &str = "# delian check";
 
 /// Follows the path in a file.
 pub(crate) fn run(model: &Model, hash_seed: u64, file: &FilePath, as_json: bool) -> Result<Answer, Problem> {
@@ -23,6 +27,7 @@ pub(crate) fn run(model: &Model, hash_seed: u64, file: &FilePath, as_json: bool)
     let name = model.name;
     let cluster = Cluster::new(model.clone(), hash_seed);
     let walk = follow(&cluster, &path.0).map_err(|error| refused(&error))?;
+    is_as_written(&text, &walk.actions).map_err(|error| refused(&error))?;
     let story = cluster.story(&path);
     if as_json {
         screen::say(&document(name, &path, &story, walk.breach.as_ref()))?;
@@ -32,11 +37,39 @@ pub(crate) fn run(model: &Model, hash_seed: u64, file: &FilePath, as_json: bool)
     Ok(if walk.breach.is_none() { Answer::Yes } else { Answer::No })
 }
 
+/// Compares the actions that a path takes with those that it took when this command wrote it.
+fn is_as_written(text: &str, actions: &[Action]) -> Result<(), String> {
+    if !text.starts_with(HEADER) {
+        return Ok(());
+    }
+    let steps = text.lines().filter_map(|line| line.split_once('#')).filter(|(place, _)| !place.is_empty());
+    for (step, ((_, written), action)) in steps.zip(actions).enumerate() {
+        let (step, written, taken) = (step + 1, written.trim(), format!("{action:?}"));
+        if written != taken {
+            return Err(format!(
+                "step {step} was {written} when it was written and is {taken} here: the path is of another build or model"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Removes the path of a counter-example that is none any more.
+pub(crate) fn forget(cluster: &Cluster, directory: &FilePath) -> Result<(), Problem> {
+    let file = directory.join(format!("{}.path", cluster.model().name));
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Problem::new(format!("cannot remove {}: {error}", file.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Writes the path of a counter-example beside the reports, to be followed again. Returns what does so.
 pub(crate) fn keep(cluster: &Cluster, path: &Path, directory: &FilePath) -> Result<String, Problem> {
     let name = cluster.model().name;
     let file = directory.join(format!("{name}.path"));
-    let text = format!("# delian check {name} --replay {}\n{}", file.display(), path.told(cluster));
+    let text = format!("{HEADER} {name} --replay {}\n{}", file.display(), path.told(cluster));
     fs::write(&file, text).map_err(|error| Problem::new(format!("cannot write {}: {error}", file.display())))?;
     Ok(format!("delian check {name} --replay {}", file.display()))
 }

@@ -59,12 +59,12 @@ fn elections() -> Vec<Model> {
         },
         Model {
             name: "elections-3-crash",
-            sentence: "Three nodes with slow disks stand for two terms, and one crash loses any writes on their way.",
+            sentence: "Three nodes with slow disks stand for three terms, and one crash loses any writes on their way.",
             network: Network::Delay { deviations: 2 },
             disk: Disk::Slow,
-            budgets: Budgets { crashes: 1, ..quiet },
+            budgets: Budgets { terms: 3, crashes: 1, ..quiet },
             goals: &[Goal::Leader, Goal::SecondLeader, Goal::Recovered],
-            pinned: Some(counts(310_123, 417_203, 56)),
+            pinned: Some(counts(985_978, 1_333_227, 77)),
             ..base()
         },
         Model {
@@ -93,7 +93,7 @@ fn elections() -> Vec<Model> {
 // Long on purpose: one row for each model, to be read beside each other.
 fn replication() -> Vec<Model> {
     let steady = Budgets { terms: 3, elections: UNBOUNDED, heartbeats: UNBOUNDED, commands: 2, ..Budgets::NONE };
-    let replicated = &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered, Goal::Truncated];
+    let replicated = &[Goal::SecondLeader, Goal::Committed, Goal::Answered, Goal::Truncated];
     vec![
         Model {
             name: "replication",
@@ -105,20 +105,20 @@ fn replication() -> Vec<Model> {
         },
         Model {
             name: "replication-links",
-            sentence: "A leader takes a command and is replaced, over links that hold one message and lose any.",
+            sentence: "A leader takes a command and is replaced, over links that hold one message, lose any and double one.",
             network: Network::Fifo { cap: 1 },
-            budgets: Budgets { terms: 2, elections: 1, heartbeats: 1, commands: 1, ..Budgets::NONE },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered],
-            pinned: Some(counts(354_726, 1_937_606, 28)),
+            budgets: Budgets { terms: 2, elections: 1, heartbeats: 1, commands: 1, duplicates: 1, ..Budgets::NONE },
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Answered],
+            pinned: Some(counts(1_883_510, 12_933_866, 31)),
             ..led()
         },
         Model {
             name: "replication-crash",
             sentence: "With slow disks, one crash loses any writes on their way; a flush takes its turn like a message.",
             disk: Disk::Slow,
-            budgets: Budgets { terms: 2, commands: 1, crashes: 1, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered, Goal::Recovered],
-            pinned: Some(counts(408_386, 612_130, 52)),
+            budgets: Budgets { crashes: 1, ..steady },
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Answered, Goal::Recovered],
+            pinned: Some(counts(6_780_276, 9_880_448, 81)),
             ..led()
         },
         Model {
@@ -127,7 +127,7 @@ fn replication() -> Vec<Model> {
             network: Network::Fifo { cap: 1 },
             disk: Disk::Slow,
             budgets: Budgets { terms: 1, heartbeats: 1, commands: 1, crashes: 1, ..Budgets::NONE },
-            goals: &[Goal::Leader, Goal::Committed, Goal::Answered, Goal::Recovered],
+            goals: &[Goal::Committed, Goal::Answered, Goal::Recovered],
             pinned: Some(counts(75_340, 427_648, 20)),
             ..led()
         },
@@ -156,7 +156,7 @@ fn replication() -> Vec<Model> {
             config: compacting,
             deadlines: SNAPSHOTS,
             budgets: Budgets { terms: 2, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Installed],
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Installed],
             pinned: Some(counts(102_956, 157_194, 46)),
             ..led()
         },
@@ -167,7 +167,7 @@ fn replication() -> Vec<Model> {
             network: Network::Delay { deviations: 3 },
             deadlines: SNAPSHOTS,
             budgets: Budgets { terms: 2, commands: 3, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Installed],
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Installed],
             tier: Tier::Deep,
             pinned: Some(counts(2_260_482, 3_499_295, 58)),
             ..led()
@@ -176,9 +176,10 @@ fn replication() -> Vec<Model> {
 }
 
 /// The quorum changes.
+// Long on purpose: one row for each model, to be read beside each other.
 fn changes() -> Vec<Model> {
     let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: UNBOUNDED, changes: 2, ..Budgets::NONE };
-    let changed = &[Goal::Leader, Goal::SecondLeader, Goal::Reconfigured];
+    let changed = &[Goal::SecondLeader, Goal::Reconfigured];
     let node = NodeId::new;
     vec![
         Model {
@@ -215,6 +216,19 @@ fn changes() -> Vec<Model> {
             pinned: Some(counts(63_524, 94_695, 92)),
             ..led()
         },
+        Model {
+            name: "changes-of-four",
+            sentence: "Four voters get a fifth and lose one, in any order, while a leader is replaced.",
+            voters: 4,
+            learners: 1,
+            network: Network::Delay { deviations: 1 },
+            budgets: steady,
+            changes: vec![QuorumChange::Promote(node(5)), QuorumChange::Demote(node(4))],
+            forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
+            goals: changed,
+            pinned: Some(counts(308_651, 463_532, 86)),
+            ..led()
+        },
     ]
 }
 
@@ -227,7 +241,7 @@ fn questions() -> Vec<Model> {
             sentence: "A leader hands over while it takes a command, or gives that up.",
             deadlines: TRANSFERS,
             budgets: Budgets { transfers: 1, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Transferred],
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Transferred],
             pinned: Some(counts(88_383, 140_186, 36)),
             ..led()
         },
@@ -237,7 +251,7 @@ fn questions() -> Vec<Model> {
             network: Network::Delay { deviations: 1 },
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { reads: 2, heartbeats: 2, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Read],
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Read],
             pinned: Some(counts(541_557, 800_209, 53)),
             ..led()
         },
@@ -247,7 +261,7 @@ fn questions() -> Vec<Model> {
             network: Network::Fifo { cap: 1 },
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, elections: 1, reads: 1, heartbeats: 1, ..Budgets::NONE },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Read],
+            goals: &[Goal::SecondLeader, Goal::Read],
             pinned: Some(counts(1_360_952, 6_482_466, 28)),
             ..led()
         },
@@ -258,7 +272,7 @@ fn questions() -> Vec<Model> {
             deadlines: &[Deadline::Election, Deadline::Presumption],
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, elections: 1, reads: 1, commands: 1, ..Budgets::NONE },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Read],
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Read],
             pinned: Some(counts(2_760_160, 13_569_528, 32)),
             ..led()
         },
@@ -268,7 +282,7 @@ fn questions() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
             deadlines: CHECKS,
             budgets: Budgets { checks: 2, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::QuorumLost],
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::QuorumLost],
             pinned: Some(counts(323_487, 524_177, 43)),
             ..led()
         },
@@ -279,8 +293,8 @@ fn questions() -> Vec<Model> {
 // Long on purpose: one row for each model, to be read beside each other.
 fn clients() -> Vec<Model> {
     let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: UNBOUNDED, commands: 1, ..Budgets::NONE };
-    let leased_budgets = Budgets { terms: 2, elections: 1, reads: 1, heartbeats: 1, ..Budgets::NONE };
-    let answered = &[Goal::Leader, Goal::SecondLeader, Goal::Committed, Goal::Answered];
+    let leased_budgets = Budgets { terms: 2, elections: 1, reads: 1, heartbeats: 1, forgets: 1, ..Budgets::NONE };
+    let answered = &[Goal::SecondLeader, Goal::Committed, Goal::Answered];
     vec![
         Model {
             name: "forwards",
@@ -297,7 +311,7 @@ fn clients() -> Vec<Model> {
             asking: Asking::Retrying,
             network: Network::Delay { deviations: 1 },
             budgets: Budgets { commands: 2, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Answered, Goal::Repeated],
+            goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated],
             pinned: Some(counts(41_345, 59_538, 40)),
             ..led()
         },
@@ -309,21 +323,21 @@ fn clients() -> Vec<Model> {
             config: compacting,
             deadlines: SNAPSHOTS,
             budgets: Budgets { commands: 2, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Answered, Goal::Repeated, Goal::Installed],
+            goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated, Goal::Installed],
             pinned: Some(counts(44_981, 64_246, 44)),
             ..led()
         },
         Model {
             name: "leases",
-            sentence: "A read under a lease while another may lead, with three deviations.",
+            sentence: "A read under a lease while another may lead and a follower be told to forget its leader.",
             network: Network::Delay { deviations: 3 },
             config: leased,
             reads: Consistency::Lease,
             deadlines: LEASES,
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: leased_budgets,
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::LeaseRead],
-            pinned: Some(counts(913_502, 1_682_391, 43)),
+            goals: &[Goal::SecondLeader, Goal::LeaseRead],
+            pinned: Some(counts(1_827_205, 3_753_805, 44)),
             ..led()
         },
         Model {
@@ -334,8 +348,8 @@ fn clients() -> Vec<Model> {
             reads: Consistency::Lease,
             deadlines: LEASES,
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
-            budgets: Budgets { crashes: 1, ..leased_budgets },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::LeaseRead, Goal::Recovered],
+            budgets: Budgets { crashes: 1, forgets: 0, ..leased_budgets },
+            goals: &[Goal::SecondLeader, Goal::LeaseRead, Goal::Recovered],
             tier: Tier::Deep,
             pinned: Some(counts(6_905_505, 13_488_447, 47)),
             ..led()
@@ -348,7 +362,7 @@ fn clients() -> Vec<Model> {
             deadlines: LEASES,
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, reads: 1, transfers: 1, heartbeats: 1, ..Budgets::NONE },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::LeaseRead, Goal::Transferred],
+            goals: &[Goal::SecondLeader, Goal::LeaseRead, Goal::Transferred],
             pinned: Some(counts(181_330, 309_708, 34)),
             ..led()
         },
@@ -358,7 +372,7 @@ fn clients() -> Vec<Model> {
 /// Disks are lost.
 fn memories() -> Vec<Model> {
     let steady = Budgets { terms: 2, elections: UNBOUNDED, heartbeats: 2, wipes: 1, ..Budgets::NONE };
-    let rejoined = &[Goal::Leader, Goal::SecondLeader, Goal::Reconfigured, Goal::Rejoined];
+    let rejoined = &[Goal::SecondLeader, Goal::Reconfigured, Goal::Rejoined];
     vec![
         Model {
             name: "wipes",
@@ -375,7 +389,7 @@ fn memories() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Levels],
             asking: Asking::Anywhere,
             budgets: Budgets { commands: 1, heartbeats: 1, ..steady },
-            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Answered],
+            goals: &[Goal::SecondLeader, Goal::Answered],
             pinned: Some(counts(364_174, 616_686, 35)),
             ..led()
         },

@@ -100,6 +100,11 @@ impl<'a, S: System> Search<'a, S> {
         self.report(outcome)
     }
 
+    /// Returns how many transitions were taken so far.
+    pub const fn generated(&self) -> u64 {
+        self.counts.generated
+    }
+
     /// Returns how many bytes are held, with this weight of a waiting state.
     pub fn memory(&self, limits: &Limits) -> u64 {
         self.visited.bytes() + self.trail.bytes() + self.frontier.len() * Self::state_bytes(limits)

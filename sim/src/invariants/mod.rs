@@ -81,7 +81,7 @@ pub trait View {
 }
 
 /// Returns whether a disk holds an entry, in its log or behind its snapshot.
-pub(super) fn holds(disk: &Recovered, position: Position) -> bool {
+pub(crate) fn holds(disk: &Recovered, position: Position) -> bool {
     let covered = disk.snapshot.as_ref().is_some_and(|snapshot| snapshot.last.index >= position.index);
     let place = position.index.get().checked_sub(disk.dropped.index.get() + 1);
     covered

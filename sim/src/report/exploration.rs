@@ -25,7 +25,9 @@ pub struct Verdict {
     pub again: Option<String>,
     /// What it counted last time, if that is kept.
     pub pinned: Option<Counts>,
-    /// How much CPU time it took.
+    /// How many transitions an earlier search had taken, which this one went on with.
+    pub generated_before: u64,
+    /// How much CPU time it took from there on.
     pub cpu: Duration,
 }
 
@@ -34,7 +36,7 @@ impl Verdict {
     pub fn new(cluster: &Cluster, report: Report<Action>, cpu: Duration) -> Self {
         let Model { name, sentence, pinned, .. } = *cluster.model();
         let stories = report.breaches.iter().map(|breach| cluster.story(&breach.path)).collect();
-        Self { name, sentence, report, stories, again: None, pinned, cpu }
+        Self { name, sentence, report, stories, again: None, pinned, generated_before: 0, cpu }
     }
 
     /// Returns whether every state was met, nothing is broken, every goal was reached and the counts are those kept.
@@ -53,7 +55,15 @@ impl Verdict {
 
     /// Returns how many transitions were taken in a second of CPU time.
     pub fn transitions_per_second(&self) -> u64 {
-        self.per_second(self.report.generated)
+        self.per_second(self.report.generated - self.generated_before)
+    }
+
+    /// Returns how many new states were met in a second of CPU time.
+    fn states_per_second(&self) -> u64 {
+        // Of a search that went on, the share of the transitions it took itself.
+        let share = u128::from(self.report.unique) * u128::from(self.report.generated - self.generated_before);
+        let own = share / u128::from(self.report.generated.max(1));
+        self.per_second(u64::try_from(own).unwrap_or(u64::MAX))
     }
 
     fn per_second(&self, count: u64) -> u64 {
@@ -122,7 +132,7 @@ impl Verdict {
             "generated": report.generated,
             "depth": report.depth,
             "terminals": report.terminals,
-            "states_per_cpu_second": self.per_second(report.unique),
+            "states_per_cpu_second": self.states_per_second(),
             "transitions_per_cpu_second": self.transitions_per_second(),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "memory_bytes": report.memory_bytes,

@@ -7,10 +7,12 @@
 //! is named after the last rule that had something to judge. Messages, disks and clocks do not occur: a rule asks whether
 //! what was decided is right, not how the node came to know it.
 
-use delian_core::raft::{Raft, Role};
-use delian_core::{LogIndex, NodeId, Position};
+use std::sync::Arc;
 
-use crate::invariants::{Breach, Invariant, Ledger};
+use delian_core::raft::{Raft, Recovered, Role};
+use delian_core::{LogIndex, NodeId, Position, Term};
+
+use crate::invariants::{Breach, Invariant, Ledger, holds};
 
 /// See [`Invariant::SENTENCE`].
 #[derive(Clone, Debug)]
@@ -21,18 +23,40 @@ impl Invariant for Refinement {
     const SENTENCE: &'static str = "Every step of a node is one that Raft without messages allows.";
 }
 
-/// The cluster around a step: the other nodes as they are, and what was committed before it.
-pub(super) struct Around<'a, Other: Fn(NodeId) -> Option<&'a Raft>> {
-    pub(super) other: Other,
+/// The cluster around a step.
+pub(super) struct Around<'a> {
+    /// The other nodes as they are.
+    pub(super) other: &'a dyn Fn(NodeId) -> Option<&'a Raft>,
+    /// What was on the disks of a node that were lost.
+    pub(super) graves: &'a dyn Fn(NodeId) -> &'a [Arc<Recovered>],
+    /// What was committed before.
     pub(super) committed: &'a Ledger,
 }
 
+impl Around<'_> {
+    /// Returns whether a member is as it should be, seen from a node: as it runs, or as its disk was when that was lost,
+    /// if the node's configuration admitted the memory that is lost.
+    fn is(
+        &self,
+        seen_from: &Raft,
+        member: NodeId,
+        runs: impl Fn(&Raft) -> bool,
+        lies: impl Fn(&Recovered) -> bool,
+    ) -> bool {
+        let admitted = seen_from.configuration().incarnation(member);
+        let present = if member == seen_from.id() { Some(seen_from) } else { (self.other)(member) };
+        match present.filter(|present| present.incarnation() == admitted) {
+            Some(present) => runs(present),
+            None => {
+                let is_it = |disk: &Recovered| disk.hard_state.incarnation == Some(admitted);
+                (self.graves)(member).iter().any(|disk| is_it(disk) && lies(disk))
+            }
+        }
+    }
+}
+
 /// Returns which rule a step of one node was, the last of several.
-pub(super) fn abs_next<'a, Other: Fn(NodeId) -> Option<&'a Raft>>(
-    around: &Around<'a, Other>,
-    before: &Raft,
-    after: &Raft,
-) -> Result<&'static str, Breach> {
+pub(super) fn abs_next(around: &Around<'_>, before: &Raft, after: &Raft) -> Result<&'static str, Breach> {
     let rules =
         [term(before, after), vote(around, before, after), lead(around, before, after), log(around, before, after)];
     let mut name = "Stutter";
@@ -42,11 +66,21 @@ pub(super) fn abs_next<'a, Other: Fn(NodeId) -> Option<&'a Raft>>(
     Ok(name)
 }
 
-/// Returns whether a node may have come back like this: what it had not on disk is gone, and it is nobody in its term.
-pub(super) fn abs_restart(before: &Raft, after: &Raft) -> Result<(), Breach> {
+/// Returns whether a node may have come back like this: what it had not on disk is gone, what it had is there, and it is
+/// nobody in its term.
+pub(super) fn abs_restart(before: &Raft, after: &Raft, disk: &Recovered) -> Result<(), Breach> {
     let nothing_new = after.term() <= before.term() && after.commit() <= before.commit();
+    let promised = (disk.hard_state.term, disk.hard_state.voted_for) == (after.term(), after.voted_for());
+    let last = after.log().last();
+    let same_end = disk.dropped.index.advanced_by(disk.entries.len()) == last.index;
+    let same_log = same_end && (last == Position::ZERO || holds(disk, last));
+    let covered = disk.snapshot.as_ref().map_or(LogIndex::ZERO, |snapshot| snapshot.last.index);
     let is_follower = matches!(after.role(), Role::Follower);
-    if nothing_new && is_follower { Ok(()) } else { Err(breach(before, after, "a restart forgets, and no more")) }
+    if nothing_new && promised && same_log && after.commit() >= covered && is_follower {
+        Ok(())
+    } else {
+        Err(breach(before, after, "a restart forgets what is not on disk, and no more"))
+    }
 }
 
 type Verdict = Result<Option<&'static str>, &'static str>;
@@ -74,7 +108,7 @@ fn term(before: &Raft, after: &Raft) -> Verdict {
 }
 
 /// One vote per term, for a candidate of that term whose log is at least as complete.
-fn vote<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &Raft, after: &Raft) -> Verdict {
+fn vote(around: &Around<'_>, before: &Raft, after: &Raft) -> Verdict {
     let same_term = after.term() == before.term();
     if same_term && before.voted_for().is_some() && after.voted_for() != before.voted_for() {
         return Err("a vote was taken back");
@@ -83,37 +117,42 @@ fn vote<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &R
     if same_term && before.voted_for() == Some(candidate) {
         return Ok(None);
     }
-    let Some(candidate) = (around.other)(candidate) else { return Err("a vote went to nobody") };
-    if is_lost(after, candidate) {
-        return Ok(Some("Vote"));
-    }
-    if candidate.term() < after.term() {
+    let knows = |other: &Raft| other.term() >= after.term();
+    // A candidate asks for votes once its own is on disk.
+    if !around.is(after, candidate, knows, |lost| lost.hard_state.term >= after.term()) {
         return Err("a vote went to a node that does not know of that term");
     }
-    let stands = candidate.term() == after.term() && matches!(candidate.role(), Role::Candidate(_) | Role::Leader(_));
-    if stands && candidate.log().last() < before.log().last() {
+    let is_complete = |other: &Raft| {
+        let stands = other.term() == after.term() && matches!(other.role(), Role::Candidate(_) | Role::Leader(_));
+        !stands || other.log().last() >= before.log().last()
+    };
+    // A log that was lost tells no more how complete it was when its node stood.
+    if !around.is(after, candidate, is_complete, |_| true) {
         return Err("a vote went to a less complete log");
     }
     Ok(Some("Vote"))
 }
 
 /// Who leads has the votes of a quorum of the voters in its log.
-fn lead<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &Raft, after: &Raft) -> Verdict {
+fn lead(around: &Around<'_>, before: &Raft, after: &Raft) -> Verdict {
     if !after.is_leader() || (before.is_leader() && before.term() == after.term()) {
         return Ok(None);
     }
-    let backs = |voter: &Raft| {
-        let voted = voter.term() == after.term() && voter.voted_for() == Some(after.id());
-        voter.term() > after.term() || voted || is_lost(after, voter)
+    let term = after.term();
+    // Who is in a newer term tells no more whom it voted for in this one.
+    let backs = |of: Term, vote: Option<NodeId>| of > term || (of == term && vote == Some(after.id()));
+    let elects = |voter| {
+        let lost = |disk: &Recovered| backs(disk.hard_state.term, disk.hard_state.voted_for);
+        around.is(after, voter, |voter| backs(voter.term(), voter.voted_for()), lost)
     };
     // The configuration of the first entry of the term is the one before it.
-    let elected = after.configuration().is_quorum_of(|voter| of(around, after, voter).is_some_and(backs));
+    let elected = after.configuration().is_quorum_of(elects);
     if elected { Ok(Some("Lead")) } else { Err("a node leads without the votes of a quorum") }
 }
 
 /// Leaders add entries of their term; followers replace what conflicts behind the commit, and take snapshots of what is
 /// committed.
-fn log<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &Raft, after: &Raft) -> Verdict {
+fn log(around: &Around<'_>, before: &Raft, after: &Raft) -> Verdict {
     let (old, new) = (before.log(), after.log());
     let covered = new.covered();
     if covered.index > before.commit() && !old.contains(covered) {
@@ -155,7 +194,7 @@ fn log<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &Ra
 }
 
 /// A leader commits by counting what a quorum holds, in its own term; others follow what is committed.
-fn commit<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: &Raft, after: &Raft) -> Verdict {
+fn commit(around: &Around<'_>, before: &Raft, after: &Raft) -> Verdict {
     if after.commit() < before.commit() {
         return Err("a commit fell");
     }
@@ -173,24 +212,10 @@ fn commit<'a>(around: &Around<'a, impl Fn(NodeId) -> Option<&'a Raft>>, before: 
     if last.term != after.term() {
         return Err("an entry of an older term was committed by counting");
     }
-    let holds =
-        |voter: &Raft| voter.log().contains(last) || voter.log().covered().index >= last.index || is_lost(after, voter);
-    let replicated = after.configuration().is_quorum_of(|voter| of(around, after, voter).is_some_and(holds));
+    let has = |voter: &Raft| voter.log().contains(last) || voter.log().covered().index >= last.index;
+    let has_it = |voter| around.is(after, voter, has, |lost| holds(lost, last));
+    let replicated = after.configuration().is_quorum_of(has_it);
     if replicated { Ok(Some("Commit")) } else { Err("an entry was committed that no quorum holds") }
-}
-
-fn of<'a, 'b: 'a>(
-    around: &Around<'b, impl Fn(NodeId) -> Option<&'b Raft>>,
-    after: &'a Raft,
-    voter: NodeId,
-) -> Option<&'a Raft> {
-    if voter == after.id() { Some(after) } else { (around.other)(voter) }
-}
-
-/// Whether the memory that a configuration admitted is lost, so that nothing here tells what it held and did. Whoever came
-/// in its place is judged by `a-lost-memory-has-no-voice`.
-fn is_lost(by: &Raft, member: &Raft) -> bool {
-    by.configuration().incarnation(member.id()) != member.incarnation()
 }
 
 fn breach(before: &Raft, after: &Raft, why: &'static str) -> Breach {

@@ -67,7 +67,7 @@ impl Cluster {
         }
         let mut hasher = Hash128::new(self.seed);
         hasher.write_u8(next);
-        hasher.write_u128(state.scene.hash());
+        hasher.write_u128(state.scene.record());
         state.flight.hash_into(&mut hasher);
         let key = hasher.finish_128();
         met.push(key);
@@ -114,7 +114,8 @@ impl Cluster {
                 Some(_) | None => self.deliver_first(recall, state)?,
             }
         }
-        Ok(())
+        let facts = state.nodes().map(describe).chain([format!("after {DELIVERIES_MAX} deliveries it is not quiet")]);
+        Err(QuietStatesHeal::breach(facts.collect()))
     }
 }
 
@@ -124,6 +125,7 @@ fn is_healed(state: &State) -> bool {
     let (raft, last) = (leader.raft(), leader.raft().log().last());
     let members = || state.nodes().filter(|node| raft.configuration().is_member(node.raft().id()));
     raft.commit() == last.index
+        && raft.configuration().is_voter(raft.id())
         && !raft.configuration().is_joint()
         && members().all(|node| {
             let other = node.raft();

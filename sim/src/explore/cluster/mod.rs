@@ -42,6 +42,7 @@ pub use self::action::Action;
 pub use self::hash::Hash128;
 pub use self::network::{Item, Letter};
 pub use self::recall::Recall;
+use self::state::PLEDGES;
 pub use self::state::State;
 pub use self::story::Told;
 pub use self::story::in_lines;
@@ -68,23 +69,35 @@ pub struct Cluster {
 impl Cluster {
     /// Prepares a model. The seed is that of the hashes that a state keeps of its parts; another one must lead to the
     /// same counts.
+    ///
+    /// # Panics
+    ///
+    /// If the model is larger than states have bits for, or has leases and more than one round of heartbeats.
     pub fn new(model: Model, seed: u64) -> Self {
+        assert!(model.size() <= PLEDGES, "{} nodes, and bits for {PLEDGES}", model.size());
+        assert!(model.changes.len() <= 16, "{} changes, and bits for 16", model.changes.len());
+        // Promises are told apart by leader and not by round: a second round would bind those who heard only the first.
+        let is_measured_once = model.reads != Consistency::Lease || model.budgets.heartbeats <= 1;
+        assert!(is_measured_once, "{}: leases are explored with one round of heartbeats", model.name);
         let settings = Arc::new(model.settings());
         let goals = model.goals.iter().map(|goal| goal.name()).collect();
         let commands = (1..=model.budgets.commands).map(|number| Command::Custom(Blob::from([number].as_slice())));
         Self { settings, commands: commands.collect(), goals, seed, model }
     }
 
-    /// What a state that waits weighs: its own node and its messages; what it shares with others is theirs.
-    pub const STATE_BYTES: u64 = 4_096;
+    /// What a state that waits weighs: its messages and its part in what it shares with others. Measured, as the resident
+    /// memory of whole searches over the states that waited when most did, and rounded up.
+    pub const STATE_BYTES: u64 = 1_024;
 
-    /// Returns a number for the model: another one if anything differs that its states are a function of.
-    pub fn digest(&self) -> u64 {
+    /// Returns a number for the model under a build of the code: another one if anything differs that its states are a
+    /// function of.
+    pub fn digest(&self, build: &[u8]) -> u64 {
         let Model { name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal, .. } =
             &self.model;
         let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
         let asked = (self.model.asking, self.model.reads);
-        xxhash_rust::xxh3::xxh3_64(format!("{bounds:?} {asked:?} {:?}", self.settings).as_bytes())
+        let model = format!("{bounds:?} {asked:?} {:?}", self.settings);
+        xxhash_rust::xxh3::xxh3_64_with_seed(model.as_bytes(), xxhash_rust::xxh3::xxh3_64(build))
     }
 
     /// Returns the model.
@@ -162,7 +175,7 @@ impl System for Cluster {
     }
 
     fn fingerprint(&self, state: &State, seed: u64) -> u128 {
-        let State { scene, flight, left, asked, promised, shown: _, breach: _ } = state;
+        let State { scene, flight, left, asked, promised, restarted: _, shown: _, breach: _ } = state;
         let mut hasher = Hash128::new(seed);
         hasher.write_u128(scene.hash());
         flight.hash_into(&mut hasher);

@@ -45,6 +45,10 @@ pub(super) struct Made {
     pub(super) shown: u64,
     /// Whether the node came to lead; which goal that is depends on who led before.
     pub(super) came_to_lead: bool,
+    /// Whether it came back from a crash.
+    pub(super) restarted: bool,
+    /// Whether it learned that something is committed.
+    pub(super) commits: bool,
 }
 
 /// A step of a node as it was judged, beat by beat, and what came of it.
@@ -113,6 +117,10 @@ pub(super) struct Reacting<'a> {
     sent: Vec<Arc<Letter>>,
     shown: u64,
     came_to_lead: bool,
+    restarted: bool,
+    commits: bool,
+    /// Whether a client reads, and a lease lasted when it asked.
+    reads_under_lease: bool,
 }
 
 /// What the machine is run for next.
@@ -133,6 +141,8 @@ impl<'a> Reacting<'a> {
     /// Begins with what happens to a node.
     pub(super) fn begin(cluster: &'a Cluster, number: u8, before: &Cell, cause: &Cause<'_>) -> Self {
         let mut this = Self::new(cluster, number, before.clone());
+        let has_lease = before.node.raft().lease_until().is_some_and(|until| until > NOW);
+        this.reads_under_lease = has_lease && matches!(cause, Cause::Read(_));
         this.next = match *cause {
             Cause::Letter(letter) => Some(Next::Input(Input::Receive(id_of(letter.from), letter.message.clone()))),
             Cause::Flush => {
@@ -173,14 +183,16 @@ impl<'a> Reacting<'a> {
 
     fn new(cluster: &'a Cluster, number: u8, cell: Cell) -> Self {
         let (outbox, sent) = (Outbox::new(), Vec::new());
-        Self { cluster, number, cell, outbox, next: None, sent, shown: 0, came_to_lead: false }
+        let (came_to_lead, restarted, commits, reads_under_lease) = (false, false, false, false);
+        let (next, shown) = (None, 0);
+        Self { cluster, number, cell, outbox, next, sent, shown, came_to_lead, restarted, commits, reads_under_lease }
     }
 
     fn crash(&mut self, kept: usize) {
         self.cell.flush(kept);
         self.cell.waiting.clear();
         self.cell.node = start(self.cluster, self.number, SEED, &self.cell.disk, &mut self.outbox);
-        self.show(Goal::Recovered);
+        self.restarted = true;
     }
 
     fn wipe(&mut self) {
@@ -228,10 +240,7 @@ impl<'a> Reacting<'a> {
                 Effect::Persist(write, record) => self.cell.waiting.push((write, record)),
                 Effect::Reply(_, Ok(_)) => self.show(Goal::Answered),
                 Effect::Read(_, Ok(_)) => {
-                    self.show(Goal::Read);
-                    if self.cell.node.raft().lease_until().is_some_and(|until| until > NOW) {
-                        self.show(Goal::LeaseRead);
-                    }
+                    self.show(if self.reads_under_lease { Goal::LeaseRead } else { Goal::Read });
                 }
                 Effect::Transferred(_, Ok(_)) => self.show(Goal::Transferred),
                 Effect::Capture(index) => captured = Some(index),
@@ -261,10 +270,13 @@ impl<'a> Reacting<'a> {
         let first = LogIndex::new(1);
         match event {
             Event::BecameLeader { .. } => self.came_to_lead = true,
-            Event::Committed { last } if last.index > first => {
-                self.show(Goal::Committed);
-                if self.cell.node.raft().incarnation() != Incarnation::FOUNDING {
-                    self.show(Goal::Rejoined);
+            Event::Committed { last } => {
+                self.commits = true;
+                if last.index > first {
+                    self.show(Goal::Committed);
+                    if self.cell.node.raft().incarnation() != Incarnation::FOUNDING {
+                        self.show(Goal::Rejoined);
+                    }
                 }
             }
             Event::Repeated { .. } => self.show(Goal::Repeated),
@@ -288,9 +300,9 @@ impl<'a> Reacting<'a> {
     /// Ends the step: all that is forgotten gets its one form, and a cell that is as before is the one before.
     pub(super) fn made(mut self, before: Option<&Arc<Cell>>) -> Made {
         self.cell.settle(self.cluster.model(), self.cluster.seed);
-        let Self { cell, sent, shown, came_to_lead, .. } = self;
+        let Self { cell, sent, shown, came_to_lead, restarted, commits, .. } = self;
         let cell = before.filter(|before| before.hash() == cell.hash()).map_or_else(|| Arc::new(cell), Arc::clone);
-        Made { cell, sent, shown, came_to_lead }
+        Made { cell, sent, shown, came_to_lead, restarted, commits }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct State {
     pub(super) asked: u16,
     /// Who promised which leader, under leases, to support nobody else for a time: a bit for each pair.
     pub(super) promised: u64,
+    /// The nodes that crashed on the way here, as bits; like the goals no part of the fingerprint.
+    pub(super) restarted: u8,
     /// The goals that were met on the way here; no part of the fingerprint, for it decides nothing.
     pub(super) shown: u64,
     /// What went wrong on the calm way to the initial state; nothing in any other.
@@ -29,16 +31,18 @@ pub struct State {
 
 impl Clone for State {
     fn clone(&self) -> Self {
-        let Self { scene, flight, left, asked, promised, shown, breach } = self;
+        let Self { scene, flight, left, asked, promised, restarted, shown, breach } = self;
         let (scene, flight, breach) = (Arc::clone(scene), flight.clone(), breach.clone());
-        Self { scene, flight, left: *left, asked: *asked, promised: *promised, shown: *shown, breach }
+        let (left, asked, promised, restarted, shown) = (*left, *asked, *promised, *restarted, *shown);
+        Self { scene, flight, left, asked, promised, restarted, shown, breach }
     }
 
     fn clone_from(&mut self, other: &Self) {
-        let Self { scene, flight, left, asked, promised, shown, breach } = other;
+        let Self { scene, flight, left, asked, promised, restarted, shown, breach } = other;
         self.scene.clone_from(scene);
         self.flight.clone_from(flight);
-        (self.left, self.asked, self.promised, self.shown) = (*left, *asked, *promised, *shown);
+        (self.left, self.asked, self.promised) = (*left, *asked, *promised);
+        (self.restarted, self.shown) = (*restarted, *shown);
         self.breach.clone_from(breach);
     }
 }
@@ -59,6 +63,7 @@ impl State {
             left: Budgets { deviations, ..model.budgets },
             asked: 0,
             promised: 0,
+            restarted: 0,
             shown: 0,
             breach: None,
         }
@@ -107,7 +112,7 @@ impl State {
 }
 
 /// How many nodes may promise each other something.
-const PLEDGES: u8 = 8;
+pub(super) const PLEDGES: u8 = 8;
 
 /// Returns the bit of a node's promise to a leader.
 const fn pledge(number: u8, leader: u8) -> u64 {

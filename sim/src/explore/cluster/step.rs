@@ -277,6 +277,10 @@ impl Cluster {
             let led_before = state.shown & Goal::Leader.bit() != 0;
             state.shown |= if led_before { Goal::SecondLeader } else { Goal::Leader }.bit();
         }
+        state.restarted |= u8::from(made.restarted) << number;
+        if made.commits && state.restarted & 1 << number != 0 {
+            state.shown |= Goal::Recovered.bit();
+        }
         if state.promised != 0 && !made.cell.node.raft().is_leader() {
             state.release(number);
         }
@@ -364,9 +368,10 @@ impl<'a> Judging<'a> {
 
     /// Judges the step as a whole.
     fn refines(&self, after: Standing<'_>, cause: &Cause<'_>) -> Result<(), Breach> {
+        let disk = after.disk;
         let (before, after) = (self.before().node.raft(), after.node.raft());
         if matches!(cause, Cause::Crash(_)) {
-            return abs_restart(before, after);
+            return abs_restart(before, after, disk);
         }
         // A new memory refines nothing of the one that was lost.
         if matches!(cause, Cause::Wipe) {
@@ -376,6 +381,10 @@ impl<'a> Judging<'a> {
             let number = number_of(id, self.cells.len())?;
             Some(self.cells[usize::from(number)].node.raft())
         };
-        abs_next(&Around { other, committed: self.committed }, before, after).map(|_| ())
+        let graves = |id| {
+            let number = number_of(id, self.cells.len());
+            number.map_or(&[][..], |number| self.cells[usize::from(number)].graves.as_slice())
+        };
+        abs_next(&Around { other: &other, graves: &graves, committed: self.committed }, before, after).map(|_| ())
     }
 }
