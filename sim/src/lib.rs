@@ -4,7 +4,8 @@
 //! nodes on a simulated network, disks and clocks while [`invariants`] watch; [`run`] turns one plan into an
 //! [`outcome`], [`guide`] looks further from where a run got, [`fleet`] runs many on all cores, [`report`] says what came of it, and [`shrink`] makes a failure small.
 //!
-//! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach.
+//! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach; and
+//! [`abstract_trace`] lets a judge of another kind look at a run.
 
 pub mod scenario;
 pub mod plan;
@@ -23,6 +24,7 @@ pub mod linearizability;
 pub mod outcome;
 mod panics;
 pub mod run;
+pub mod abstract_trace;
 pub mod guide;
 pub mod fleet;
 pub mod report;

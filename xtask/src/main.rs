@@ -1,13 +1,14 @@
 //! The developer commands of Delian, one file or folder per command.
 //!
-//! `cargo xtask ci` proves a tree, `cargo xtask bugs` proves the provers, `cargo xtask bench` prints speeds. Exit codes
-//! are the same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
+//! `cargo xtask ci` proves a tree, `cargo xtask bugs` proves the provers, `cargo xtask bench` prints speeds,
+//! `cargo xtask tla` asks TLC for a second opinion. Exit codes are the same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is the job of a developer command")]
 
 mod bench;
 mod bugs;
 mod ci;
 mod process;
+mod tla;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ enum Command {
     Bugs(bugs::Arguments),
     /// Measures one area and prints its ratios
     Bench(bench::Arguments),
+    /// Lets TLC judge runs of the simulator by a specification of Raft; skipped where Java or its jar is missing
+    Tla(tla::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Bugs(arguments) => bugs::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Tla(arguments) => tla::run(&arguments),
     };
     match outcome {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

@@ -115,6 +115,7 @@ impl World {
         }
         self.observe(number, Observation::Started);
         self.carry_out(number);
+        self.note_footstep(number);
         self.schedule_wake(number);
         self.note_halt(number);
         self.lay_faults();
@@ -148,6 +149,7 @@ impl World {
         process.wake_at = None;
         process.inbox.clear();
         process.captured = None;
+        self.note_footstep(number);
         if led && !self.someone_leads() {
             self.census.leader_lost(self.now);
         }

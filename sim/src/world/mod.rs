@@ -10,6 +10,7 @@ mod census;
 mod clients;
 mod effects;
 mod faults;
+mod footsteps;
 mod forks;
 mod lifecycle;
 mod operators;
@@ -28,6 +29,8 @@ use self::calls::Calls;
 pub(crate) use self::census::Census;
 use self::clients::Clients;
 use self::faults::FaultsInForce;
+use self::footsteps::Footsteps;
+pub use self::footsteps::{Footstep, Kept, Office, Unnoted};
 use self::forks::Forks;
 pub(crate) use self::outline::Outline;
 use self::process::{Arrived, Down, Hearing, Process};
@@ -65,6 +68,8 @@ pub struct World {
     breach: Option<Breach>,
     /// How many forks of the plan have been taken, and when the next one is.
     forks: Forks,
+    /// What each node became, if anyone asked to know.
+    footsteps: Option<Footsteps>,
 }
 
 impl World {
@@ -89,6 +94,7 @@ impl World {
             outbox: Outbox::new(),
             breach: None,
             forks: Forks::of(&plan),
+            footsteps: None,
             embedders,
             plan,
         };
@@ -285,6 +291,7 @@ impl World {
         self.fingerprint.mix(raft.term().get() ^ raft.log().last().index.get() << 20 ^ raft.commit().get() << 40);
         self.carry_out(number);
         self.observe(number, Observation::Stepped);
+        self.note_footstep(number);
         self.schedule_wake(number);
         self.note_halt(number);
     }
