@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// How many steps of each run are judged; TLC takes some 4 s for 1,000
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     steps: u64,
-    /// Where tla2tools.jar lies [default: the variable TLA2TOOLS_JAR]
+    /// Where tla2tools.jar lies [default: what `TLA2TOOLS_JAR` names]
     #[arg(long, value_name = "PATH")]
     jar: Option<PathBuf>,
     /// Judges runs alone, without the small clusters
