@@ -45,13 +45,11 @@ impl Around<'_> {
     ) -> bool {
         let admitted = seen_from.configuration().incarnation(member);
         let present = if member == seen_from.id() { Some(seen_from) } else { (self.other)(member) };
-        match present.filter(|present| present.incarnation() == admitted) {
-            Some(present) => runs(present),
-            None => {
-                let is_it = |disk: &Recovered| disk.hard_state.incarnation == Some(admitted);
-                (self.graves)(member).iter().any(|disk| is_it(disk) && lies(disk))
-            }
+        if let Some(present) = present.filter(|present| present.incarnation() == admitted) {
+            return runs(present);
         }
+        let is_it = |disk: &Recovered| disk.hard_state.incarnation == Some(admitted);
+        (self.graves)(member).iter().any(|disk| is_it(disk) && lies(disk))
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn enabled(model: &Model, state: &State, into: &mut Vec<Action>) {
 
 fn deliveries(model: &Model, state: &State, into: &mut Vec<Action>) {
     let items = state.flight.items();
-    assert!(items.len() <= usize::from(u8::MAX), "{} messages on their way, and places for 255", items.len());
+    assert!(u8::try_from(items.len()).is_ok(), "{} messages on their way, and places for 255", items.len());
     match model.network {
         Network::Set => into.extend((0..items.len()).map(|place| Action::Deliver(place as u8))),
         Network::Fifo { .. } => {

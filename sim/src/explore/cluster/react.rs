@@ -119,8 +119,8 @@ pub(super) struct Reacting<'a> {
     came_to_lead: bool,
     restarted: bool,
     commits: bool,
-    /// Whether a client reads, and a lease lasted when it asked.
-    reads_under_lease: bool,
+    /// What a read shows that is answered at once.
+    read_shows: Goal,
 }
 
 /// What the machine is run for next.
@@ -142,7 +142,9 @@ impl<'a> Reacting<'a> {
     pub(super) fn begin(cluster: &'a Cluster, number: u8, before: &Cell, cause: &Cause<'_>) -> Self {
         let mut this = Self::new(cluster, number, before.clone());
         let has_lease = before.node.raft().lease_until().is_some_and(|until| until > NOW);
-        this.reads_under_lease = has_lease && matches!(cause, Cause::Read(_));
+        if has_lease && matches!(cause, Cause::Read(_)) {
+            this.read_shows = Goal::LeaseRead;
+        }
         this.next = match *cause {
             Cause::Letter(letter) => Some(Next::Input(Input::Receive(id_of(letter.from), letter.message.clone()))),
             Cause::Flush => {
@@ -183,9 +185,9 @@ impl<'a> Reacting<'a> {
 
     fn new(cluster: &'a Cluster, number: u8, cell: Cell) -> Self {
         let (outbox, sent) = (Outbox::new(), Vec::new());
-        let (came_to_lead, restarted, commits, reads_under_lease) = (false, false, false, false);
+        let (came_to_lead, restarted, commits, read_shows) = (false, false, false, Goal::Read);
         let (next, shown) = (None, 0);
-        Self { cluster, number, cell, outbox, next, sent, shown, came_to_lead, restarted, commits, reads_under_lease }
+        Self { cluster, number, cell, outbox, next, sent, shown, came_to_lead, restarted, commits, read_shows }
     }
 
     fn crash(&mut self, kept: usize) {
@@ -240,7 +242,7 @@ impl<'a> Reacting<'a> {
                 Effect::Persist(write, record) => self.cell.waiting.push((write, record)),
                 Effect::Reply(_, Ok(_)) => self.show(Goal::Answered),
                 Effect::Read(_, Ok(_)) => {
-                    self.show(if self.reads_under_lease { Goal::LeaseRead } else { Goal::Read });
+                    self.show(self.read_shows);
                 }
                 Effect::Transferred(_, Ok(_)) => self.show(Goal::Transferred),
                 Effect::Capture(index) => captured = Some(index),
