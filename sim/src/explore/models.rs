@@ -218,15 +218,14 @@ fn changes() -> Vec<Model> {
         },
         Model {
             name: "changes-of-four",
-            sentence: "Four voters get a fifth and lose one, in any order, while a leader is replaced.",
+            sentence: "Four voters get a fifth and lose one, in any order, through three terms and two silences.",
             voters: 4,
             learners: 1,
-            network: Network::Delay { deviations: 1 },
-            budgets: steady,
+            budgets: Budgets { terms: 3, elections: 2, heartbeats: 0, ..steady },
             changes: vec![QuorumChange::Promote(node(5)), QuorumChange::Demote(node(4))],
             forget: &[Forget::WriteNumbers, Forget::Rounds, Forget::Levels],
             goals: changed,
-            pinned: Some(counts(308_651, 463_532, 86)),
+            tier: Tier::Deep,
             ..led()
         },
     ]
