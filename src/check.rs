@@ -203,6 +203,16 @@ impl Work {
     }
 }
 
+/// Removes a file, unless there is none.
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), Problem> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Problem::new(format!("cannot remove {}: {error}", path.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// The checkpoint of one model.
 struct Kept {
     path: PathBuf,
@@ -220,12 +230,7 @@ impl Kept {
 
     /// Removes the checkpoint, if there is one.
     fn forget(&self) -> Result<(), Problem> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Problem::new(format!("cannot remove {}: {error}", self.path.display())))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        remove_if_there(&self.path)
     }
 
     /// Goes on with the checkpoint, if there is one.

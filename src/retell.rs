@@ -1,17 +1,18 @@
 //! `delian check MODEL --replay FILE`: a path through a model, step by step, and what lies at its end.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path as FilePath;
 
 use delian_sim::explore::cluster::model::Model;
 use delian_sim::explore::cluster::{Action, Cluster, Told, in_lines};
 use delian_sim::explore::{Path, follow};
 use delian_sim::invariants::Breach;
+use delian_sim::report::exploration;
 use delian_sim::report::human::plural;
 use serde_json::json;
 
 use crate::answer::{Answer, Problem};
+use crate::check::remove_if_there;
 use crate::screen::{self, Screen};
 
 /// What a file begins with that this command wrote: each of its steps names its action.
@@ -57,12 +58,7 @@ fn is_as_written(text: &str, actions: &[Action]) -> Result<(), String> {
 /// Removes the path of a counter-example that is none any more.
 pub(crate) fn forget(cluster: &Cluster, directory: &FilePath) -> Result<(), Problem> {
     let file = directory.join(format!("{}.path", cluster.model().name));
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Problem::new(format!("cannot remove {}: {error}", file.display())))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    remove_if_there(&file)
 }
 
 /// Writes the path of a counter-example beside the reports, to be followed again. Returns what does so.
@@ -88,7 +84,7 @@ fn told(name: &str, story: &[Told], breach: Option<&Breach>, screen: Screen) -> 
 }
 
 fn document(name: &str, path: &Path, story: &[Told], breach: Option<&Breach>) -> String {
-    let story: Vec<_> = story.iter().map(|told| json!({"what": told.what, "changes": told.changes})).collect();
+    let story = exploration::story_to_json(story);
     let breach = breach.map(|breach| json!({"invariant": breach.invariant, "facts": breach.facts}));
     format!(
         "{:#}\n",

@@ -330,40 +330,28 @@ fn clients() -> Vec<Model> {
             name: "leases",
             sentence: "A read under a lease while another may lead and a follower be told to forget its leader.",
             network: Network::Delay { deviations: 3 },
-            config: leased,
-            reads: Consistency::Lease,
-            deadlines: LEASES,
-            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: leased_budgets,
             goals: &[Goal::SecondLeader, Goal::LeaseRead],
             pinned: Some(counts(1_827_205, 3_753_805, 44)),
-            ..led()
+            ..under_leases()
         },
         Model {
             name: "leases-crash",
             sentence: "The same, while a voter may crash and come back without its memory of what it promised.",
             network: Network::Delay { deviations: 3 },
-            config: leased,
-            reads: Consistency::Lease,
-            deadlines: LEASES,
-            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { crashes: 1, forgets: 0, ..leased_budgets },
             goals: &[Goal::SecondLeader, Goal::LeaseRead, Goal::Recovered],
             tier: Tier::Deep,
             pinned: Some(counts(6_905_505, 13_488_447, 47)),
-            ..led()
+            ..under_leases()
         },
         Model {
             name: "leases-transfer",
             sentence: "A read under a lease while the leader hands over.",
-            config: leased,
-            reads: Consistency::Lease,
-            deadlines: LEASES,
-            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, reads: 1, transfers: 1, heartbeats: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::LeaseRead, Goal::Transferred],
             pinned: Some(counts(181_330, 309_708, 34)),
-            ..led()
+            ..under_leases()
         },
     ]
 }
@@ -432,6 +420,17 @@ fn base() -> Model {
 /// The same with a leader from the beginning on, over a queue.
 fn led() -> Model {
     Model { network: Network::Delay { deviations: 2 }, start: Start::Led, deadlines: REPLICATION, ..base() }
+}
+
+/// The same with leases, which nobody has promised yet.
+fn under_leases() -> Model {
+    Model {
+        config: leased,
+        reads: Consistency::Lease,
+        deadlines: LEASES,
+        forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+        ..led()
+    }
 }
 
 const fn counts(unique: u64, generated: u64, depth: u32) -> Counts {

@@ -120,7 +120,7 @@ impl Verdict {
                     "facts": found.breach.facts,
                     "steps": found.actions.len(),
                     "path": found.path.to_string(),
-                    "story": story.iter().map(|told| json!({"what": told.what, "changes": told.changes})).collect::<Vec<_>>(),
+                    "story": story_to_json(story),
                 })
             })
             .collect();
@@ -155,6 +155,11 @@ pub fn to_json(verdicts: &[Verdict]) -> Value {
         "ok": all_green(verdicts),
         "models": verdicts.iter().map(Verdict::to_json).collect::<Vec<_>>(),
     })
+}
+
+/// Returns a story for programs: a list of steps.
+pub fn story_to_json(story: &[Told]) -> Value {
+    story.iter().map(|told| json!({"what": told.what, "changes": told.changes})).collect()
 }
 
 /// Returns the table and the stories as Markdown.

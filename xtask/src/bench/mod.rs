@@ -9,6 +9,7 @@ mod measured;
 mod programs;
 mod raft;
 mod sim;
+mod spread;
 mod table;
 
 use std::path::Path;

@@ -159,7 +159,11 @@ fn lost(measured: &Measured) -> f64 {
 /// Rounds to three digits that count and groups them by thousands: a measured speed has no more.
 pub(crate) fn grouped(number: f64) -> String {
     let scale = 10_f64.powi((number.abs().max(1.0).log10() as i32 - 2).max(0));
-    let digits = format!("{:.0}", (number / scale).round() * scale);
+    by_thousands(&format!("{:.0}", (number / scale).round() * scale))
+}
+
+/// Groups digits by thousands.
+pub(crate) fn by_thousands(digits: &str) -> String {
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::bench::measured::Measured;
-use crate::bench::table::grouped;
+use crate::bench::spread::{Spread, median};
+use crate::bench::table::{by_thousands, grouped};
 
 /// What replication in a queue must reach, in transitions per CPU-second.
 const SPEED_TARGET: f64 = 300_000.0;
@@ -115,14 +116,6 @@ impl Row {
     }
 }
 
-/// The median over all turns, with the least and the greatest.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    median: f64,
-    least: f64,
-    greatest: f64,
-}
-
 impl Report {
     pub(crate) fn to_markdown(&self) -> String {
         let mut out = String::from("# How fast the explorer is\n\n");
@@ -160,7 +153,7 @@ impl Report {
         let _ = write!(out, " {:.1} |", bytes_each(search));
         for peer in [Work::Stateright, Work::Recalling] {
             let speed = self.speed(model, peer).map_or_else(String::new, grouped);
-            let ratio = self.ratio(model, Work::Search, peer).map_or_else(String::new, told);
+            let ratio = self.ratio(model, Work::Search, peer).map_or_else(String::new, |ratio| ratio.to_string());
             let _ = write!(out, " {speed} | {ratio} |");
         }
         out.push('\n');
@@ -177,10 +170,7 @@ impl Report {
     /// Returns how many times as fast one work was as another, turn by turn.
     fn ratio(&self, model: &str, one: Work, other: Work) -> Option<Spread> {
         let pairs = self.row(model, one)?.speeds().zip(self.row(model, other)?.speeds());
-        let mut ratios: Vec<f64> = pairs.map(|(one, other)| one / other).collect();
-        ratios.sort_by(f64::total_cmp);
-        let (least, greatest) = (*ratios.first()?, *ratios.last()?);
-        Some(Spread { median: ratios[ratios.len() / 2], least, greatest })
+        Spread::of(pairs.map(|(one, other)| one / other))
     }
 
     /// Returns how many transitions a search took for each one that a step anew might at best have been.
@@ -221,27 +211,9 @@ fn bytes_each(search: &Row) -> f64 {
     bytes as f64 / states(search).max(1) as f64
 }
 
-fn told(ratio: Spread) -> String {
-    format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.greatest)
-}
-
-fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut numbers: Vec<f64> = numbers.into_iter().collect();
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied()
-}
-
 /// Groups a count by thousands, every digit of which was counted.
 fn exact(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    by_thousands(&count.to_string())
 }
 
 #[cfg(test)]

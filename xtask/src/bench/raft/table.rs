@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bench::measured::Measured;
 use crate::bench::raft::programs::Contender;
+use crate::bench::spread::{Spread, median};
 use crate::bench::table::grouped;
 
 /// How many bytes of a command are the client's own.
@@ -59,14 +60,6 @@ pub(crate) struct Memory {
     pub(crate) idle: Measured,
     pub(crate) log: Measured,
     pub(crate) steady: Measured,
-}
-
-/// How often faster Delian is, over all turns.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Ratio {
-    median: f64,
-    least: f64,
-    greatest: f64,
 }
 
 impl Row {
@@ -155,7 +148,7 @@ impl Report {
             Work::Heartbeat => "answers to a heartbeat".to_owned(),
         };
         let (own, other) = (grouped(ours.speed()?), grouped(best.speed()?));
-        Some(format!("| {work} | {own} | {} | {other} | {} |\n", best.name(), told(self.ratio(best)?)))
+        Some(format!("| {work} | {own} | {} | {other} | {} |\n", best.name(), self.ratio(best)?))
     }
 
     /// Returns the fastest strict peer at the work of one of Delian's rows.
@@ -176,7 +169,7 @@ impl Report {
             let _ = match row.speed() {
                 None => writeln!(out, " could not be built | | |"),
                 Some(speed) => {
-                    let ratio = self.ratio(row).map_or_else(String::new, told);
+                    let ratio = self.ratio(row).map_or_else(String::new, |ratio| ratio.to_string());
                     writeln!(out, " {} | {:.2} | {ratio} |", grouped(speed), row.messages_each())
                 }
             };
@@ -190,7 +183,7 @@ impl Report {
         out.push_str("time, net of a copy of the answer.\n\n| Raft | ns | ratio |\n|---|---:|---:|\n");
         for row in self.rows.iter().filter(|row| row.work == Work::Heartbeat) {
             let Some(speed) = row.speed() else { continue };
-            let ratio = self.ratio(row).map_or_else(String::new, told);
+            let ratio = self.ratio(row).map_or_else(String::new, |ratio| ratio.to_string());
             let _ = writeln!(out, "| {} | {:.1} | {ratio} |", row.contender.name(), 1e9 / speed);
         }
     }
@@ -210,12 +203,10 @@ impl Report {
     }
 
     /// Returns how often faster Delian was than the peer of this row, turn by turn.
-    fn ratio(&self, row: &Row) -> Option<Ratio> {
+    fn ratio(&self, row: &Row) -> Option<Spread> {
         let ours = self.rows.iter().find(|other| other.work == row.work && other.contender == Contender::Delian)?;
-        let mut ratios: Vec<f64> = ours.speeds().zip(row.speeds()).map(|(ours, theirs)| ours / theirs).collect();
-        ratios.sort_by(f64::total_cmp);
-        let (least, greatest) = (*ratios.first()?, *ratios.last()?);
-        (row.contender != Contender::Delian).then_some(Ratio { median: median(ratios)?, least, greatest })
+        let ratios = Spread::of(ours.speeds().zip(row.speeds()).map(|(ours, theirs)| ours / theirs))?;
+        (row.contender != Contender::Delian).then_some(ratios)
     }
 
     pub(crate) fn to_json(&self) -> Value {
@@ -259,16 +250,6 @@ impl Report {
             "memory": self.memory.iter().map(memory).collect::<Vec<Value>>(),
         })
     }
-}
-
-fn told(ratio: Ratio) -> String {
-    format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.greatest)
-}
-
-fn median(numbers: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut numbers: Vec<f64> = numbers.into_iter().collect();
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied()
 }
 
 fn per(measured: &Measured, what: &str, unit: &str) -> f64 {
