@@ -27,6 +27,7 @@ pub mod projection;
 pub mod io;
 pub mod wire;
 pub mod raft;
+pub mod swim;
 pub mod topology;
 pub mod node;
 

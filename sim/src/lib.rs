@@ -29,4 +29,5 @@ pub mod guide;
 pub mod fleet;
 pub mod report;
 pub mod shrink;
+pub mod pool;
 pub mod explore;

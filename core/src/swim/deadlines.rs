@@ -1,0 +1,46 @@
+//! Instants by slot, the earliest first.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::directory::Slot;
+use crate::time::Time;
+
+/// At most one instant for each slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Deadlines {
+    by_slot: BTreeMap<Slot, Time>,
+    due: BTreeSet<(Time, Slot)>,
+}
+
+impl Deadlines {
+    /// Sets the instant of a slot, in place of an earlier one.
+    pub(super) fn set(&mut self, slot: Slot, at: Time) {
+        self.clear(slot);
+        self.by_slot.insert(slot, at);
+        self.due.insert((at, slot));
+    }
+
+    /// Takes the instant of a slot away.
+    pub(super) fn clear(&mut self, slot: Slot) {
+        if let Some(at) = self.by_slot.remove(&slot) {
+            self.due.remove(&(at, slot));
+        }
+    }
+
+    /// Takes out a slot whose instant has come.
+    pub(super) fn take_due(&mut self, now: Time) -> Option<Slot> {
+        let (_, slot) = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.clear(slot);
+        Some(slot)
+    }
+
+    /// Returns the earliest instant.
+    pub(super) fn next_at(&self) -> Option<Time> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Returns how many slots have an instant.
+    pub(super) fn len(&self) -> usize {
+        self.by_slot.len()
+    }
+}

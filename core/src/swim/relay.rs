@@ -1,0 +1,89 @@
+//! Probes that a member makes for others.
+//!
+//! It hands an answer on, and says so when there is none in time: then the asker knows at least that its helper is well
+//! (Lifeguard, section 4, "nack").
+
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+
+use super::ids::{NodeTag, ProbeNumber};
+use super::members::Members;
+use super::packet::{Body, PingRequest};
+use super::{Sender, Swim, Turn};
+use crate::time::Time;
+
+/// The probes under way for others, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Relays {
+    under_way: VecDeque<Relay>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Relay {
+    number: ProbeNumber,
+    member: NodeTag,
+    asker: SocketAddr,
+    askers_number: ProbeNumber,
+    /// When the asker is told that there is no answer so far; `NEVER` once it was.
+    nack_at: Time,
+    ends_at: Time,
+}
+
+impl Relays {
+    pub(super) fn next_at(&self) -> Time {
+        self.under_way.iter().map(|relay| relay.nack_at.min(relay.ends_at)).min().unwrap_or(Time::NEVER)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.under_way.len()
+    }
+}
+
+impl<M: Members> Swim<M> {
+    pub(super) fn on_ping_request(&mut self, turn: &mut Turn<'_>, sender: Sender, request: PingRequest) {
+        let settings = &self.settings;
+        let relay = Relay {
+            number: self.probing.next_number(),
+            member: request.to,
+            asker: sender.address,
+            askers_number: request.number,
+            // A fifth of the timeout is left for the nack's way back.
+            nack_at: turn.now + settings.probe_timeout * 4 / 5,
+            ends_at: turn.now + settings.probe_interval,
+        };
+        if self.relays.under_way.len() == settings.relays_max {
+            self.relays.under_way.pop_front();
+        }
+        let digest = self.members.digest().total().to_le_bytes();
+        let ping = super::packet::Ping { number: relay.number, to: request.to, digest };
+        self.relays.under_way.push_back(relay);
+        self.send_datagram(turn, request.address, Body::Ping(ping), None);
+    }
+
+    /// Hands an answer on to whoever asked for it. Returns whether it was one to such a probe.
+    pub(super) fn relay_ack(&mut self, turn: &mut Turn<'_>, sender: Sender, number: ProbeNumber) -> bool {
+        let member = NodeTag::of(sender.id);
+        let relays = &mut self.relays.under_way;
+        let Some(place) = relays.iter().position(|relay| relay.number == number && relay.member == member) else {
+            return false;
+        };
+        let relay = relays.remove(place).expect("it was found there");
+        self.send_datagram(turn, relay.asker, Body::Relayed(relay.askers_number), None);
+        true
+    }
+
+    pub(super) fn relay_nacks(&mut self, turn: &mut Turn<'_>) {
+        if self.relays.next_at() > turn.now {
+            return;
+        }
+        self.relays.under_way.retain(|relay| relay.ends_at > turn.now);
+        for place in 0..self.relays.under_way.len() {
+            let relay = &mut self.relays.under_way[place];
+            if relay.nack_at <= turn.now {
+                relay.nack_at = Time::NEVER;
+                let (asker, number) = (relay.asker, relay.askers_number);
+                self.send_datagram(turn, asker, Body::Nack(number), None);
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Who is suspected, by whom, and until when.
+//!
+//! A suspicion lasts long while one accuser stands alone, and shorter with every other that confirms it: an accuser that
+//! is itself slow finds nobody to agree (Lifeguard, section 4, "dynamic suspicion"). It belongs to one incarnation of the
+//! member: a suspicion of a later one is another suspicion, with its own time.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::directory::Slot;
+use super::ids::Incarnation;
+use crate::ids::NodeId;
+use crate::time::Time;
+
+/// The most confirmations that may be asked for.
+pub(super) const CONFIRMATIONS_MAX: usize = 8;
+
+/// All suspicions of a view.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Suspicions {
+    by_slot: BTreeMap<Slot, Suspicion>,
+    due: BTreeSet<(Time, Slot)>,
+}
+
+/// One suspicion.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Suspicion {
+    incarnation: Incarnation,
+    since: Time,
+    due_at: Time,
+    span: Span,
+    accusers: Vec<NodeId>,
+}
+
+/// How long a suspicion lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Span {
+    /// With all confirmations.
+    pub(super) shortest: Duration,
+    /// Without any.
+    pub(super) longest: Duration,
+    /// How many confirmations make it the shortest.
+    pub(super) confirmations: usize,
+}
+
+impl Span {
+    /// Returns how long a suspicion lasts that so many have confirmed.
+    pub(super) fn after(&self, confirmations: usize) -> Duration {
+        let wanted = self.confirmations.min(CONFIRMATIONS_MAX);
+        if confirmations >= wanted {
+            return self.shortest;
+        }
+        let saved = self.longest.saturating_sub(self.shortest).as_nanos();
+        let saved = saved * u128::from(LOG2_PERMILLE[confirmations]) / u128::from(LOG2_PERMILLE[wanted]);
+        self.longest.saturating_sub(Duration::from_nanos(u64::try_from(saved).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The thousandths of log2 of one more than the index.
+const LOG2_PERMILLE: [u32; CONFIRMATIONS_MAX + 1] = [0, 1000, 1585, 2000, 2322, 2585, 2807, 3000, 3170];
+
+/// What became of an accusation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Confirmed {
+    /// It shortened the suspicion, so others should hear it.
+    Yes,
+    /// The accuser is no other than before, or nobody else is needed.
+    No,
+}
+
+impl Suspicions {
+    /// Begins a suspicion of a member in an incarnation, in place of one of an earlier incarnation.
+    pub(super) fn begin(&mut self, now: Time, slot: Slot, incarnation: Incarnation, accuser: NodeId, span: Span) {
+        self.end(slot);
+        let due_at = now + span.after(0);
+        self.due.insert((due_at, slot));
+        self.by_slot.insert(slot, Suspicion { incarnation, since: now, due_at, span, accusers: alloc::vec![accuser] });
+    }
+
+    /// Takes in one more accusation of a member that is suspected in this incarnation.
+    pub(super) fn confirm(&mut self, slot: Slot, incarnation: Incarnation, accuser: NodeId) -> Confirmed {
+        let Some(suspicion) = self.by_slot.get_mut(&slot) else { return Confirmed::No };
+        let heard = suspicion.accusers.len();
+        if suspicion.incarnation != incarnation
+            || suspicion.accusers.contains(&accuser)
+            || heard > suspicion.span.confirmations
+        {
+            return Confirmed::No;
+        }
+        suspicion.accusers.push(accuser);
+        self.due.remove(&(suspicion.due_at, slot));
+        suspicion.due_at = suspicion.since + suspicion.span.after(heard);
+        self.due.insert((suspicion.due_at, slot));
+        Confirmed::Yes
+    }
+
+    /// Ends the suspicion of a member.
+    pub(super) fn end(&mut self, slot: Slot) {
+        if let Some(suspicion) = self.by_slot.remove(&slot) {
+            self.due.remove(&(suspicion.due_at, slot));
+        }
+    }
+
+    /// Takes out a suspicion whose time is over: the member, and the incarnation that it did not refute in.
+    pub(super) fn take_due(&mut self, now: Time) -> Option<(Slot, Incarnation)> {
+        let (_, slot) = *self.due.first().filter(|(due_at, _)| *due_at <= now)?;
+        let suspicion = self.by_slot.get(&slot).expect("what is due is suspected");
+        let incarnation = suspicion.incarnation;
+        self.end(slot);
+        Some((slot, incarnation))
+    }
+
+    /// Lets no suspicion end before an instant: for a member that was not running and heard no refutation meanwhile.
+    pub(super) fn postpone(&mut self, until: Time) {
+        while let Some((due_at, slot)) = self.due.first().copied().filter(|(due_at, _)| *due_at < until) {
+            self.due.remove(&(due_at, slot));
+            self.due.insert((until, slot));
+            self.by_slot.get_mut(&slot).expect("what is due is suspected").due_at = until;
+        }
+    }
+
+    /// Returns when the first suspicion ends.
+    pub(super) fn next_at(&self) -> Option<Time> {
+        self.due.first().map(|(due_at, _)| *due_at)
+    }
+
+    /// Returns one who accuses a member.
+    pub(super) fn accuser(&self, slot: Slot) -> Option<NodeId> {
+        self.by_slot.get(&slot)?.accusers.first().copied()
+    }
+
+    /// Returns who is suspected and in which incarnation, by slot.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, Incarnation)> + '_ {
+        self.by_slot.iter().map(|(slot, suspicion)| (*slot, suspicion.incarnation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span { shortest: Duration::from_secs(5), longest: Duration::from_secs(30), confirmations: 3 };
+
+    fn suspected() -> Suspicions {
+        let mut suspicions = Suspicions::default();
+        suspicions.begin(Time::ZERO, Slot::new(0), Incarnation::new(1), NodeId::new(1), SPAN);
+        suspicions
+    }
+
+    #[test]
+    fn each_confirmation_shortens_a_suspicion_and_the_last_makes_it_the_shortest() {
+        let spans: Vec<Duration> = (0..5).map(|confirmations| SPAN.after(confirmations)).collect();
+        assert_eq!(spans[0], SPAN.longest);
+        assert_eq!(spans[1], Duration::from_millis(17_500));
+        assert!(spans[2] < spans[1] && spans[2] > SPAN.shortest);
+        assert_eq!(spans[3..], [SPAN.shortest; 2]);
+    }
+
+    #[test]
+    fn an_accuser_counts_once() {
+        let mut suspicions = suspected();
+        for _ in 0..3 {
+            assert_eq!(suspicions.confirm(Slot::new(0), Incarnation::new(1), NodeId::new(1)), Confirmed::No);
+        }
+        assert_eq!(suspicions.next_at(), Some(Time::ZERO + SPAN.longest));
+    }
+
+    #[test]
+    fn an_accusation_of_another_incarnation_confirms_nothing() {
+        let mut suspicions = suspected();
+        assert_eq!(suspicions.confirm(Slot::new(0), Incarnation::new(0), NodeId::new(2)), Confirmed::No);
+        assert_eq!(suspicions.confirm(Slot::new(0), Incarnation::new(2), NodeId::new(2)), Confirmed::No);
+    }
+
+    #[test]
+    fn a_suspicion_of_a_later_incarnation_has_its_own_time() {
+        let mut suspicions = suspected();
+        let later = Time::from_millis(4_000);
+        suspicions.begin(later, Slot::new(0), Incarnation::new(2), NodeId::new(2), SPAN);
+        assert_eq!(suspicions.next_at(), Some(later + SPAN.longest));
+        assert_eq!(suspicions.take_due(Time::ZERO + SPAN.longest), None);
+        assert_eq!(suspicions.take_due(later + SPAN.longest), Some((Slot::new(0), Incarnation::new(2))));
+    }
+
+    #[test]
+    fn what_was_postponed_is_due_at_that_instant() {
+        let (mut suspicions, until) = (suspected(), Time::from_millis(40_000));
+        suspicions.postpone(until);
+        assert_eq!(suspicions.take_due(Time::ZERO + SPAN.longest), None);
+        assert_eq!(suspicions.take_due(until), Some((Slot::new(0), Incarnation::new(1))));
+        assert_eq!(suspicions, Suspicions::default());
+    }
+}

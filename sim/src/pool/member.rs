@@ -1,0 +1,165 @@
+//! A member of a Delian pool in the world: the core's machine, unchanged.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use delian_core::swim::{
+    Card, Directory, Effect, Event, Incarnation, Input, Members, Outbox, Packet, PoolSettings, Roster, Start, Swim,
+};
+use delian_core::{NodeId, Seed, Time};
+
+use super::participant::{Note, Participant, Sink};
+
+/// A member and the driver around it.
+#[derive(Clone, Debug)]
+pub struct Member<M: Members = Roster> {
+    swim: Swim<M>,
+    outbox: Outbox,
+    /// When the earliest wake in the queue is, so that not every change of a deadline costs an event.
+    wake_at: Time,
+    /// What happened to it, for those who want to know more than notes say.
+    pub events: Vec<Event>,
+    keeps_events: bool,
+}
+
+/// What a life begins with.
+#[derive(Clone, Debug)]
+pub struct Life<M> {
+    /// The place, which is also the address.
+    pub place: u32,
+    /// Who it is.
+    pub node: NodeId,
+    /// The first incarnation.
+    pub incarnation: Incarnation,
+    /// Where its randomness comes from.
+    pub seed: Seed,
+    /// Whom it knows.
+    pub members: M,
+}
+
+impl<M: Members> Member<M> {
+    /// Begins a life.
+    pub fn begin(
+        now: Time,
+        settings: &Arc<PoolSettings>,
+        life: Life<M>,
+        directory: &mut Directory,
+        sink: &mut Sink<Self>,
+    ) -> Self {
+        let Life { place, node, incarnation, seed, members } = life;
+        let mut outbox = Outbox::new();
+        let start = Start { card: card_of(node, place), incarnation, seed, members };
+        let swim = Swim::start(now, Arc::clone(settings), start, directory, &mut outbox)
+            .expect("a simulated card is within every limit");
+        let mut member = Self { swim, outbox, wake_at: Time::NEVER, events: Vec::new(), keeps_events: false };
+        member.carry_out(sink);
+        member
+    }
+
+    /// Keeps all events from here on.
+    pub fn keep_events(&mut self) {
+        self.keeps_events = true;
+    }
+
+    /// Returns the machine.
+    pub const fn swim(&self) -> &Swim<M> {
+        &self.swim
+    }
+
+    /// Hands in what happened beside packets and timers.
+    pub fn feed(&mut self, now: Time, input: Input, directory: &mut Directory, sink: &mut Sink<Self>) {
+        self.swim.step(now, input, directory, &mut self.outbox);
+        self.carry_out(sink);
+    }
+
+    fn carry_out(&mut self, sink: &mut Sink<Self>) {
+        for effect in self.outbox.drain() {
+            match effect {
+                Effect::Send(to, carrier, packet) => sink.sends.push((place_of(to), carrier, packet)),
+                Effect::Emit(event) => {
+                    sink.notes.extend(note_of(&event));
+                    if self.keeps_events {
+                        self.events.push(event);
+                    }
+                }
+                Effect::Deliver(_) => {}
+            }
+        }
+        let next = self.swim.next_wake();
+        if next < self.wake_at {
+            self.wake_at = next;
+            sink.timers.push((next, ()));
+        }
+    }
+}
+
+impl<M: Members> Participant for Member<M> {
+    type Packet = Packet;
+    type Timer = ();
+    type Shared = Directory;
+
+    fn receive(&mut self, now: Time, from: u32, packet: Packet, directory: &mut Directory, sink: &mut Sink<Self>) {
+        self.feed(now, Input::Receive(address_of(from), packet), directory, sink);
+    }
+
+    fn fire(&mut self, now: Time, (): (), directory: &mut Directory, sink: &mut Sink<Self>) {
+        if self.wake_at > now {
+            return;
+        }
+        self.wake_at = Time::NEVER;
+        let next = self.swim.next_wake();
+        if next > now {
+            self.wake_at = next;
+            return sink.timers.push((next, ()));
+        }
+        self.feed(now, Input::Wake, directory, sink);
+    }
+
+    fn packet_bytes(packet: &Packet) -> usize {
+        packet.encoded_len()
+    }
+}
+
+/// Returns the address of a place.
+pub fn address_of(place: u32) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | place)), 7400)
+}
+
+/// Returns the place of an address; one that belongs to nobody if it is not of this world.
+fn place_of(address: SocketAddr) -> u32 {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.octets()[0] == 10 => ip.to_bits() & 0x00ff_ffff,
+        IpAddr::V4(_) | IpAddr::V6(_) => u32::MAX,
+    }
+}
+
+/// Returns the card of a node at a place.
+pub fn card_of(node: NodeId, place: u32) -> Card {
+    Card::new(node, format!("node-{}", node.get()), address_of(place))
+}
+
+/// Returns an event as the oracle hears it; whom it is about is known by its address.
+fn note_of(event: &Event) -> Option<Note> {
+    let place = |node: &NodeId| (node.get() & 0x00ff_ffff) as u32;
+    match event {
+        Event::Joined(card, _) => Some(Note::Up(place_of(card.address))),
+        Event::Suspected { member, .. } => Some(Note::Suspected(place(member))),
+        Event::Recovered(member, _) => Some(Note::Recovered(place(member))),
+        Event::Died(member, _) => Some(Note::Down(place(member))),
+        Event::Left { member, .. } => Some(Note::Left(place(member))),
+        Event::Refuted(_) => Some(Note::Refuted),
+        Event::Yielded { .. } => Some(Note::Renewed),
+        Event::Updated(..)
+        | Event::NameConflict { .. }
+        | Event::Isolated
+        | Event::Reunited
+        | Event::HealthChanged(_)
+        | Event::Departed(_)
+        | Event::ForeignPool(..)
+        | Event::Implausible(..)
+        | Event::Full(_)
+        | Event::BroadcastDropped(..)
+        | Event::BroadcastTooLarge { .. }
+        | _ => None,
+    }
+}

@@ -1,0 +1,17 @@
+//! A world of pools: thousands of members on simulated links and clocks.
+//!
+//! The world of [`crate::world`] runs a few whole nodes with their disks; this one runs very many members of a
+//! membership protocol and nothing else. It is generic over the protocol, so that a peer's can be measured on the same
+//! network, under the same faults, by the same oracle. One thread, one ordered queue, all randomness from one seed.
+
+mod wheel;
+mod network;
+mod participant;
+mod member;
+mod world;
+
+pub use self::member::{Life, Member, address_of, card_of};
+pub use self::network::{Links, Path};
+pub use self::participant::{Carrier, Note, Participant, Sink};
+pub use self::wheel::{Ordering, Queue};
+pub use self::world::{Traffic, Watcher, World};

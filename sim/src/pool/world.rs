@@ -1,0 +1,280 @@
+//! The world: members, links, a clock, and an oracle that hears what members notice.
+
+use delian_core::{Seed, Time};
+
+use super::network::{Links, Network, Path};
+use super::participant::{Carrier, Note, Participant, Sink};
+use super::wheel::{Ordering, Queue};
+use crate::fingerprint::Fingerprint;
+
+/// Hears what members notice, as it happens.
+pub trait Watcher<P: Participant> {
+    /// A member noticed something.
+    fn notice(&mut self, now: Time, observer: u32, note: Note);
+
+    /// A packet leaves a member.
+    fn sent(&mut self, _now: Time, _from: u32, _to: u32, _packet: &P::Packet) {}
+}
+
+impl<P: Participant> Watcher<P> for () {
+    fn notice(&mut self, _: Time, _: u32, _: Note) {}
+}
+
+/// What went over the links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets sent.
+    pub packets: u64,
+    /// Their bytes, without those of lower layers.
+    pub bytes: u64,
+    /// Packets that were lost, by chance or a cut.
+    pub lost: u64,
+    /// Packets that arrived, and timers that were due.
+    pub steps: u64,
+    /// The most bytes in a datagram.
+    pub datagram_bytes_max: usize,
+}
+
+/// Members of one protocol on one network.
+pub struct World<P: Participant, W> {
+    now: Time,
+    queue: Queue<Happening<P>>,
+    places: Vec<Place<P>>,
+    network: Network,
+    shared: P::Shared,
+    sink: Sink<P>,
+    traffic: Traffic,
+    fingerprint: Fingerprint,
+    /// Hears what members notice.
+    pub watcher: W,
+}
+
+enum Happening<P: Participant> {
+    Arrival { from: u32, to: u32, packet: P::Packet },
+    Timer { member: u32, life: u32, timer: P::Timer },
+}
+
+struct Place<P: Participant> {
+    participant: Option<P>,
+    /// Which life of the member this is: timers of an earlier one are void.
+    life: u32,
+    paused: bool,
+    /// What happened to it while it was paused, in order.
+    missed: Vec<Happening<P>>,
+    /// Packets that wait for the end of a block, in and out, in order.
+    inbound: Vec<(u32, P::Packet)>,
+    outbound: Vec<(u32, Carrier, P::Packet)>,
+}
+
+impl<P: Participant, W: Watcher<P>> World<P, W> {
+    /// Returns a world with places for so many members, all of them empty.
+    pub fn new(members: usize, links: Links, seed: Seed, ordering: Ordering, shared: P::Shared, watcher: W) -> Self {
+        let place = || Place {
+            participant: None,
+            life: 0,
+            paused: false,
+            missed: Vec::new(),
+            inbound: Vec::new(),
+            outbound: Vec::new(),
+        };
+        Self {
+            now: Time::ZERO,
+            queue: Queue::new(ordering),
+            places: (0..members).map(|_| place()).collect(),
+            network: Network::new(links, members, seed),
+            shared,
+            sink: Sink::default(),
+            traffic: Traffic::default(),
+            fingerprint: Fingerprint::new(seed.get()),
+            watcher,
+        }
+    }
+
+    /// Returns the present time.
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Returns what went over the links so far.
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Returns the fingerprint of everything that happened so far.
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint.get()
+    }
+
+    /// Returns what the members share.
+    pub const fn shared(&self) -> &P::Shared {
+        &self.shared
+    }
+
+    /// Returns how many places there are.
+    pub const fn size(&self) -> u32 {
+        self.places.len() as u32
+    }
+
+    /// Returns the member at a place, if it runs.
+    pub fn member(&self, place: u32) -> Option<&P> {
+        self.places[place as usize].participant.as_ref()
+    }
+
+    /// Lets a member begin a life; an earlier one ends.
+    pub fn start(&mut self, place: u32, begin: impl FnOnce(Time, &mut P::Shared, &mut Sink<P>) -> P) {
+        self.stop(place);
+        let participant = begin(self.now, &mut self.shared, &mut self.sink);
+        self.places[place as usize].participant = Some(participant);
+        self.carry_out(place);
+    }
+
+    /// Ends the life of a member without a word.
+    pub fn stop(&mut self, place: u32) -> Option<P> {
+        let it = &mut self.places[place as usize];
+        it.life += 1;
+        it.paused = false;
+        it.missed.clear();
+        it.inbound.clear();
+        it.outbound.clear();
+        it.participant.take()
+    }
+
+    /// Lets a member do something at its owner's wish.
+    pub fn ask(&mut self, place: u32, act: impl FnOnce(&mut P, Time, &mut P::Shared, &mut Sink<P>)) {
+        if let Some(participant) = &mut self.places[place as usize].participant {
+            act(participant, self.now, &mut self.shared, &mut self.sink);
+            self.carry_out(place);
+        }
+    }
+
+    /// Changes the path of a member. What a block held goes on when the block ends.
+    pub fn set_path(&mut self, place: u32, change: impl FnOnce(&mut Path)) {
+        let path = &mut self.network.paths[place as usize];
+        let was_blocked = path.blocked;
+        change(path);
+        if was_blocked && !path.blocked {
+            let it = &mut self.places[place as usize];
+            let (inbound, outbound) = (std::mem::take(&mut it.inbound), std::mem::take(&mut it.outbound));
+            for (from, packet) in inbound {
+                self.deliver(from, place, packet);
+            }
+            for (to, carrier, packet) in outbound {
+                self.send(place, to, carrier, packet);
+            }
+        }
+    }
+
+    /// Changes what all links have in common.
+    pub fn set_links(&mut self, links: Links) {
+        self.network.set_links(links);
+    }
+
+    /// Stops a process, with its timers and all it would receive, without ending it.
+    pub fn pause(&mut self, place: u32) {
+        self.places[place as usize].paused = true;
+    }
+
+    /// Lets a paused process go on: first all that arrived, then the timers that are overdue.
+    pub fn resume(&mut self, place: u32) {
+        self.places[place as usize].paused = false;
+        let missed = std::mem::take(&mut self.places[place as usize].missed);
+        let (arrived, due): (Vec<_>, Vec<_>) =
+            missed.into_iter().partition(|happening| matches!(happening, Happening::Arrival { .. }));
+        for happening in arrived.into_iter().chain(due) {
+            self.happen(happening);
+        }
+    }
+
+    /// Lets everything happen up to an instant, that one included.
+    pub fn run_until(&mut self, until: Time) {
+        while let Some((at, happening)) = self.queue.pop(until) {
+            self.now = at;
+            self.happen(happening);
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn happen(&mut self, happening: Happening<P>) {
+        let place = match &happening {
+            Happening::Arrival { to, .. } => *to,
+            Happening::Timer { member, .. } => *member,
+        };
+        if self.places[place as usize].paused {
+            return self.places[place as usize].missed.push(happening);
+        }
+        match happening {
+            Happening::Arrival { from, to, packet } => self.arrive(from, to, packet),
+            Happening::Timer { member, life, timer } => {
+                let it = &mut self.places[member as usize];
+                if let Some(participant) = it.participant.as_mut().filter(|_| it.life == life) {
+                    self.traffic.steps += 1;
+                    participant.fire(self.now, timer, &mut self.shared, &mut self.sink);
+                    self.carry_out(member);
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, from: u32, to: u32, packet: P::Packet) {
+        if !self.network.is_open(from, to) {
+            self.traffic.lost += 1;
+        } else if self.network.paths[to as usize].blocked {
+            self.places[to as usize].inbound.push((from, packet));
+        } else {
+            self.deliver(from, to, packet);
+        }
+    }
+
+    fn deliver(&mut self, from: u32, to: u32, packet: P::Packet) {
+        self.fingerprint.mix(self.now.as_nanos() ^ (u64::from(from) << 32) ^ u64::from(to).rotate_left(17));
+        if let Some(participant) = &mut self.places[to as usize].participant {
+            self.traffic.steps += 1;
+            participant.receive(self.now, from, packet, &mut self.shared, &mut self.sink);
+            self.carry_out(to);
+        }
+    }
+
+    /// Carries out what a member asked for.
+    fn carry_out(&mut self, member: u32) {
+        let mut sink = std::mem::take(&mut self.sink);
+        for note in sink.notes.drain(..) {
+            self.watcher.notice(self.now, member, note);
+        }
+        let life = self.places[member as usize].life;
+        for (at, timer) in sink.timers.drain(..) {
+            self.queue.schedule(at.max(self.now), Happening::Timer { member, life, timer });
+        }
+        for (to, carrier, packet) in sink.sends.drain(..) {
+            let bytes = P::packet_bytes(&packet);
+            self.traffic.packets += 1;
+            self.traffic.bytes += bytes as u64;
+            if carrier == Carrier::Datagram {
+                self.traffic.datagram_bytes_max = self.traffic.datagram_bytes_max.max(bytes);
+            }
+            self.watcher.sent(self.now, member, to, &packet);
+            if to >= self.size() {
+                self.traffic.lost += 1;
+            } else if self.network.paths[member as usize].blocked {
+                self.places[member as usize].outbound.push((to, carrier, packet));
+            } else {
+                self.send(member, to, carrier, packet);
+            }
+        }
+        self.sink = sink;
+    }
+
+    fn send(&mut self, from: u32, to: u32, carrier: Carrier, packet: P::Packet) {
+        let fate = self.network.fate(from, to, carrier);
+        if let Some(again) = fate.again {
+            let at = Time::from_nanos(self.now.as_nanos() + again);
+            self.queue.schedule(at, Happening::Arrival { from, to, packet: packet.clone() });
+        }
+        match fate.arrives {
+            Some(after) => {
+                let at = Time::from_nanos(self.now.as_nanos() + after);
+                self.queue.schedule(at, Happening::Arrival { from, to, packet });
+            }
+            None => self.traffic.lost += 1,
+        }
+    }
+}
