@@ -1,0 +1,7 @@
+//! The rules of a pool, one member at a time: what it believes, whom it tells, and what it never does.
+
+mod bench;
+mod hostile;
+mod leaving;
+mod probing;
+mod rules;
