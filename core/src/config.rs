@@ -14,6 +14,7 @@ use core::time::Duration;
 pub use bounds::Bounds;
 
 use crate::ids::{FeatureLevel, NodeId};
+use crate::node::{PoolsConfig, PoolsSettings};
 use crate::wire::FRAME_BYTES_MAX;
 
 /// What an operator may set; every field has a default, see [`Config::default`].
@@ -80,6 +81,9 @@ pub struct Config {
     /// up within a few round trips, so a promotion does not slow commits down.
     pub autopilot_lag_max: u64,
 
+    /// The pools that the node is in, which say who can be reached. Default none.
+    pub pools: Option<PoolsConfig>,
+
     /// The longest a command waits before its outcome is called unknown. Default 10 s.
     pub command_timeout: Duration,
     /// The most commands of local clients that wait for an outcome. Default 4,096.
@@ -133,6 +137,7 @@ impl Default for Config {
             autopilot_settle: Duration::from_secs(10),
             autopilot_dead_after: Duration::from_mins(1),
             autopilot_lag_max: 1_000,
+            pools: None,
             command_timeout: Duration::from_secs(10),
             pending_commands_max: 4096,
             pending_reads_max: 4096,
@@ -158,6 +163,7 @@ pub struct Settings {
     pub(crate) sessions: SessionSettings,
     pub(crate) topology: TopologySettings,
     pub(crate) autopilot: Option<AutopilotSettings>,
+    pub(crate) pools: Option<PoolsSettings>,
 }
 
 impl Settings {
@@ -362,6 +368,7 @@ impl Config {
                 dead_after: self.autopilot_dead_after,
                 lag_max: self.autopilot_lag_max,
             }),
+            pools: self.pools.map(PoolsConfig::check).transpose()?,
         })
     }
 

@@ -142,6 +142,8 @@ impl Cluster {
                 Effect::Reply(..)
                 | Effect::Read(..)
                 | Effect::Transferred(..)
+                | Effect::SendPacket(..)
+                | Effect::Deliver(..)
                 | Effect::Apply(..)
                 | Effect::Capture(_)
                 | Effect::Restore(_) => {}

@@ -205,7 +205,9 @@ impl Bench {
                     | Effect::Restore(_)
                     | Effect::Emit(_)
                     | Effect::Read(..)
-                    | Effect::Transferred(..) => {}
+                    | Effect::Transferred(..)
+                    | Effect::SendPacket(..)
+                    | Effect::Deliver(..) => {}
                 }
             }
             for input in inputs {

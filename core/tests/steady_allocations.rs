@@ -176,7 +176,9 @@ impl Cluster {
                 }
                 Effect::Apply(..) => self.applied[place] += 1,
                 Effect::Capture(_) | Effect::Restore(_) => panic!("no log here is long enough to be compacted"),
-                Effect::Read(..) | Effect::Transferred(..) => panic!("nobody asks for it"),
+                Effect::Read(..) | Effect::Transferred(..) | Effect::SendPacket(..) | Effect::Deliver(..) => {
+                    panic!("nobody asks for it")
+                }
                 Effect::Emit(_) => {}
             }
         }

@@ -115,6 +115,7 @@ impl Line {
             Input::Persisted(write) => ("flushed", format!("up to {write}")),
             Input::PersistFailed(write) => ("failed", format!("{write}")),
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
+            Input::Pool(tier, input) => ("pool", format!("{tier} {input:?}")),
         };
         Self { at, node: Some(node), kind, facts }
     }

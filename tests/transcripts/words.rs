@@ -182,6 +182,8 @@ pub(crate) fn event(event: &Event) -> String {
         Event::TransferAborted { term, target } => format!("keeps {term}: {target} did not take over"),
         Event::LeaderForgotten { term, leader } => format!("forgets {leader}, the leader of {term}"),
         Event::LeaderKept { term, leader } => format!("keeps {leader}, the leader of {term}, for its lease"),
+        Event::LeaderChanged { term, leader } => format!("learns that {leader} leads {term}"),
+        Event::Pool { tier, event } => format!("in its {tier} pool: {event:?}"),
         other => format!("{other:?}"),
     }
 }

@@ -325,6 +325,7 @@ impl World {
                         machine.disk.waiting.push_back((write, record));
                     }
                 }
+                Effect::SendPacket(..) | Effect::Deliver(..) => unreachable!("nodes of stories are in no pool"),
                 Effect::Apply(..) | Effect::Capture(_) | Effect::Restore(_) => self.tell_embedder(id, &effect),
             }
         }
@@ -351,6 +352,8 @@ impl World {
             | Effect::Reply(..)
             | Effect::Read(..)
             | Effect::Transferred(..)
+            | Effect::SendPacket(..)
+            | Effect::Deliver(..)
             | Effect::Emit(_) => return,
         };
         self.say(line);

@@ -7,9 +7,10 @@ use core::fmt;
 use crate::ids::{Boot, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Round};
 use crate::ids::{SessionId, Term, WriteId};
 use crate::io::Rejected;
-use crate::node::Operation;
 use crate::node::autopilot::Advice;
+use crate::node::{Operation, Tier};
 use crate::raft::Configuration;
+use crate::swim;
 use crate::topology::{Changed, Refusal};
 
 /// Something an operator would log. Feeds logs, metrics, traces and assertions alike.
@@ -204,6 +205,20 @@ pub enum Event {
         peer: NodeId,
         /// What it said.
         claim: Contradiction,
+    },
+    /// Something happened in one of the node's pools.
+    Pool {
+        /// Which pool.
+        tier: Tier,
+        /// What happened.
+        event: Box<swim::Event>,
+    },
+    /// The node learned, by the log or by word of its pools, who leads a term above all it knew a leader of.
+    LeaderChanged {
+        /// The term.
+        term: Term,
+        /// The leader.
+        leader: NodeId,
     },
     /// The node stopped for good.
     Halted(Halt),

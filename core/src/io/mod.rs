@@ -6,16 +6,20 @@
 
 mod event;
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::{Drain, Vec};
 use core::fmt;
+use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 pub use event::{Contradiction, Event, Halt, SessionEnd, StepDown};
 
 use crate::ids::{Blob, Epoch, LogIndex, NodeId, Position, RequestId, Sequence, SessionId, Term, WriteId};
-use crate::node::Operation;
+use crate::node::{Operation, Tier};
 use crate::raft::{QuorumChange, QuorumRefusal, Record};
+use crate::swim::{self, Broadcast, Carrier, Packet};
 use crate::time::Time;
 use crate::topology::{Command, Refusal};
 use crate::wire::Message;
@@ -53,6 +57,9 @@ pub enum Input {
     PersistFailed(WriteId),
     /// The embedder's state as of the `Capture` of this index.
     Captured(LogIndex, Blob),
+    /// Something happened in one of the node's pools: a packet came, or an operator asks for something. What concerns the
+    /// deadlines of pools is a [`Input::Wake`] like any other. Ignored by a node that is in no such pool.
+    Pool(Tier, Box<swim::Input>),
 }
 
 /// One thing that must follow.
@@ -75,8 +82,23 @@ pub enum Effect {
     Capture(LogIndex),
     /// Give the embedder a state that replaces its own; empty if it never had any.
     Restore(Blob),
+    /// Send a packet of a pool; it may get lost, doubled, delayed or overtaken.
+    SendPacket(Tier, Box<Parcel>),
+    /// Hand a broadcast of a pool's member to the embedder.
+    Deliver(Tier, Arc<Broadcast>),
     /// Tell whoever watches; nothing depends on it.
     Emit(Event),
+}
+
+/// A packet of a pool and its way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Parcel {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// How it travels.
+    pub carrier: Carrier,
+    /// The packet.
+    pub packet: Packet,
 }
 
 /// A command that took effect.
@@ -213,6 +235,8 @@ pub enum WakeReason {
     ReadTimeout,
     /// A leader that could not hand over in time takes commands again.
     TransferTimeout,
+    /// A member of a pool probes, gossips, or gives someone up.
+    Pool,
 }
 
 /// The ordered list into which a node puts its effects; the caller owns and drains it.
@@ -243,6 +267,11 @@ impl Outbox {
     /// Returns whether all effects were taken out.
     pub fn is_empty(&self) -> bool {
         self.effects.is_empty()
+    }
+
+    /// Returns the events among the effects so far.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.effects.iter().filter_map(|effect| if let Effect::Emit(event) = effect { Some(event) } else { None })
     }
 
     #[inline]

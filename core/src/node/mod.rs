@@ -12,23 +12,27 @@ mod apply;
 mod quorum;
 mod handover;
 mod reads;
+mod pools;
 mod status;
 mod projection;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::pools::{Notice, PoolsConfig, PoolsSettings, Tier};
 pub use self::sessions::{Operation, SessionRequest, Sessions};
 pub use self::status::{RoleName, Status};
 
 use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
 use self::handover::Handover;
+use self::pools::Pools;
 use self::reads::Reads;
 use crate::config::Settings;
 use crate::ids::{Blob, LogIndex, NodeId, RequestId};
-use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake};
+use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::{self, Offered, Raft, Recovered, Snapshot};
 use crate::rng::Seed;
 use crate::time::Time;
@@ -47,6 +51,8 @@ pub struct Node {
     handover: Option<Handover>,
     embedder: Embedder,
     autopilot: Autopilot,
+    /// Boxed, for most of what is simulated and explored has none.
+    pools: Option<Box<Pools>>,
 }
 
 /// What the node knows of the embedder's part of the state.
@@ -97,6 +103,7 @@ impl Node {
             raft,
             embedder: Embedder::default(),
             autopilot: Autopilot::default(),
+            pools: None,
             settings,
         };
         match state {
@@ -104,6 +111,8 @@ impl Node {
             Some(None) => node.raft.halt(Halt::RecoveryContradicted("the snapshot's state does not decode"), out),
             Some(Some(_)) | None => {}
         }
+        let settings = Arc::clone(&node.settings);
+        node.start_pools(now, &settings, seed, out);
         node.raft.save_hard_state(out);
         node
     }
@@ -124,6 +133,9 @@ impl Node {
                 self.steer(now, out);
                 self.commands.expire(now, out);
                 self.reads.expire(now, out);
+                if let Some(pools) = &mut self.pools {
+                    pools.wake(now, out);
+                }
             }
             Input::Receive(from, Message::Raft(message)) => self.on_raft(now, from, message, out),
             Input::Receive(from, Message::Forward(forward)) => self.on_forward(now, from, forward, out),
@@ -150,10 +162,12 @@ impl Node {
             Input::Persisted(write) => self.raft.persisted(now, write, out),
             Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
             Input::Captured(index, state) => self.on_captured(index, state, out),
+            Input::Pool(tier, input) => self.on_pool(now, tier, *input, out),
         }
         self.apply_committed(out);
         self.settle_reads(out);
         self.settle_handover(now, out);
+        self.join_roles(now, out);
         self.take_snapshot_if_due(out);
         self.raft.save_hard_state(out);
         if self.raft.halted().is_some() {
@@ -168,7 +182,8 @@ impl Node {
             return None;
         }
         let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
-        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).chain(questions).min()
+        let pools = self.pools.as_ref().map(|pools| Wake { at: pools.next_wake(), why: WakeReason::Pool });
+        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).chain(questions).chain(pools).min()
     }
 
     /// Returns the committed topology as far as this node has applied it.
@@ -206,6 +221,9 @@ impl Node {
         let (waiting, bound) = (self.commands.len(), self.settings.bounds().pending_commands);
         assert!(waiting <= bound, "{waiting} commands wait, above the bound of {bound}");
         self.assert_reads();
+        if let Some(pools) = &self.pools {
+            pools.assert_invariants();
+        }
     }
 
     fn on_raft(&mut self, now: Time, from: NodeId, message: raft::Message, out: &mut Outbox) {
@@ -310,7 +328,8 @@ fn refuse_halted(input: &Input, out: &mut Outbox) {
         | Input::Join(_)
         | Input::Persisted(_)
         | Input::PersistFailed(_)
-        | Input::Captured(..) => {}
+        | Input::Captured(..)
+        | Input::Pool(..) => {}
     }
 }
 

@@ -70,8 +70,9 @@ impl Node {
     /// Hashes everything but the settings, which never change while a node runs and are the larger part of it.
     pub fn hash_state(&self, hasher: &mut impl Hasher) {
         // In full, so that a field that is added is decided on here.
-        let Self { settings: _, raft, topology, sessions, commands, reads, handover, embedder, autopilot } = self;
+        let Self { settings: _, raft, topology, sessions, commands, reads, handover, embedder, autopilot, pools } =
+            self;
         raft.hash_state(hasher);
-        (topology, sessions, commands, reads, handover, embedder, autopilot).hash(hasher);
+        (topology, sessions, commands, reads, handover, embedder, autopilot, pools).hash(hasher);
     }
 }

@@ -5,8 +5,10 @@ use core::fmt;
 use super::Node;
 use crate::ids::{Boot, Epoch, FeatureLevel, LogIndex, NodeId, Position, Term};
 use crate::io::Halt;
-use crate::raft::Role;
+use crate::raft::{Raft, Role};
 use crate::time::Time;
+
+use serde::{Deserialize, Serialize};
 
 /// A node at one moment, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,9 +52,10 @@ pub struct Status {
 }
 
 /// The name of a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum RoleName {
     /// It answers.
+    #[default]
     Follower,
     /// It asks whether it could win an election.
     PreCandidate,
@@ -60,6 +63,20 @@ pub enum RoleName {
     Candidate,
     /// It leads.
     Leader,
+    /// It has no voice: it takes in the log, or only hears of it.
+    Observer,
+}
+
+impl RoleName {
+    pub(super) fn of(raft: &Raft) -> Self {
+        match raft.role() {
+            Role::Follower if !raft.configuration().is_voter(raft.id()) => Self::Observer,
+            Role::Follower => Self::Follower,
+            Role::PreCandidate(_) => Self::PreCandidate,
+            Role::Candidate(_) => Self::Candidate,
+            Role::Leader(_) => Self::Leader,
+        }
+    }
 }
 
 impl fmt::Display for RoleName {
@@ -69,6 +86,7 @@ impl fmt::Display for RoleName {
             Self::PreCandidate => "pre-candidate",
             Self::Candidate => "candidate",
             Self::Leader => "leader",
+            Self::Observer => "observer",
         })
     }
 }
@@ -81,12 +99,7 @@ impl Node {
             id: raft.id(),
             boot: raft.boot(),
             term: raft.term(),
-            role: match raft.role() {
-                Role::Follower => RoleName::Follower,
-                Role::PreCandidate(_) => RoleName::PreCandidate,
-                Role::Candidate(_) => RoleName::Candidate,
-                Role::Leader(_) => RoleName::Leader,
-            },
+            role: RoleName::of(raft),
             leader: raft.leader(),
             last: raft.log().last(),
             durable: raft.log_durable(),

@@ -461,7 +461,7 @@ impl Bench {
                     }
                 }
                 Effect::Capture(index) => self.capture = index,
-                Effect::Apply(..) | Effect::Restore(_) => {}
+                Effect::Apply(..) | Effect::Restore(_) | Effect::SendPacket(..) | Effect::Deliver(..) => {}
             }
         }
     }

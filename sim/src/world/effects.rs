@@ -43,6 +43,7 @@ impl World {
                 Effect::Apply(applied, bytes) => self.apply(number, applied, &bytes),
                 Effect::Capture(index) => self.capture(number, index),
                 Effect::Restore(state) => self.processes[usize::from(number)].embedder.restore(&state),
+                Effect::SendPacket(..) | Effect::Deliver(..) => unreachable!("nodes of this world are in no pool"),
                 Effect::Emit(event) => self.emit(number, &event),
             }
         }

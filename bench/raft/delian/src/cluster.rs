@@ -173,7 +173,7 @@ impl InOneProcess {
                     outcome.unwrap_or_else(|rejected| panic!("{request} was rejected: {rejected}"));
                 }
                 Effect::Apply(..) => self.around[place].applied += 1,
-                Effect::Read(..) | Effect::Transferred(..) => panic!("nobody asks for it"),
+                Effect::Read(..) | Effect::Transferred(..) | Effect::SendPacket(..) | Effect::Deliver(..) => panic!("nobody asks for it"),
                 Effect::Capture(_) | Effect::Restore(_) => panic!("no log is compacted"),
                 Effect::Emit(_) => {}
             }

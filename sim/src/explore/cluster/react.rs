@@ -250,6 +250,8 @@ impl<'a> Reacting<'a> {
                 Effect::Reply(..)
                 | Effect::Read(..)
                 | Effect::Transferred(..)
+                | Effect::SendPacket(..)
+                | Effect::Deliver(..)
                 | Effect::Apply(..)
                 | Effect::Restore(_) => {}
             }

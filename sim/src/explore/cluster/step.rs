@@ -345,7 +345,11 @@ impl<'a> Judging<'a> {
                 Effect::Read(request, outcome) => Observation::ReadReplied(*request, outcome),
                 Effect::Apply(applied, _) => Observation::HandedOver(applied),
                 Effect::Emit(event) => Observation::Emitted(event),
-                Effect::Transferred(..) | Effect::Capture(_) | Effect::Restore(_) => continue,
+                Effect::Transferred(..)
+                | Effect::Capture(_)
+                | Effect::Restore(_)
+                | Effect::SendPacket(..)
+                | Effect::Deliver(..) => continue,
             };
             self.observe(standing, observation)?;
             standing.is_settled &= !matches!(effect, Effect::Persist(..));

@@ -1,0 +1,258 @@
+//! The pools that a node is in: one with the members near it, and for a gateway one with the gateways far away.
+//!
+//! Pools say who can be reached and decide nothing. What they add to consensus is word of it: every member's card tells
+//! what its node does in the log, so that those who are far from the quorum learn who leads as soon as gossip reaches
+//! them.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Node, RoleName};
+use crate::config::{ConfigError, Settings};
+use crate::ids::{Blob, Boot, NodeId, Term};
+use crate::io::{Effect, Event, Outbox, Parcel};
+use crate::raft::Raft;
+use crate::rng::Seed;
+use crate::swim::{self, Card, Directory, Incarnation, PoolConfig, PoolSettings, Roster, Start, Swim};
+use crate::time::Time;
+
+/// Which of a node's pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// The members of its own datacenter or region.
+    Local,
+    /// The gateways of all of them.
+    Wide,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Wide => "wide",
+        })
+    }
+}
+
+/// The pools that a node is to be in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolsConfig {
+    /// What people call the node.
+    pub name: String,
+    /// The pool of its datacenter or region, and where the node takes that pool's packets.
+    pub local: (PoolConfig, SocketAddr),
+    /// For a gateway, the pool of all gateways, and where it takes those packets.
+    pub wide: Option<(PoolConfig, SocketAddr)>,
+}
+
+/// Pools that make sense; see [`PoolsConfig`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolsSettings {
+    name: Arc<str>,
+    local: (Arc<PoolSettings>, SocketAddr),
+    wide: Option<(Arc<PoolSettings>, SocketAddr)>,
+}
+
+impl PoolsConfig {
+    pub(crate) fn check(self) -> Result<PoolsSettings, ConfigError> {
+        let (name, local, wide) = (self.name, self.local, self.wide);
+        if let Some((wide, _)) = wide.as_ref().filter(|(wide, _)| wide.name == local.0.name) {
+            let problem = alloc::format!("both have the name {:?}: their packets could not be told apart", wide.name);
+            return Err(ConfigError { field: "pools", problem });
+        }
+        let check = |(config, address): (PoolConfig, SocketAddr)| -> Result<_, ConfigError> {
+            let settings = config.check()?;
+            // The largest card that a node makes carries what it does in the log.
+            let card = Card { metadata: Notice::default().encode(), ..Card::new(NodeId::ZERO, name.as_str(), address) };
+            let wrong = |error| ConfigError { field: "pools", problem: alloc::format!("make a card in which {error}") };
+            card.check(&settings).map_err(wrong)?;
+            Ok((Arc::new(settings), address))
+        };
+        let wide = wide.map(check).transpose()?;
+        Ok(PoolsSettings { local: check(local)?, wide, name: Arc::from(name) })
+    }
+}
+
+/// What a member's card says of its node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Notice {
+    /// The highest term in which the node knows a leader; zero if it never knew one.
+    pub term: Term,
+    /// That leader.
+    pub leader: Option<NodeId>,
+    /// What the node does in the log.
+    pub role: RoleName,
+    /// What the embedder says of the node.
+    pub embedder: Blob,
+}
+
+impl Notice {
+    /// Reads the notice on a card; nothing if a card bears none that is understood here.
+    pub fn of(card: &Card) -> Option<Self> {
+        postcard::take_from_bytes(&card.metadata).ok().map(|(notice, _)| notice)
+    }
+
+    fn encode(&self) -> Blob {
+        Blob::from(postcard::to_allocvec(self).expect("a vector grows as needed and a notice has a postcard form"))
+    }
+}
+
+/// The pools of a running node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pools {
+    directory: Directory,
+    local: Swim<Roster>,
+    wide: Option<Swim<Roster>>,
+    notice: Notice,
+}
+
+impl Pools {
+    pub(super) fn start(now: Time, raft: &Raft, settings: &PoolsSettings, seed: Seed, out: &mut Outbox) -> Self {
+        let mut directory = Directory::new();
+        let notice = Notice { role: RoleName::of(raft), ..Notice::default() };
+        let mut begin = |tier: Tier, (settings, address): &(Arc<PoolSettings>, SocketAddr), name: &Arc<str>| {
+            let card = Card {
+                id: raft.id(),
+                name: Arc::clone(name),
+                address: *address,
+                version: 0,
+                metadata: notice.encode(),
+            };
+            let seed = seed.derive("pool", raft.boot().get() * 2 + tier as u64);
+            let incarnation = Incarnation::of_boot(Boot::new(raft.boot().get()));
+            let start = Start { card, incarnation, seed, members: Roster::new() };
+            carry(tier, out, |effects| {
+                Swim::start(now, Arc::clone(settings), start, &mut directory, effects)
+                    .expect("the card was checked with the settings")
+            })
+        };
+        let local = begin(Tier::Local, &settings.local, &settings.name);
+        let wide = settings.wide.as_ref().map(|wide| begin(Tier::Wide, wide, &settings.name));
+        Self { directory, local, wide, notice }
+    }
+
+    fn tier(&mut self, tier: Tier) -> Option<(&mut Swim<Roster>, &mut Directory)> {
+        let swim = match tier {
+            Tier::Local => Some(&mut self.local),
+            Tier::Wide => self.wide.as_mut(),
+        };
+        swim.map(|swim| (swim, &mut self.directory))
+    }
+
+    fn tiers(&self) -> impl Iterator<Item = (Tier, &Swim<Roster>)> {
+        [(Tier::Local, Some(&self.local)), (Tier::Wide, self.wide.as_ref())]
+            .into_iter()
+            .filter_map(|(tier, swim)| Some((tier, swim?)))
+    }
+
+    pub(super) fn step(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
+        let Some((swim, directory)) = self.tier(tier) else { return };
+        carry(tier, out, |effects| swim.step(now, input, directory, effects));
+    }
+
+    pub(super) fn wake(&mut self, now: Time, out: &mut Outbox) {
+        for tier in [Tier::Local, Tier::Wide] {
+            if self.tier(tier).is_some_and(|(swim, _)| swim.next_wake() <= now) {
+                self.step(now, tier, swim::Input::Wake, out);
+            }
+        }
+    }
+
+    pub(super) fn next_wake(&self) -> Time {
+        self.tiers().map(|(_, swim)| swim.next_wake()).min().unwrap_or(Time::NEVER)
+    }
+
+    /// Says on the node's card what it does in the log.
+    fn publish(&mut self, now: Time, notice: Notice, out: &mut Outbox) {
+        self.notice = notice;
+        for tier in [Tier::Local, Tier::Wide] {
+            self.step(now, tier, swim::Input::SetMetadata(self.notice.encode()), out);
+        }
+    }
+
+    pub(super) fn assert_invariants(&self) {
+        self.tiers().for_each(|(_, swim)| swim.assert_invariants(&self.directory));
+    }
+}
+
+/// Lets a pool's machine act and puts what follows among the node's effects.
+fn carry<T>(tier: Tier, out: &mut Outbox, act: impl FnOnce(&mut swim::Outbox) -> T) -> T {
+    let mut effects = swim::Outbox::new();
+    let result = act(&mut effects);
+    for effect in effects.drain() {
+        out.push(match effect {
+            swim::Effect::Send(to, carrier, packet) => {
+                Effect::SendPacket(tier, Box::new(Parcel { to, carrier, packet }))
+            }
+            swim::Effect::Deliver(broadcast) => Effect::Deliver(tier, broadcast),
+            swim::Effect::Emit(event) => Effect::Emit(Event::Pool { tier, event: Box::new(event) }),
+        });
+    }
+    result
+}
+
+impl Node {
+    pub(super) fn start_pools(&mut self, now: Time, settings: &Settings, seed: Seed, out: &mut Outbox) {
+        self.pools = settings.pools.as_ref().map(|pools| Box::new(Pools::start(now, &self.raft, pools, seed, out)));
+    }
+
+    pub(super) fn on_pool(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
+        let Some(pools) = &mut self.pools else { return };
+        match input {
+            swim::Input::SetMetadata(embedder) => {
+                let notice = Notice { embedder, ..pools.notice.clone() };
+                pools.publish(now, notice, out);
+            }
+            input @ (swim::Input::Wake
+            | swim::Input::Receive(..)
+            | swim::Input::Join(_)
+            | swim::Input::Leave
+            | swim::Input::Broadcast(..)) => pools.step(now, tier, input, out),
+        }
+    }
+
+    /// Joins what the log and the pools say of who leads: emits it when it changes, and tells the pools.
+    pub(super) fn join_roles(&mut self, now: Time, out: &mut Outbox) {
+        let Some(pools) = &mut self.pools else { return };
+        let heard = out.events().filter_map(notice_in).max_by_key(|notice| notice.term);
+        let mut notice = pools.notice.clone();
+        notice.role = RoleName::of(&self.raft);
+        let known = self.raft.leader().map(|leader| (self.raft.term(), leader));
+        let told = heard.and_then(|heard| Some((heard.term, heard.leader?)));
+        if let Some((term, leader)) = known.max(told).filter(|(term, _)| *term > notice.term) {
+            (notice.term, notice.leader) = (term, Some(leader));
+            out.emit(Event::LeaderChanged { term, leader });
+        }
+        // Only what lasts is worth telling: a candidate is a leader or a follower within an election timeout.
+        if notice != pools.notice && matches!(notice.role, RoleName::Leader | RoleName::Follower | RoleName::Observer) {
+            pools.publish(now, notice, out);
+        }
+    }
+
+    /// Returns one of the node's pools, to look at, with the directory of its slots.
+    pub fn pool(&self, tier: Tier) -> Option<(&Swim<Roster>, &Directory)> {
+        let pools = self.pools.as_ref()?;
+        let swim = match tier {
+            Tier::Local => Some(&pools.local),
+            Tier::Wide => pools.wide.as_ref(),
+        };
+        Some((swim?, &pools.directory))
+    }
+
+    /// Returns the leader of the highest term in which the node knows one, by the log or by word of its pools.
+    pub fn known_leader(&self) -> Option<(Term, NodeId)> {
+        let told = self.pools.as_ref().and_then(|pools| Some((pools.notice.term, pools.notice.leader?)));
+        self.raft.leader().map(|leader| (self.raft.term(), leader)).max(told)
+    }
+}
+
+/// Returns what an event of a pool says of a member's node.
+fn notice_in(event: &Event) -> Option<Notice> {
+    let Event::Pool { event, .. } = event else { return None };
+    if let swim::Event::Joined(card, _) | swim::Event::Updated(card, _) = &**event { Notice::of(card) } else { None }
+}

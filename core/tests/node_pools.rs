@@ -1,0 +1,228 @@
+//! What a node's pools and its log tell each other.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use delian_core::node::{Notice, PoolsConfig, Tier};
+use delian_core::raft::Recovered;
+use delian_core::swim::{self, PoolConfig, State, Urgency};
+use delian_core::{Blob, Config, Effect, Event, Input, Node, NodeId, Outbox, RoleName, Seed, Time};
+
+/// A few nodes that hear each other at once; disks are fast, and nothing is lost but by `silent`.
+struct Federation {
+    now: Time,
+    nodes: BTreeMap<u64, Node>,
+    queue: VecDeque<(u64, Input)>,
+    events: Vec<(u64, Event)>,
+    delivered: Vec<(u64, Tier)>,
+    /// Nobody hears this node, and it hears nobody.
+    silent: Option<u64>,
+}
+
+fn address(tier: Tier, number: u64) -> SocketAddr {
+    let port = match tier {
+        Tier::Local => 7400,
+        Tier::Wide => 7500,
+    };
+    SocketAddr::from(([10, 0, 0, number as u8], port))
+}
+
+fn number_at(address: SocketAddr) -> u64 {
+    let SocketAddr::V4(address) = address else { panic!("{address} is none of theirs") };
+    u64::from(address.ip().octets()[3])
+}
+
+/// Nodes 1 to 3 vote and are in one pool with 4; nodes 1 and 5 are gateways, and 5 has a local pool of its own.
+fn config(number: u64) -> Config {
+    let region = if number == 5 { "us" } else { "eu" };
+    let wide = [1, 5].contains(&number).then(|| (PoolConfig::wide("federation"), address(Tier::Wide, number)));
+    let local = (PoolConfig::local(region), address(Tier::Local, number));
+    let voters = if number <= 3 { (1..=3).map(NodeId::new).collect() } else { std::collections::BTreeSet::new() };
+    Config { voters, pools: Some(PoolsConfig { name: format!("m{number}"), local, wide }), ..Config::default() }
+}
+
+impl Federation {
+    fn new() -> Self {
+        let mut federation = Self {
+            now: Time::ZERO,
+            nodes: BTreeMap::new(),
+            queue: VecDeque::new(),
+            events: Vec::new(),
+            delivered: Vec::new(),
+            silent: None,
+        };
+        for number in 1..=5 {
+            let mut out = Outbox::new();
+            let settings = Arc::new(config(number).check().expect("a test configures what makes sense"));
+            let recovered = Recovered::founding();
+            let node = Node::start(Time::ZERO, NodeId::new(number), settings, Seed::new(number), recovered, &mut out);
+            federation.nodes.insert(number, node);
+            federation.carry_out(number, &mut out);
+            let (tier, seed) = if number == 5 { (Tier::Wide, 1) } else { (Tier::Local, 1) };
+            let seeds = swim::Input::Join(vec![address(tier, seed)]);
+            federation.queue.push_back((number, Input::Pool(tier, Box::new(seeds))));
+        }
+        federation
+    }
+
+    fn run_for(&mut self, span: Duration) {
+        let until = self.now + span;
+        loop {
+            while let Some((number, input)) = self.queue.pop_front() {
+                self.feed(number, input);
+            }
+            let wakes = self.nodes.iter().filter_map(|(number, node)| Some((node.next_wake()?.at, *number)));
+            let Some((at, number)) = wakes.min().filter(|(at, _)| *at <= until) else { break };
+            self.now = self.now.max(at);
+            self.feed(number, Input::Wake);
+        }
+        self.now = until;
+    }
+
+    fn feed(&mut self, number: u64, input: Input) {
+        let mut out = Outbox::new();
+        let node = self.nodes.get_mut(&number).expect("who is fed runs");
+        node.step(self.now, input, &mut out);
+        node.assert_invariants();
+        self.carry_out(number, &mut out);
+    }
+
+    fn carry_out(&mut self, number: u64, out: &mut Outbox) {
+        let hears = |to: u64| self.silent.is_none_or(|silent| silent != number && silent != to);
+        for effect in out.drain() {
+            match effect {
+                Effect::Send(to, message) if hears(to.get()) => {
+                    self.queue.push_back((to.get(), Input::Receive(NodeId::new(number), message)));
+                }
+                Effect::SendPacket(tier, parcel) if hears(number_at(parcel.to)) => {
+                    let input = swim::Input::Receive(address(tier, number), parcel.packet);
+                    self.queue.push_back((number_at(parcel.to), Input::Pool(tier, Box::new(input))));
+                }
+                Effect::Persist(write, _) => self.queue.push_back((number, Input::Persisted(write))),
+                Effect::Emit(event) => self.events.push((number, event)),
+                Effect::Deliver(tier, _) => self.delivered.push((number, tier)),
+                Effect::Send(..)
+                | Effect::SendPacket(..)
+                | Effect::Reply(..)
+                | Effect::Read(..)
+                | Effect::Transferred(..)
+                | Effect::Apply(..)
+                | Effect::Capture(_)
+                | Effect::Restore(_) => {}
+            }
+        }
+    }
+
+    fn leader(&self) -> u64 {
+        let leads = |node: &&Node| node.status().role == RoleName::Leader;
+        let leader = self.nodes.values().filter(leads).max_by_key(|node| node.status().term);
+        leader.expect("someone leads by then").status().id.get()
+    }
+
+    fn sees(&self, number: u64, tier: Tier, other: u64) -> Option<State> {
+        let (swim, directory) = self.nodes[&number].pool(tier)?;
+        swim.seen(directory, NodeId::new(other)).map(|record| record.state)
+    }
+}
+
+#[test]
+fn members_outside_of_the_log_learn_who_leads_and_who_leads_next() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    let first = federation.leader();
+    assert!(
+        (1..=5).all(|number| federation.nodes[&number].known_leader().map(|(_, leader)| leader.get()) == Some(first))
+    );
+    federation.silent = Some(first);
+    federation.run_for(Duration::from_secs(20));
+    let known = (1..=4).filter(|number| *number != first).map(|number| federation.nodes[&number].known_leader());
+    let next = federation.nodes[&4].known_leader();
+    assert_ne!(next.map(|(_, leader)| leader.get()), Some(first));
+    assert!(known.clone().all(|known| known == next), "{:?}", known.collect::<Vec<_>>());
+    let told =
+        federation.events.iter().filter(|(number, event)| *number == 4 && matches!(event, Event::LeaderChanged { .. }));
+    assert!(told.count() >= 2, "an observer is told of each leader");
+}
+
+#[test]
+fn each_members_card_says_what_its_node_does_in_the_log() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    let leader = federation.leader();
+    let (swim, directory) = federation.nodes[&4].pool(Tier::Local).expect("it is in one");
+    let roles: Vec<Option<RoleName>> = (1..=4)
+        .map(|number| {
+            let slot = directory.find(NodeId::new(number))?;
+            swim.seen(directory, NodeId::new(number))?;
+            Some(Notice::of(directory.card(slot)?)?.role)
+        })
+        .collect();
+    let expected = (1..=4).map(|number| match number {
+        4 => Some(RoleName::Observer),
+        number if number == leader => Some(RoleName::Leader),
+        _ => Some(RoleName::Follower),
+    });
+    assert_eq!(roles, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn pools_of_two_tiers_keep_to_themselves_and_gateways_are_in_both() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    assert_eq!(federation.sees(1, Tier::Wide, 5), Some(State::Alive));
+    assert_eq!(federation.sees(5, Tier::Wide, 1), Some(State::Alive));
+    assert_eq!((federation.sees(1, Tier::Wide, 2), federation.sees(1, Tier::Local, 5)), (None, None));
+    assert_eq!(federation.sees(2, Tier::Local, 4), Some(State::Alive));
+    assert!(federation.nodes[&2].pool(Tier::Wide).is_none());
+}
+
+#[test]
+fn a_packet_that_strays_into_the_other_tier_is_refused() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    let mut out = Outbox::new();
+    let stray = swim::Input::Broadcast(Urgency::Low, Blob::from([1].as_slice()));
+    let node = federation.nodes.get_mut(&2).expect("it runs");
+    node.step(federation.now, Input::Pool(Tier::Local, Box::new(stray)), &mut out);
+    federation.carry_out(2, &mut out);
+    federation.run_for(Duration::from_millis(150));
+    let news = federation.delivered.len();
+    assert!(news > 0, "in its own tier it is delivered");
+    let (swim, _) = federation.nodes[&2].pool(Tier::Local).expect("it is in one");
+    let packet = swim::Packet {
+        label: swim.settings().label(),
+        from: NodeId::new(2),
+        incarnation: swim.incarnation(),
+        body: swim::packet::Body::Leave,
+        news: Vec::new(),
+    };
+    federation.feed(1, Input::Pool(Tier::Wide, Box::new(swim::Input::Receive(address(Tier::Local, 2), packet))));
+    assert!(matches!(
+        &federation.events.last(),
+        Some((1, Event::Pool { tier: Tier::Wide, event })) if matches!(**event, swim::Event::ForeignPool(..))
+    ));
+    assert_eq!(federation.sees(1, Tier::Local, 2), Some(State::Alive));
+}
+
+#[test]
+fn a_node_without_pools_ignores_what_concerns_them() {
+    let mut out = Outbox::new();
+    let settings = Arc::new(Config::default().check().expect("the default makes sense"));
+    let mut node = Node::start(Time::ZERO, NodeId::new(1), settings, Seed::new(1), Recovered::founding(), &mut out);
+    out.drain();
+    let before = node.clone();
+    node.step(Time::ZERO, Input::Pool(Tier::Local, Box::new(swim::Input::Leave)), &mut out);
+    assert_eq!(node, before);
+}
+
+#[test]
+fn pools_that_could_not_be_told_apart_are_refused() {
+    let mut config = config(1);
+    if let Some(pools) = &mut config.pools {
+        pools.local.0.name = "federation".to_string();
+    }
+    let refusal = config.check().expect_err("two pools have one name");
+    assert_eq!(refusal.to_string(), "pools both have the name \"federation\": their packets could not be told apart");
+}
