@@ -2,7 +2,7 @@
 //!
 //! Pure: texts in, bugs or a worded complaint out. Reading the folder is the business of `scratch`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,8 @@ pub(super) enum Check {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Explore {
-    /// A model kills it.
-    Kill(Kill),
+    /// These models kill it, at least one.
+    Kills(Vec<Kill>),
     /// No run can tell it from the correct code, for this reason.
     Equivalent(String),
     /// It needs what no model has, which is this.
@@ -104,36 +104,71 @@ struct Section {
     invariant: Option<String>,
     goal: Option<String>,
     max_states: Option<u64>,
+    #[serde(default)]
+    also: Vec<Another>,
     equivalent: Option<String>,
     out_of_scope: Option<String>,
+}
+
+/// Another model that kills the bug, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Another {
+    model: String,
+    invariant: Option<String>,
+    goal: Option<String>,
+    max_states: Option<u64>,
 }
 
 impl Section {
     /// Understands the section; `invariant` is the one that the bug names for all who judge it.
     fn understood(self, invariant: &str) -> Result<Explore, &'static str> {
         match self {
-            Section { model: Some(model), invariant: own, goal, max_states, equivalent: None, out_of_scope: None } => {
-                let sign = match (own, goal) {
-                    (Some(_), Some(_)) => return Err("give `invariant` or `goal`, not both"),
-                    (None, Some(goal)) => Sign::Goal(goal),
-                    (own, None) => Sign::Invariant(own.unwrap_or_else(|| invariant.to_owned())),
-                };
-                match max_states {
-                    Some(0) => Err("`max_states` is 0, no state can show anything"),
-                    Some(_) if matches!(sign, Sign::Goal(_)) => {
-                        Err("a missing `goal` shows only when every state was met: drop `max_states`")
-                    }
-                    max_states => Ok(Explore::Kill(Kill { model, sign, max_states })),
-                }
+            Section {
+                model: Some(model),
+                invariant: own,
+                goal,
+                max_states,
+                also,
+                equivalent: None,
+                out_of_scope: None,
+            } => {
+                let first = Another { model, invariant: own, goal, max_states };
+                let kills = std::iter::once(first).chain(also).map(|another| another.understood(invariant));
+                let kills = kills.collect::<Result<Vec<Kill>, _>>()?;
+                let models: BTreeSet<&str> = kills.iter().map(|kill| kill.model.as_str()).collect();
+                if models.len() == kills.len() { Ok(Explore::Kills(kills)) } else { Err("a model is named twice") }
             }
-            Section { model: None, invariant: None, goal: None, max_states: None, equivalent, out_of_scope } => {
+            Section { model: None, invariant: None, goal: None, max_states: None, also, equivalent, out_of_scope }
+                if also.is_empty() =>
+            {
                 match (equivalent, out_of_scope) {
                     (Some(why), None) => Ok(Explore::Equivalent(why)),
                     (None, Some(why)) => Ok(Explore::OutOfScope(why)),
                     _ => Err("give one of `model`, `equivalent` and `out_of_scope`"),
                 }
             }
-            _ => Err("`invariant`, `goal` and `max_states` belong to a `model`, and no reason belongs beside one"),
+            _ => Err(
+                "`invariant`, `goal`, `max_states` and `also` belong to a `model`, and no reason belongs beside one",
+            ),
+        }
+    }
+}
+
+impl Another {
+    fn understood(self, invariant: &str) -> Result<Kill, &'static str> {
+        let Self { model, invariant: own, goal, max_states } = self;
+        let sign = match (own, goal) {
+            (Some(_), Some(_)) => return Err("give `invariant` or `goal`, not both"),
+            (None, Some(goal)) => Sign::Goal(goal),
+            (own, None) => Sign::Invariant(own.unwrap_or_else(|| invariant.to_owned())),
+        };
+        match max_states {
+            Some(0) => Err("`max_states` is 0, no state can show anything"),
+            Some(_) if matches!(sign, Sign::Goal(_)) => {
+                Err("a missing `goal` shows only when every state was met: drop `max_states`")
+            }
+            max_states => Ok(Kill { model, sign, max_states }),
         }
     }
 }
@@ -154,7 +189,7 @@ pub(super) fn parse(patch: PathBuf, text: &str) -> Result<Bug, Problem> {
     }
     let explore = explore.map(|section| section.understood(&invariant)).transpose();
     let explore = explore.map_err(|why| format!("{}: section `explore`: {why}", file.display()))?;
-    if check.is_none() && !matches!(explore, Some(Explore::Kill(_))) {
+    if check.is_none() && !matches!(explore, Some(Explore::Kills(_))) {
         return Err(format!("{}: nothing judges it: give it a `check`, or `explore` with a `model`", file.display()));
     }
     Ok(Bug { name, source, wrong, invariant, also, check, explore, patch })
@@ -220,14 +255,24 @@ mod tests {
 
     #[test]
     fn a_model_kills_by_the_invariant_of_the_bug_unless_it_names_its_own_sign() {
-        let kill =
-            |sign: Sign, max_states| Ok(Some(Explore::Kill(Kill { model: "three".to_owned(), sign, max_states })));
+        let kill = |sign: Sign, max_states| {
+            Ok(Some(Explore::Kills(vec![Kill { model: "three".to_owned(), sign, max_states }])))
+        };
         let invariant = |name: &str| Sign::Invariant(name.to_owned());
         assert_eq!(exploring("model = 'three'"), kill(invariant("one_leader_per_term"), None));
         let own = exploring("model = 'three'\ninvariant = 'log_matching'\nmax_states = 9");
         assert_eq!(own, kill(invariant("log_matching"), Some(9)));
         let goal = exploring("model = 'three'\ngoal = 'a leader is elected'");
         assert_eq!(goal, kill(Sign::Goal("a leader is elected".to_owned()), None));
+    }
+
+    #[test]
+    fn several_models_may_kill_a_bug_each_by_its_own_sign() {
+        let kill = |model: &str, sign, max_states| Kill { model: model.to_owned(), sign, max_states };
+        let section = "model = 'three'\nmax_states = 9\n[[explore.also]]\nmodel = 'four'\ngoal = 'a leader is elected'";
+        let first = kill("three", Sign::Invariant("one_leader_per_term".to_owned()), Some(9));
+        let second = kill("four", Sign::Goal("a leader is elected".to_owned()), None);
+        assert_eq!(exploring(section), Ok(Some(Explore::Kills(vec![first, second]))));
     }
 
     #[test]
@@ -248,6 +293,9 @@ mod tests {
             "model = 'three'\nmax_states = 0",
             "model = 'three'\ngoal = 'a leader is elected'\nmax_states = 9",
             "modle = 'three'",
+            "model = 'three'\n[[explore.also]]\nmodel = 'three'",
+            "model = 'three'\n[[explore.also]]\nmodel = 'four'\nmax_states = 0",
+            "equivalent = 'so.'\n[[explore.also]]\nmodel = 'four'",
         ] {
             let problem = exploring(section).expect_err(section);
             assert!(problem.starts_with("early_vote.toml: "), "{problem}");

@@ -84,15 +84,20 @@ impl Report {
         }
         let other = |row: &Row| self.bugs.iter().all(|new| new.name != row.name) && names.contains(&row.name.as_str());
         bugs.extend(earlier.into_iter().flat_map(|report| report.bugs).filter(other));
+        // Stable, so the rows of one bug stay in the order of its description.
         bugs.sort_by(|one, other| one.name.cmp(&other.name));
         let idle = idle(models, &bugs);
         Report { bugs, unseen: self.unseen.clone(), idle }
     }
 
+    /// Counts a bug as killed when every model that is said to kill it does.
     fn headline(&self) -> String {
-        let killed: Vec<&Row> = self.bugs.iter().filter(|row| row.outcome == Outcome::Killed).collect();
-        let models: BTreeSet<&str> = killed.iter().map(|row| row.model.as_str()).collect();
-        format!("{} of {} killed by {} models", killed.len(), self.bugs.len(), models.len())
+        let names = |rows: &mut dyn Iterator<Item = &Row>| rows.map(|row| row.name.clone()).collect::<BTreeSet<_>>();
+        let survived = |row: &&Row| row.outcome == Outcome::Survived;
+        let (all, survivors) = (names(&mut self.bugs.iter()), names(&mut self.bugs.iter().filter(survived)));
+        let killers = self.bugs.iter().filter(|row| row.outcome == Outcome::Killed);
+        let models: BTreeSet<&str> = killers.map(|row| row.model.as_str()).collect();
+        format!("{} of {} killed by {} models", all.len() - survivors.len(), all.len(), models.len())
     }
 }
 
@@ -226,6 +231,18 @@ mod tests {
         let kept = of(vec![named("b", 2)]).kept(Some(earlier), &["a", "b"], &[]);
         let rows: Vec<_> = kept.bugs.iter().map(|row| (row.name.as_str(), row.states)).collect();
         assert_eq!(rows, [("a", 1), ("b", 2)]);
+    }
+
+    #[test]
+    fn a_bug_is_killed_when_every_model_that_is_said_to_kill_it_does() {
+        let four = |outcome| Row { model: "four".to_owned(), ..row(outcome, Some("one_leader_per_term")) };
+        let of = |second| Report {
+            bugs: vec![row(Outcome::Killed, Some("one_leader_per_term")), four(second)],
+            unseen: Vec::new(),
+            idle: Vec::new(),
+        };
+        assert_eq!(of(Outcome::Killed).headline(), "1 of 1 killed by 2 models");
+        assert_eq!(of(Outcome::Survived).headline(), "0 of 1 killed by 1 models");
     }
 
     #[test]
