@@ -97,7 +97,7 @@ impl Verdict {
         if let Some(Counts { unique, generated, depth }) = self.miscounted() {
             reasons.push(format!(
                 "counted {} states, {} transitions and depth {}, where {}, {} and {depth} are pinned: the code behaves \
-                 otherwise, or fingerprints are broken; if that is meant, pin the new counts in models.rs",
+                 otherwise, or fingerprints are broken; if that is meant, pin the new counts where the model is listed",
                 grouped(self.report.unique),
                 grouped(self.report.generated),
                 self.report.depth,

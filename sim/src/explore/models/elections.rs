@@ -1,0 +1,48 @@
+//! Nothing happens but elections.
+
+use super::super::cluster::model::{Budgets, Disk, Goal, Heal, Model, Network, UNBOUNDED};
+use super::{base, counts};
+
+/// Returns the models.
+pub(super) fn models() -> Vec<Model> {
+    let quiet = Budgets { terms: 2, elections: UNBOUNDED, ..Budgets::NONE };
+    vec![
+        Model {
+            name: "elections-3",
+            sentence: "Three nodes stand for two terms after two silences, over links that hold one message and lose any.",
+            budgets: Budgets { terms: 2, elections: 2, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::SecondLeader],
+            pinned: Some(counts(115_984, 542_946, 26)),
+            ..base()
+        },
+        Model {
+            name: "elections-3-crash",
+            sentence: "Three nodes with slow disks stand for three terms, and one crash loses any writes on their way.",
+            network: Network::Delay { deviations: 2 },
+            disk: Disk::Slow,
+            budgets: Budgets { terms: 3, crashes: 1, ..quiet },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Recovered],
+            pinned: Some(counts(985_978, 1_333_227, 77)),
+            ..base()
+        },
+        Model {
+            name: "elections-4",
+            sentence: "Four nodes stand for two terms: half of an even number is no majority.",
+            voters: 4,
+            network: Network::Delay { deviations: 2 },
+            budgets: quiet,
+            goals: &[Goal::Leader, Goal::SecondLeader],
+            pinned: Some(counts(316_426, 428_573, 60)),
+            ..base()
+        },
+        Model {
+            name: "elections-3-set",
+            sentence: "Three nodes stand for one term after two silences, over a network that delivers anything anytime.",
+            network: Network::Set,
+            budgets: Budgets { terms: 1, elections: 2, ..Budgets::NONE },
+            heal: Heal::Skipped,
+            pinned: Some(counts(379_675, 7_087_929, 24)),
+            ..base()
+        },
+    ]
+}
