@@ -46,6 +46,16 @@ pub(super) fn models() -> Vec<Model> {
             ..led()
         },
         Model {
+            name: "reads-terms",
+            sentence: "Two reads through three terms, so that whoever took one in may lead again before it is answered.",
+            network: Network::Delay { deviations: 1 },
+            forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
+            budgets: Budgets { terms: 3, elections: 2, reads: 2, heartbeats: 2, ..Budgets::NONE },
+            goals: &[Goal::SecondLeader, Goal::Committed, Goal::Read],
+            pinned: Some(counts(652_777, 966_563, 60)),
+            ..led()
+        },
+        Model {
             name: "reads-links",
             sentence: "A read after a round of heartbeats, while leaders change, over links that hold one message and lose any.",
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
