@@ -133,6 +133,8 @@ impl<'a> Scout<'a> {
                 Some(kept) => *kept = checkpoint,
                 None => self.checkpoints.push(checkpoint),
             }
+            let kept = self.checkpoints.len();
+            assert!(kept <= CHECKPOINTS_MAX, "{kept} copies of the world, above the bound of {CHECKPOINTS_MAX}");
         }
         Walk::New
     }
@@ -157,4 +159,34 @@ enum Walk {
     New,
     /// It stands as it did before.
     Known,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::digest_embedder;
+    use crate::scenario::{Scenario, Swarm};
+
+    #[test]
+    fn checkpoints_are_filled_up_to_their_bound_and_then_replaced() {
+        let scenario = Scenario::build("a-swarm").about("Anything may happen.").voters(5).swarm(Swarm::default());
+        let plan = Arc::new(Plan::draw(&Arc::new(scenario.finish().expect("it makes sense")), 0));
+        let embedders = digest_embedder();
+        let mut scout = Scout::new(&embedders, Redraw::Swarm, 0);
+        let mut world = World::new(Arc::clone(&plan), Arc::clone(&embedders), Tracer::Off);
+        let (mut met, mut replaced) = (0, 0);
+        let instants =
+            |scout: &Scout<'_>| scout.checkpoints.iter().map(|kept| kept.world.forks_at()).collect::<Vec<_>>();
+        loop {
+            let before = instants(&scout);
+            match scout.walk(&mut world, &plan) {
+                Walk::Over => break,
+                Walk::New => met += 1,
+                Walk::Known => {}
+            }
+            replaced += u32::from(before.len() == CHECKPOINTS_MAX && instants(&scout) != before);
+        }
+        assert_eq!(scout.checkpoints.len(), CHECKPOINTS_MAX);
+        assert!(met > CHECKPOINTS_MAX && replaced > 0, "{met} new moments, {replaced} took the place of another");
+    }
 }
