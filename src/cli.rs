@@ -204,7 +204,8 @@ pub(crate) struct CheckArguments {
     /// How many states of a model to visit at most
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     pub(crate) max_states: Option<u64>,
-    /// How much memory to use at most, for all models that are explored at once
+    /// How much memory to use at most, for all models that are explored at once: their states, and up to 200 MB for
+    /// each of what is kept of steps that were taken
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = delian_sim::scenario::read_bytes)]
     pub(crate) max_memory: u64,
     /// Follows the path of a counter-example in this file, which was written beside its report, and tells each step

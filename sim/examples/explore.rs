@@ -78,7 +78,7 @@ fn search(model: Model) {
     let report = search.run(&Options { limits, ..Options::default() }, &mut silent);
     assert!(report.is_green(), "{:?}", report.breaches);
     // No state waits any more, so the fingerprints and the trail are all there is.
-    let beside = search.memory(&limits);
+    let beside = search.memory(&limits) - search.recalled();
     println!(
         "cpu_ns={} transitions={} states={} beside_bytes={beside}",
         start.elapsed().as_nanos(),

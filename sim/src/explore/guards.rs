@@ -152,6 +152,10 @@ impl<S: System> System for Double<'_, S> {
         }
     }
 
+    fn recalled_bytes(&self, recall: &S::Recall) -> u64 {
+        self.system.recalled_bytes(recall)
+    }
+
     fn fingerprint(&self, state: &S::State, seed: u64) -> u128 {
         self.system.fingerprint(state, seed)
     }

@@ -26,7 +26,8 @@ impl Default for Options {
 pub struct Limits {
     /// The most states to visit. However high it is, no search visits more than 2³² − 1.
     pub states_max: u64,
-    /// The most bytes to hold: fingerprints with the copy that growth makes, the trail, and the states that wait.
+    /// The most bytes to hold: fingerprints with the copy that growth makes, the trail, the states that wait, and what
+    /// the system keeps of steps that were taken.
     pub memory_max: u64,
     /// What a waiting state is taken to weigh, with all it owns. Without it, the size of its type, which knows nothing of
     /// what lies on the heap.

@@ -61,7 +61,7 @@ pub trait System {
     /// What can happen in a state.
     type Action: Copy + Eq + Debug;
     /// What a search keeps for the system from call to call, so that equal work is done once; `()` for nothing. It begins
-    /// as its default, is bounded by the system and not counted by [`Limits`], and decides about nothing but speed.
+    /// as its default, is bounded by the system and decides about nothing but speed.
     type Recall: Default;
 
     /// Returns the state that everything begins in.
@@ -78,6 +78,11 @@ pub trait System {
     ///
     /// With the property that this transition breaks. The state is then not looked at again.
     fn step(&self, state: &mut Self::State, action: Self::Action) -> Result<(), Breach>;
+
+    /// Returns how many bytes what is kept weighs, which [`Limits`] counts.
+    fn recalled_bytes(&self, _recall: &Self::Recall) -> u64 {
+        0
+    }
 
     /// Takes an action as [`step`](Self::step) does, with what was kept of others.
     ///

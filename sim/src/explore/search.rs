@@ -107,7 +107,13 @@ impl<'a, S: System> Search<'a, S> {
 
     /// Returns how many bytes are held, with this weight of a waiting state.
     pub fn memory(&self, limits: &Limits) -> u64 {
-        self.visited.bytes() + self.trail.bytes() + self.frontier.len() * Self::state_bytes(limits)
+        let states = self.visited.bytes() + self.trail.bytes() + self.frontier.len() * Self::state_bytes(limits);
+        states + self.recalled()
+    }
+
+    /// Returns how many of these bytes hold what the system keeps of steps that were taken.
+    pub fn recalled(&self) -> u64 {
+        self.system.recalled_bytes(&self.recall)
     }
 
     /// Errs with what ended it early.

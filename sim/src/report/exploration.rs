@@ -183,7 +183,8 @@ pub fn to_markdown(verdicts: &[Verdict]) -> String {
             ),
         );
     }
-    text.push('\n');
+    text += "\nMemory is what a search held when it held most: fingerprints with the copy that growth makes, the way back from \
+             each state, the states that waited, and what it kept of steps that were taken.\n\n";
     for verdict in verdicts {
         write(&mut text, format_args!("## {}\n\n{}\n\n", verdict.name, verdict.sentence));
         for reason in verdict.reasons() {

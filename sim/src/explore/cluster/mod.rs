@@ -174,6 +174,10 @@ impl System for Cluster {
         judged(|| self.take(recall, state, action))
     }
 
+    fn recalled_bytes(&self, recall: &Recall) -> u64 {
+        recall.bytes()
+    }
+
     fn fingerprint(&self, state: &State, seed: u64) -> u128 {
         let State { scene, flight, left, asked, promised, restarted: _, shown: _, breach: _ } = state;
         let mut hasher = Hash128::new(seed);

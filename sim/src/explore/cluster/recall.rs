@@ -6,7 +6,7 @@
 //! of, which is trusted as far as the fingerprints of states are. Nothing is kept of what breaks a property.
 //!
 //! Each table has a fixed number of slots, and a key has one slot: what comes later takes the place of what was there. That
-//! is tens of megabytes for small clusters, which the limit on a search's memory does not count.
+//! is tens of megabytes for small clusters; [`Recall::bytes`] says how many.
 
 use std::sync::Arc;
 
@@ -25,6 +25,13 @@ const SCENES_BITS: u32 = 14;
 
 /// Rounds of calm schedules, a byte each.
 const HEALS_BITS: u32 = 14;
+
+/// What a value of each table owns on the heap: the most that the tables of any of six models weighed, rounded up. What
+/// several tables share was counted for the first.
+const REACTION_BYTES: u64 = 2_304;
+const STEP_BYTES: u64 = 384;
+const SCENE_BYTES: u64 = 1_536;
+const GHOST_BYTES: u64 = 2_304;
 
 /// What was kept.
 #[derive(Debug)]
@@ -64,6 +71,15 @@ impl Recall {
         }
     }
 
+    /// Returns how many bytes it takes: all slots, and what was kept in them by its weight.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.reactions.bytes(REACTION_BYTES)
+            + self.steps.bytes(STEP_BYTES)
+            + self.ghosts.bytes(GHOST_BYTES)
+            + self.scenes.bytes(SCENE_BYTES)
+            + self.heals.bytes(0)
+    }
+
     /// Returns whether it ever keeps anything.
     pub(super) const fn keeps(&self) -> bool {
         !self.steps.slots.is_empty()
@@ -74,6 +90,8 @@ impl Recall {
 #[derive(Debug)]
 pub(super) struct Table<T> {
     slots: Vec<Option<(u128, T)>>,
+    /// How many slots hold something.
+    filled: u64,
 }
 
 impl<T> Table<Arc<T>> {
@@ -89,11 +107,11 @@ impl<T> Table<Arc<T>> {
 
 impl<T> Table<T> {
     const fn none() -> Self {
-        Self { slots: Vec::new() }
+        Self { slots: Vec::new(), filled: 0 }
     }
 
     fn with_bits(bits: u32) -> Self {
-        Self { slots: (0..1_usize << bits).map(|_| None).collect() }
+        Self { slots: (0..1_usize << bits).map(|_| None).collect(), filled: 0 }
     }
 
     pub(super) fn get(&self, key: u128) -> Option<&T> {
@@ -104,8 +122,14 @@ impl<T> Table<T> {
     pub(super) fn keep(&mut self, key: u128, value: T) {
         let slot = self.slot(key);
         if let Some(slot) = self.slots.get_mut(slot) {
+            self.filled += u64::from(slot.is_none());
             *slot = Some((key, value));
         }
+    }
+
+    /// Returns how many bytes it takes, with this weight of what a value owns.
+    const fn bytes(&self, owned: u64) -> u64 {
+        (self.slots.len() * size_of::<Option<(u128, T)>>()) as u64 + self.filled * owned
     }
 
     /// The number of slots is a power of two, or zero, which has none.
@@ -145,6 +169,17 @@ mod tests {
         recall.heals.keep(7, 1);
         assert_eq!((recall.keeps(), recall.heals.get(7)), (false, None));
         assert!(Recall::default().keeps());
+    }
+
+    #[test]
+    fn a_table_weighs_its_slots_and_what_is_in_them() {
+        let mut recall = Recall::default();
+        let empty = recall.bytes();
+        let slots = size_of::<Option<(u128, u8)>>() as u64 * (1 << HEALS_BITS);
+        assert_eq!((Recall::nothing().bytes(), recall.heals.bytes(0)), (0, slots));
+        recall.heals.keep(7, 1);
+        recall.heals.keep(7 + (1 << HEALS_BITS), 2);
+        assert_eq!((recall.heals.bytes(100), recall.bytes()), (slots + 100, empty));
     }
 
     #[test]
