@@ -1,8 +1,10 @@
 //! TLC: where it is, what it is asked, and what its words mean.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::{Problem, process};
 
@@ -57,7 +59,9 @@ impl Judge {
     /// # Errors
     /// When the modules cannot be copied or Java cannot be started.
     pub(super) fn explore(&self, configuration: &str) -> Result<String, Problem> {
-        self.ask("SmallRaft.tla", configuration, "auto")
+        // A number, for not every TLC 2.15 knows `auto`.
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        self.ask("SmallRaft.tla", configuration, &workers.to_string())
     }
 
     /// Replays a trace.
