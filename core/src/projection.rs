@@ -8,6 +8,26 @@
 //! A projection is a promise about the code around it, so explorers run small models again without it: the abstract
 //! states and the verdicts must be the same, while the counts may differ.
 
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::NodeId;
+
+/// Other names for nodes, one to one: what becomes of each identity.
+pub type Names<'a> = &'a dyn Fn(NodeId) -> NodeId;
+
+/// Renames the members of a set.
+pub(crate) fn rename_set(set: &mut BTreeSet<NodeId>, names: Names<'_>) {
+    // One to one: what maps into itself is the same set afterwards.
+    if !set.iter().all(|id| set.contains(&names(*id))) {
+        *set = set.iter().map(|id| names(*id)).collect();
+    }
+}
+
+/// Renames the keys of a map.
+pub(crate) fn rename_keys<V>(map: &mut BTreeMap<NodeId, V>, names: Names<'_>) {
+    *map = core::mem::take(map).into_iter().map(|(id, value)| (names(id), value)).collect();
+}
+
 /// What an instant that a node holds is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deadline {

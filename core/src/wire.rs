@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Term};
 use crate::io::{Applied, Rejected};
+use crate::projection::Names;
 use crate::raft;
 
 /// The version byte that starts every frame.
@@ -141,6 +142,17 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 impl Message {
+    /// Renames the nodes that it names; see [`crate::Node::map_ids`].
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        match self {
+            Self::Raft(message) => message.map_ids(names),
+            Self::Answer(Answer { outcome: Err(rejected), .. })
+            | Self::ReadIndexAnswer(ReadIndexAnswer { outcome: Err(rejected), .. }) => rejected.map_ids(names),
+            Self::Visitor { node, incarnation: _ } => *node = names(*node),
+            Self::Forward(_) | Self::Answer(_) | Self::ReadIndex(_) | Self::ReadIndexAnswer(_) => {}
+        }
+    }
+
     /// Returns the frame that carries the message.
     pub fn encode(&self) -> Vec<u8> {
         let start = alloc::vec![WIRE_VERSION];

@@ -9,6 +9,7 @@ use crate::ids::{SessionId, Term, WriteId};
 use crate::io::Rejected;
 use crate::node::autopilot::Advice;
 use crate::node::{Operation, Tier};
+use crate::projection::Names;
 use crate::raft::Configuration;
 use crate::swim;
 use crate::topology::{Changed, Refusal};
@@ -322,6 +323,20 @@ pub enum Halt {
         /// The highest that the node speaks.
         max: FeatureLevel,
     },
+}
+
+impl Halt {
+    pub(crate) fn map_ids(&mut self, names: Names<'_>) {
+        match self {
+            Self::SecondLeader(leader, _)
+            | Self::CommittedEntryDenied(leader, _)
+            | Self::AcknowledgedEntryLost { leader, commit: _, last: _ } => *leader = names(*leader),
+            Self::DiskFailed(_)
+            | Self::DiskContradicted(_)
+            | Self::RecoveryContradicted(_)
+            | Self::LevelUnknown { .. } => {}
+        }
+    }
 }
 
 impl fmt::Display for Halt {

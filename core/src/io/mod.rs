@@ -18,6 +18,7 @@ pub use event::{Contradiction, Event, Halt, SessionEnd, StepDown};
 
 use crate::ids::{Blob, Epoch, LogIndex, NodeId, Position, RequestId, Sequence, SessionId, Term, WriteId};
 use crate::node::{Operation, Tier};
+use crate::projection::Names;
 use crate::raft::{QuorumChange, QuorumRefusal, Record};
 use crate::swim::{self, Broadcast, Carrier, Packet};
 use crate::time::Time;
@@ -179,6 +180,27 @@ pub enum Rejected {
         /// How many there may be from that one on.
         window: u64,
     },
+}
+
+impl Rejected {
+    /// Renames the nodes that it names, but for those that a command or a change of the quorum is about.
+    pub(crate) fn map_ids(&mut self, names: Names<'_>) {
+        match self {
+            Self::NotLeader(leader) => *leader = leader.map(names),
+            Self::Transferring(target) | Self::TransferRefused(target) => *target = names(*target),
+            Self::Refused(_)
+            | Self::QuorumRefused(_)
+            | Self::Busy
+            | Self::Superseded
+            | Self::Unknown
+            | Self::Halted
+            | Self::TimedOut
+            | Self::LeaseDisabled
+            | Self::SessionExpired(_)
+            | Self::Forgotten { .. }
+            | Self::OutsideWindow { .. } => {}
+        }
+    }
 }
 
 impl fmt::Display for Rejected {

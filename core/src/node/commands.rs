@@ -12,7 +12,7 @@ use super::proposals::{Proposals, Proposed};
 use super::{Node, SessionRequest};
 use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, RequestId, Term};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, Wake, WakeReason};
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::raft::{ChangeError, Entries, Entry, Payload, ProposeError, QuorumChange};
 use crate::time::Time;
 use crate::topology::Command;
@@ -137,6 +137,15 @@ impl Commands {
 
     pub(super) fn next_wake(&self) -> Option<Wake> {
         self.deadlines.front().map(|(at, _)| Wake { at: *at, why: WakeReason::CommandTimeout })
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        // In full, so that a field that is added is decided on here.
+        let Self { incarnation: _, boot: _, proposed, forwarded: _, last_forward: _, deadlines: _, led: _, accepted } =
+            self;
+        proposed.map_ids(names);
+        let known = core::mem::take(accepted).into_iter();
+        accepted.extend(known.map(|((node, incarnation), seen)| ((names(node), incarnation), seen)));
     }
 
     pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {

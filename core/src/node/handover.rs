@@ -3,7 +3,7 @@
 use super::Node;
 use crate::ids::{NodeId, RequestId, Term};
 use crate::io::{Effect, Outbox, Rejected, Wake, WakeReason};
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::raft::TransferError;
 use crate::time::Time;
 
@@ -21,6 +21,10 @@ pub(super) struct Handover {
 impl Handover {
     pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
         self.deadline = map(Deadline::Handover, self.deadline);
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.target = names(self.target);
     }
 }
 

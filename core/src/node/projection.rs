@@ -3,7 +3,7 @@
 use core::hash::{Hash, Hasher};
 
 use super::Node;
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::rng::Seed;
 use crate::time::Time;
 
@@ -13,7 +13,12 @@ impl Node {
     /// The node compares instants with `now` and with nothing else, and sets them to `now` and a span. So shifting all of
     /// them along with `now` changes nothing that it does; and where any deadline may fire before any other, whatever the
     /// clocks say, an instant tells no more than whether it has passed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the node is in a pool, whose instants are its own.
     pub fn map_instants(&mut self, mut map: impl FnMut(Deadline, Time) -> Time) {
+        assert!(self.pools.is_none(), "the instants of pools are their own");
         self.raft.map_instants(&mut map);
         self.commands.map_instants(&mut map);
         self.reads.map_instants(&mut map);
@@ -45,6 +50,12 @@ impl Node {
         self.raft.forget_write_numbers()
     }
 
+    /// Forgets in which order messages to different peers wait for the disk. Sound where no order is kept between what goes
+    /// to different peers.
+    pub fn forget_order(&mut self) {
+        self.raft.forget_order();
+    }
+
     /// Sets the rounds of heartbeats to zero, those begun as those heard of. In messages on their way, answers must be set
     /// to zero likewise, and heartbeats to one, as the next that is begun.
     ///
@@ -65,6 +76,41 @@ impl Node {
     /// raised and no snapshot travels in chunks.
     pub fn forget_levels(&mut self) {
         self.raft.forget_levels();
+    }
+
+    /// Replaces every identity that the node holds by what `names` makes of it, one to one. Voters must become voters and
+    /// learners learners, for the settings stay as they are.
+    ///
+    /// The node asks of two identities whether they are equal, and else takes nodes in their order. So clusters that are
+    /// equal but for names go on alike, wherever that order decides nothing: where no order is kept between what goes to
+    /// different peers, and [`forget_order`](Self::forget_order) is called likewise. What is encoded is left as it is, and
+    /// so is what only the topology, an operator or the autopilot names: sound where commands are `Custom`, nobody asks for
+    /// a change of the quorum, no autopilot looks and no snapshot travels in chunks.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the node is in a pool, whose members know each other by name.
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        // In full, so that a field that is added is decided on here.
+        let Self {
+            settings: _,
+            raft,
+            topology: _,
+            sessions: _,
+            commands,
+            reads,
+            handover,
+            embedder: _,
+            autopilot: _,
+            pools,
+        } = self;
+        assert!(pools.is_none(), "the members of a pool are known to it by name");
+        raft.map_ids(names);
+        commands.map_ids(names);
+        reads.map_ids(names);
+        if let Some(handover) = handover {
+            handover.map_ids(names);
+        }
     }
 
     /// Hashes everything but the settings, which never change while a node runs and are the larger part of it.

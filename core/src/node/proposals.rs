@@ -7,6 +7,7 @@ use alloc::collections::VecDeque;
 
 use super::commands::Origin;
 use crate::ids::{LogIndex, Term};
+use crate::projection::Names;
 
 /// The proposals that wait for an outcome, in order of index, one per index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -65,6 +66,14 @@ impl Proposals {
         let (Ok(start) | Err(start)) = self.place(first);
         let within = self.0.range(start..).take_while(|proposed| proposed.index <= last);
         within.enumerate().find(|(_, proposed)| proposed.term == term).map(|(ahead, _)| start + ahead)
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        for proposed in &mut self.0 {
+            if let Origin::Remote(node, _) = &mut proposed.origin {
+                *node = names(*node);
+            }
+        }
     }
 
     /// Returns how many wait.

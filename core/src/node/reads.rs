@@ -10,7 +10,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::Node;
 use crate::ids::{Boot, Incarnation, LogIndex, NodeId, RequestId};
 use crate::io::{Consistency, Effect, Outbox, ReadAt, Rejected, Wake, WakeReason};
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::raft::{ReadFate, ReadMark};
 use crate::time::Time;
 use crate::wire::{Message, ReadIndex, ReadIndexAnswer, Ticket};
@@ -76,6 +76,14 @@ impl Reads {
         let led = self.led.iter_mut().map(|read| &mut read.deadline);
         let asked = self.asked.values_mut().map(|read| &mut read.deadline);
         led.chain(asked).for_each(|deadline| *deadline = map(Deadline::Read, *deadline));
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        for read in &mut self.led {
+            if let Origin::Remote(node, _) = &mut read.origin {
+                *node = names(*node);
+            }
+        }
     }
 
     /// Gives up waiting for what is overdue.

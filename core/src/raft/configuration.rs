@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::VOTERS_MAX;
 use crate::ids::{Incarnation, LogIndex, NodeId};
+use crate::projection::{Names, rename_keys, rename_set};
 
 /// Who decides (voters) and who only listens (learners).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,6 +98,15 @@ impl Configuration {
         };
         left.forget_strangers();
         left
+    }
+
+    /// Renames the members.
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        let Self { voters, outgoing, learners, learners_next, incarnations } = self;
+        for set in [voters, outgoing, learners, learners_next] {
+            rename_set(set, names);
+        }
+        rename_keys(incarnations, names);
     }
 
     /// Drops the incarnations of nodes that are no members.

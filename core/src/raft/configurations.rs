@@ -11,6 +11,7 @@ use super::configuration::Configuration;
 use super::log::Log;
 use super::message::Payload;
 use crate::ids::LogIndex;
+use crate::projection::Names;
 
 /// The configurations of the log in memory, in order; the last one is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +69,12 @@ impl Configurations {
         let covered = self.logged.iter().take_while(|logged| logged.index <= index).count();
         if let Some(last) = self.logged.drain(..covered).next_back() {
             self.first = last;
+        }
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        for logged in self.logged.iter_mut().chain([&mut self.first]) {
+            Arc::make_mut(&mut logged.configuration).map_ids(names);
         }
     }
 

@@ -11,6 +11,7 @@ use super::message::{Ballot, Body, Candidacy, Message, REACH_MAX};
 use super::{HardState, Raft, Role};
 use crate::ids::{NodeId, Position, Round, Term};
 use crate::io::{Event, Outbox};
+use crate::projection::{Names, rename_set};
 use crate::time::Time;
 
 /// Who granted a vote so far.
@@ -23,6 +24,10 @@ impl Votes {
     /// Returns who granted a vote.
     pub const fn granted(&self) -> &BTreeSet<NodeId> {
         &self.granted
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        rename_set(&mut self.granted, names);
     }
 }
 

@@ -13,7 +13,7 @@ use super::transfer::Transfer;
 use super::{ProposeError, Raft, Role};
 use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, Position, ReplicationSession, Round};
 use crate::io::{Contradiction, Event, Outbox, StepDown, Wake, WakeReason};
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names, rename_keys};
 use crate::time::Time;
 
 /// The most visitors that a leader remembers; who is turned away asks again.
@@ -78,6 +78,17 @@ impl Leadership {
         }
         self.rounds.map_instants(map);
         self.progress.iter_mut().for_each(|(_, progress)| progress.map_instants(map));
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        // In full, so that a field that is added is decided on here.
+        let Self { progress, rounds: _, transfer, heartbeat_at: _, quorum_check_at: _, uncommitted_bytes: _, visitors } =
+            self;
+        progress.map_ids(names);
+        if let Some(transfer) = transfer {
+            transfer.map_ids(names);
+        }
+        rename_keys(visitors, names);
     }
 
     pub(super) fn assert_invariants(&self, last: LogIndex, chunks_max: usize) {

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use super::message::{Entries, Entry, REACH_MAX};
 use super::record::{Recovered, Snapshot};
 use crate::ids::{LogIndex, Position, Term};
+use crate::projection::Names;
 
 /// Entries after `dropped`, and the latest snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -160,6 +161,15 @@ impl Log {
         }
         // Everything below is covered by the snapshot, so it is committed and no legitimate log differs there.
         self.dropped
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        if let Some(snapshot) = &mut self.snapshot {
+            Arc::make_mut(snapshot).map_ids(names);
+        }
+        for entry in &mut self.entries {
+            entry.payload.map_ids(names);
+        }
     }
 
     /// Returns how many entries are in memory.

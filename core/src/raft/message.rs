@@ -13,6 +13,7 @@ use super::configuration::Configuration;
 use super::record::Snapshot;
 use crate::codec;
 use crate::ids::{Blob, FeatureLevel, Incarnation, LogIndex, Position, ReplicationSession, Round, Term};
+use crate::projection::Names;
 
 /// The greatest term or index that a node believes: at one per nanosecond it takes 146 years.
 ///
@@ -214,6 +215,27 @@ impl Message {
         };
         self.term.get().max(index.get()) <= REACH_MAX
     }
+
+    /// Renames the nodes that the message names; a chunk of a snapshot is left as it is.
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        match &mut self.body {
+            Body::Append(append) => append.entries.map_ids(names),
+            Body::Snapshot { snapshot, .. } => Arc::make_mut(snapshot).map_ids(names),
+            Body::PreVote { .. }
+            | Body::PreVoteAnswer(_)
+            | Body::Vote { .. }
+            | Body::VoteAnswer(_)
+            | Body::AppendAnswer { .. }
+            | Body::Heartbeat { .. }
+            | Body::HeartbeatAnswer { .. }
+            | Body::Commit { .. }
+            | Body::Outdated
+            | Body::Stranger { .. }
+            | Body::Chunk { .. }
+            | Body::ChunkAnswer { .. }
+            | Body::TimeoutNow { .. } => {}
+        }
+    }
 }
 
 impl Entry {
@@ -232,6 +254,14 @@ impl Payload {
             Self::Command(bytes) | Self::Session(bytes) => bytes.len() as u64,
         };
         bytes + 32
+    }
+
+    /// Renames the nodes that it names; encoded commands are left as they are.
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        match self {
+            Self::Configuration(configuration) => Arc::make_mut(configuration).map_ids(names),
+            Self::Noop | Self::Command(_) | Self::Session(_) | Self::Level(_) => {}
+        }
     }
 }
 
@@ -256,6 +286,18 @@ impl Entries {
     /// Returns a single entry.
     pub const fn one(entry: Entry) -> Self {
         Self(Held::One(entry))
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        match &mut self.0 {
+            Held::Nothing => {}
+            Held::One(entry) => entry.payload.map_ids(names),
+            Held::Many(entries) => {
+                for entry in Arc::make_mut(entries) {
+                    entry.payload.map_ids(names);
+                }
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::shipment::Shipment;
 use crate::ids::{FeatureLevel, Incarnation, LogIndex, NodeId, ReplicationSession, Round};
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::time::Time;
 
 /// One peer, seen from the leader.
@@ -218,6 +218,11 @@ impl Peers {
     /// Returns the peer at a place in the order, so that a walk needs no list of its own.
     pub(super) fn at(&self, place: usize) -> Option<NodeId> {
         self.0.get(place).map(|(id, _)| *id)
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.0.iter_mut().for_each(|(id, _)| *id = names(*id));
+        self.0.sort_unstable_by_key(|(id, _)| *id);
     }
 
     /// Follows the members: new ones begin a session at `next`, and so do those whose memory is another one.

@@ -4,7 +4,7 @@ use core::hash::{Hash, Hasher};
 
 use super::{Raft, Role};
 use crate::ids::Round;
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
 
@@ -40,6 +40,10 @@ impl Raft {
         self.writes.renumber()
     }
 
+    pub(crate) fn forget_order(&mut self) {
+        self.writes.forget_order();
+    }
+
     pub(crate) fn forget_rounds(&mut self) {
         self.leader_round = Round::ZERO;
         if let Role::Leader(leadership) = &mut self.role {
@@ -58,6 +62,45 @@ impl Raft {
     pub(crate) fn forget_levels(&mut self) {
         if let Role::Leader(leadership) = &mut self.role {
             leadership.progress.iter_mut().for_each(|(_, progress)| progress.level = None);
+        }
+    }
+
+    pub(crate) fn map_ids(&mut self, names: Names<'_>) {
+        // In full, so that a field that is added is decided on here.
+        let Self {
+            id,
+            settings: _,
+            rng: _,
+            hard_state,
+            hard_state_changed: _,
+            writes,
+            log,
+            configurations,
+            role,
+            leader,
+            leader_round: _,
+            commit: _,
+            applied: _,
+            applied_bytes: _,
+            level: _,
+            partial: _,
+            election_at: _,
+            election_timeout: _,
+            leader_presumed_until: _,
+            halted,
+        } = self;
+        (*id, *leader) = (names(*id), leader.map(names));
+        hard_state.map_ids(names);
+        writes.map_ids(names);
+        log.map_ids(names);
+        configurations.map_ids(names);
+        match role {
+            Role::Follower => {}
+            Role::PreCandidate(votes) | Role::Candidate(votes) => votes.map_ids(names),
+            Role::Leader(leadership) => leadership.map_ids(names),
+        }
+        if let Some(halt) = halted {
+            halt.map_ids(names);
         }
     }
 

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::configuration::Configuration;
 use super::message::{Entries, Entry};
 use crate::ids::{Blob, Boot, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Term};
+use crate::projection::Names;
 
 /// The state machine as of one position, with the configuration as of the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +62,19 @@ pub enum Record {
     },
     /// Keeps a leader's snapshot and forgets the whole log.
     Install(Arc<Snapshot>),
+}
+
+impl Snapshot {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        // The state machine's bytes are left as they are.
+        self.configuration.map_ids(names);
+    }
+}
+
+impl HardState {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.voted_for = self.voted_for.map(names);
+    }
 }
 
 /// The version byte that starts every record on disk.
@@ -121,6 +135,17 @@ impl Record {
             Ok((_, _)) | Err(_) => Err(RecordError::Malformed),
         }
     }
+
+    /// Renames the nodes that it names; see [`crate::Node::map_ids`].
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        match self {
+            Self::HardState(hard_state) => hard_state.map_ids(names),
+            Self::Append { after: _, entries } => entries.map_ids(names),
+            Self::Compact { snapshot, dropped: _ } | Self::Install(snapshot) => {
+                Arc::make_mut(snapshot).map_ids(names);
+            }
+        }
+    }
 }
 
 /// What a disk gives back at start: the fold of its records.
@@ -142,6 +167,18 @@ impl Recovered {
     pub fn founding() -> Self {
         let hard_state = HardState { incarnation: Some(Incarnation::FOUNDING), ..HardState::default() };
         Self { hard_state, ..Self::default() }
+    }
+
+    /// Renames the nodes that it names; see [`crate::Node::map_ids`].
+    pub fn map_ids(&mut self, names: Names<'_>) {
+        let Self { hard_state, snapshot, dropped: _, entries } = self;
+        hard_state.map_ids(names);
+        if let Some(snapshot) = snapshot {
+            Arc::make_mut(snapshot).map_ids(names);
+        }
+        for entry in entries {
+            entry.payload.map_ids(names);
+        }
     }
 
     /// Folds one record in, as every store does on replay.

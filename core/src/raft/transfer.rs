@@ -9,7 +9,7 @@ use super::message::{Body, Candidacy};
 use super::{Raft, Role};
 use crate::ids::{LogIndex, NodeId};
 use crate::io::{Event, Outbox, Wake, WakeReason};
-use crate::projection::Deadline;
+use crate::projection::{Deadline, Names};
 use crate::time::Time;
 
 /// A hand-over under way.
@@ -37,6 +37,10 @@ impl Transfer {
 
     pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
         self.abort_at = map(Deadline::TransferAbort, self.abort_at);
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.target = names(self.target);
     }
 
     pub(super) const fn next_wake(&self) -> Wake {

@@ -10,6 +10,7 @@ use super::message::Message;
 use super::record::Record;
 use crate::ids::{LogIndex, NodeId, WriteId};
 use crate::io::{Effect, Outbox};
+use crate::projection::Names;
 use crate::wire;
 
 /// The disk as this run of the node knows it.
@@ -168,6 +169,19 @@ impl Writes {
         self.on_their_way.iter_mut().for_each(|write| write.id = fallen(write.id));
         self.withheld.iter_mut().for_each(|withheld| withheld.needs = fallen(withheld.needs));
         fall
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        for withheld in &mut self.withheld {
+            withheld.to = names(withheld.to);
+            withheld.message.map_ids(names);
+        }
+        self.forget_order();
+    }
+
+    /// Puts what is withheld in the order of those it is for; what is for the same peer keeps its order.
+    pub(super) fn forget_order(&mut self) {
+        self.withheld.make_contiguous().sort_by_key(|withheld| withheld.to);
     }
 
     fn issue(&mut self, record: Record, out: &mut Outbox) -> WriteId {
