@@ -34,7 +34,10 @@ const HASH_SEED: u64 = 0;
 const CHECKPOINT_EVERY: f64 = 300.0;
 
 pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
-    let models = chosen(arguments)?;
+    let mut models = chosen(arguments)?;
+    if arguments.space.no_symmetry {
+        models.iter_mut().for_each(Model::tell_names_apart);
+    }
     if arguments.list {
         return list(&models, arguments.json);
     }
@@ -103,7 +106,13 @@ fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
             .iter()
             .map(|model| {
                 let states = model.pinned.map(|counts| counts.unique);
-                json!({"name": model.name, "set": set(model), "about": model.sentence, "unique_states": states})
+                json!({
+                    "name": model.name,
+                    "set": set(model),
+                    "symmetry": model.is_reduced(),
+                    "about": model.sentence,
+                    "unique_states": states,
+                })
             })
             .collect();
         screen::say(&format!("{:#}\n", json!({ "models": rows })))?;
@@ -113,7 +122,9 @@ fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
     let width = Screen::of_output().columns.unwrap_or(usize::MAX);
     let rows = models.iter().map(|model| {
         let label = format!("{:<width$}{}", model.name, set(model), width = label_width - 7);
-        let states = model.pinned.map(|counts| format!(" {} states.", grouped(counts.unique))).unwrap_or_default();
+        let but = if model.is_reduced() { " but for the names of nodes" } else { "" };
+        let states = model.pinned.map(|counts| format!(" {} states{but}.", grouped(counts.unique)));
+        let states = states.unwrap_or_default();
         screen::row(&label, label_width, &format!("{}{states}", model.sentence), width)
     });
     screen::say(&rows.collect::<String>())?;
@@ -125,8 +136,8 @@ fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Ver
     let cores = || thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.unwrap_or_else(cores).min(models.len()).max(1);
     let limits = Limits {
-        states_max: arguments.max_states.unwrap_or(u64::from(u32::MAX)),
-        memory_max: arguments.max_memory / jobs as u64,
+        states_max: arguments.space.max_states.unwrap_or(u64::from(u32::MAX)),
+        memory_max: arguments.space.max_memory / jobs as u64,
         state_bytes: Some(Cluster::STATE_BYTES),
     };
     let work = Work {

@@ -201,13 +201,8 @@ pub(crate) struct CheckArguments {
     /// Explores the deep set, for hours; checkpoints in the report's directory let it go on where it stopped
     #[arg(long)]
     pub(crate) deep: bool,
-    /// How many states of a model to visit at most
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
-    pub(crate) max_states: Option<u64>,
-    /// How much memory to use at most, for all models that are explored at once: their states, and up to 200 MB for
-    /// each of what is kept of steps that were taken
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = delian_sim::scenario::read_bytes)]
-    pub(crate) max_memory: u64,
+    #[command(flatten)]
+    pub(crate) space: SpaceArguments,
     /// Follows the path of a counter-example in this file, which was written beside its report, and tells each step
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["list", "deep", "jobs", "explore"])]
     pub(crate) replay: Option<PathBuf>,
@@ -222,6 +217,21 @@ pub(crate) struct CheckArguments {
     /// Prints one JSON document and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which states a search tells apart, and how many of them it may visit.
+#[derive(Args)]
+pub(crate) struct SpaceArguments {
+    /// Tells states apart that differ by the names of nodes alone, also in models that take them for one
+    #[arg(long)]
+    pub(crate) no_symmetry: bool,
+    /// How many states of a model to visit at most
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub(crate) max_states: Option<u64>,
+    /// How much memory to use at most, for all models that are explored at once: their states, and up to 200 MB for
+    /// each of what is kept of steps that were taken
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = delian_sim::scenario::read_bytes)]
+    pub(crate) max_memory: u64,
 }
 
 /// The page on which a person walks a model.

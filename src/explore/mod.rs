@@ -41,8 +41,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 pub(crate) fn run(arguments: &CheckArguments, model: Model) -> Result<Answer, Problem> {
     let (port, idle) = (arguments.by_hand.port.unwrap_or(0), arguments.by_hand.idle);
     let limits = Limits {
-        states_max: arguments.max_states.unwrap_or(STATES_MAX),
-        memory_max: arguments.max_memory,
+        states_max: arguments.space.max_states.unwrap_or(STATES_MAX),
+        memory_max: arguments.space.max_memory,
         state_bytes: Some(Cluster::STATE_BYTES),
     };
     let name = model.name;

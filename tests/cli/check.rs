@@ -24,6 +24,27 @@ fn a_model_that_is_explored_whole_is_green_and_one_that_is_not_says_so() {
 }
 
 #[test]
+fn states_that_differ_by_names_alone_are_one_unless_they_are_told_apart() {
+    let desk = Desk::new("check-names");
+    let explored = |options: &str| {
+        let told = desk.delian(&format!("check elections-3 --json --report out{options}")).with(0).json();
+        let model = &told["models"][0];
+        (model["symmetry"].as_bool(), model["unique_states"].as_u64(), model["depth"].as_u64())
+    };
+    let (one, apart) = (explored(""), explored(" --no-symmetry"));
+    assert_eq!((one.0, apart.0, one.2), (Some(true), Some(false), apart.2));
+    let (one, apart) = (one.1.expect("a number"), apart.1.expect("a number"));
+    assert!(5 * one < apart && apart < 6 * one, "{one} and {apart}");
+    let listed = desk.delian("check --list --json").with(0).json();
+    let of = |name: &str| {
+        let models = listed["models"].as_array().expect("a list");
+        models.iter().find(|model| model["name"] == name).map(|model| model["symmetry"].clone())
+    };
+    assert_eq!((of("elections-3"), of("replication")), (Some(true.into()), Some(false.into())));
+    desk.delian("check elections-3 --list").with(0).says("states but for the names of nodes.");
+}
+
+#[test]
 fn a_path_is_followed_step_by_step_and_a_wrong_one_is_refused_by_its_step() {
     let desk = Desk::new("check-replay");
     desk.write("some.path", "# the first steps\n0 # whatever comes first\n0\n");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use delian_core::projection::Names;
 use delian_core::raft::{Configuration, Payload, QuorumChange};
 use delian_core::{Applied, NodeId, Rejected, RequestId, SessionRequest};
 
@@ -21,6 +22,15 @@ impl Invariant for AcknowledgedSurvive {
 }
 
 impl AcknowledgedSurvive {
+    /// Renames those whom reads are about; whom a change is about stays.
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        for asked in self.asked.values_mut() {
+            if let Asked::Read(_, subject) = asked {
+                *subject = names(*subject);
+            }
+        }
+    }
+
     pub(super) fn on_ask(&mut self, request: RequestId, asked: &Asked) {
         self.asked.insert(request, asked.clone());
     }

@@ -2,6 +2,7 @@
 
 use std::hash::Hasher;
 
+use delian_core::projection::Names;
 use delian_core::{Event, NodeId};
 
 use super::acknowledged::AcknowledgedSurvive;
@@ -95,6 +96,15 @@ impl Clients {
     /// Judges who has been waiting for too long, once a second.
     pub(super) fn on_second(&mut self, id: NodeId, view: &impl View) -> Result<(), Breach> {
         self.outcomes.on_sample(id, view)
+    }
+
+    /// Renames the nodes; see [`delian_core::Node::map_ids`].
+    pub(crate) fn map_ids(&mut self, names: Names<'_>) {
+        // In full, so that a property that is added is decided on here.
+        let Self { acknowledged, outcomes, once: _, sessions, fresh_reads: _ } = self;
+        acknowledged.map_ids(names);
+        outcomes.map_ids(names);
+        sessions.map_ids(names);
     }
 
     /// Hashes what of the answers decides about those to come: what is still open, and what may still be committed.

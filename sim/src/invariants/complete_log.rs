@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::raft::{Ballot, Body};
 use delian_core::{Message, NodeId, Position, Term};
 
@@ -23,6 +24,10 @@ impl Invariant for CompleteLog {
 }
 
 impl CompleteLog {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.named = self.named.iter().map(|((term, id), last)| ((*term, names(*id)), *last)).collect();
+    }
+
     pub(super) fn on_send(
         self: &mut Arc<Self>,
         id: NodeId,

@@ -7,6 +7,7 @@
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::raft::Configuration;
 use delian_core::{Event, NodeId, Position, Time};
 
@@ -133,6 +134,17 @@ impl Consensus {
             && Arc::ptr_eq(&self.monotonic, &copied.monotonic)
             && Arc::ptr_eq(&self.state_machine, &copied.state_machine)
             && Arc::ptr_eq(&self.complete_log, &copied.complete_log)
+    }
+
+    /// Renames the nodes; see [`delian_core::Node::map_ids`].
+    pub(crate) fn map_ids(&mut self, names: Names<'_>) {
+        // In full, so that a property that is added is decided on here.
+        let Self { ledger, one_leader, monotonic, state_machine, complete_log } = self;
+        Arc::make_mut(ledger).map_ids(names);
+        Arc::make_mut(one_leader).map_ids(names);
+        Arc::make_mut(monotonic).map_ids(names);
+        Arc::make_mut(state_machine).map_ids(names);
+        Arc::make_mut(complete_log).map_ids(names);
     }
 
     /// Hashes what of the history decides about what may come: who led each term, what is committed, and which terms

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::raft::{Configuration, Payload, Record};
 use delian_core::{LogIndex, NodeId, Position, Term, Time};
 
@@ -193,6 +194,15 @@ impl Ledger {
     }
 
     /// What is committed binds all that comes; what was written and lost again is a record.
+    /// Renames the nodes; see [`delian_core::Node::map_ids`].
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        Arc::make_mut(&mut self.founding).map_ids(names);
+        for written in self.written.values_mut() {
+            written.by = names(written.by);
+            written.payload.map_ids(names);
+        }
+    }
+
     pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
         self.committed().for_each(|entry| entry.hash(hasher));
     }

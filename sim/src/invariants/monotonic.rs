@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::raft::Body;
 use delian_core::{Epoch, Incarnation, LogIndex, Message, Node, NodeId, Term};
 
@@ -48,6 +49,12 @@ impl NothingGoesBack {
                 Arc::make_mut(self).spoken.insert(memory, message.term);
             }
         }
+    }
+
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.seen = self.seen.iter().map(|(id, seen)| (names(*id), *seen)).collect();
+        let spoken = self.spoken.iter();
+        self.spoken = spoken.map(|((id, incarnation), term)| ((names(*id), *incarnation), *term)).collect();
     }
 
     /// What was spoken for decides about restarts to come; what was seen is what the nodes still show.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::{NodeId, Term};
 
 use super::{Breach, Invariant};
@@ -20,6 +21,10 @@ impl Invariant for OneLeaderPerTerm {
 }
 
 impl OneLeaderPerTerm {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.leaders.values_mut().for_each(|leader| *leader = names(*leader));
+    }
+
     pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
         self.leaders.hash(hasher);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
+use delian_core::projection::Names;
 use delian_core::{NodeId, RequestId};
 
 use super::{Breach, Invariant, View};
@@ -28,6 +29,10 @@ impl Invariant for OneOutcome {
 }
 
 impl OneOutcome {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.open.values_mut().for_each(|waiting| waiting.node = names(waiting.node));
+    }
+
     pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
         self.open.iter().for_each(|(request, waiting)| (request, waiting.node).hash(hasher));
     }

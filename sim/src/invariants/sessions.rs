@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
+use delian_core::projection::Names;
 use delian_core::raft::Payload;
 use delian_core::{Applied, NodeId, Position, Rejected, RequestId, Sequence, SessionId, SessionRequest};
 
@@ -22,6 +23,10 @@ impl Invariant for OncePerSequence {
 }
 
 impl OncePerSequence {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.executed.values_mut().for_each(|(_, id)| *id = names(*id));
+    }
+
     pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
         self.executed.iter().for_each(|(command, (position, _))| (command, position).hash(hasher));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::topology::{Changed, Refusal};
 use delian_core::{Epoch, LogIndex, NodeId, Position};
 
@@ -28,6 +29,10 @@ impl Invariant for StateMachineSafety {
 }
 
 impl StateMachineSafety {
+    pub(super) fn map_ids(&mut self, names: Names<'_>) {
+        self.effects.values_mut().for_each(|(id, _)| *id = names(*id));
+    }
+
     pub(super) fn on_change(
         self: &mut Arc<Self>,
         id: NodeId,

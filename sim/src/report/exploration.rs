@@ -17,6 +17,8 @@ pub struct Verdict {
     pub name: &'static str,
     /// What it explores.
     pub sentence: &'static str,
+    /// Whether states that differ by the names of nodes alone were one.
+    pub is_reduced: bool,
     /// What the search found.
     pub report: Report<Action>,
     /// The story of each violation, in the order of the report.
@@ -36,7 +38,8 @@ impl Verdict {
     pub fn new(cluster: &Cluster, report: Report<Action>, cpu: Duration) -> Self {
         let Model { name, sentence, pinned, .. } = *cluster.model();
         let stories = report.breaches.iter().map(|breach| cluster.story(&breach.path)).collect();
-        Self { name, sentence, report, stories, again: None, pinned, generated_before: 0, cpu }
+        let is_reduced = cluster.model().is_reduced();
+        Self { name, sentence, is_reduced, report, stories, again: None, pinned, generated_before: 0, cpu }
     }
 
     /// Returns whether every state was met, nothing is broken, every goal was reached and the counts are those kept.
@@ -126,6 +129,7 @@ impl Verdict {
             .collect();
         json!({
             "name": self.name,
+            "symmetry": self.is_reduced,
             "complete": report.outcome == Outcome::Complete,
             "ok": self.is_green(),
             "unique_states": report.unique,
@@ -187,6 +191,9 @@ pub fn to_markdown(verdicts: &[Verdict]) -> String {
              each state, the states that waited, and what it kept of steps that were taken.\n\n";
     for verdict in verdicts {
         write(&mut text, format_args!("## {}\n\n{}\n\n", verdict.name, verdict.sentence));
+        if verdict.is_reduced {
+            text += "- states that differ by the names of nodes alone are one\n";
+        }
         for reason in verdict.reasons() {
             write(&mut text, format_args!("- {reason}\n"));
         }

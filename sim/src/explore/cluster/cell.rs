@@ -3,12 +3,13 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use delian_core::projection::Deadline;
+use delian_core::projection::{Deadline, Names};
 use delian_core::raft::{Record, Recovered};
 use delian_core::{Node, Seed, Time, WriteId};
 
 use super::hash::Hash128;
-use super::model::{Forget, Model};
+use super::model::{Forget, Model, Network};
+use super::symmetry::{Hashes, Renamed, Renaming};
 
 /// The one instant at which everything happens.
 pub(super) const NOW: Time = Time::from_millis(1_000_000_000);
@@ -29,11 +30,13 @@ pub(super) struct Cell {
     pub(super) graves: Vec<Arc<Recovered>>,
     hash: u128,
     disk_hash: u128,
+    renamed: Hashes,
 }
 
 impl Cell {
     pub(super) fn new(node: Node, disk: Arc<Recovered>) -> Self {
-        Self { node, disk, waiting: Vec::new(), graves: Vec::new(), hash: 0, disk_hash: 0 }
+        let renamed = Hashes::default();
+        Self { node, disk, waiting: Vec::new(), graves: Vec::new(), hash: 0, disk_hash: 0, renamed }
     }
 
     /// Returns the hash of the cell as it was when it was last settled.
@@ -67,6 +70,9 @@ impl Cell {
         node.map_instants(canonical);
         node.forget_dead_instants();
         node.forget_chance(SEED);
+        if !matches!(model.network, Network::Delay { .. }) {
+            node.forget_order();
+        }
         for forgotten in model.forget {
             match forgotten {
                 Forget::WriteNumbers => {
@@ -78,6 +84,10 @@ impl Cell {
                 Forget::Levels => node.forget_levels(),
             }
         }
+        self.take_hash(seed);
+    }
+
+    fn take_hash(&mut self, seed: u64) {
         if self.disk_hash == 0 {
             self.disk_hash = Hash128::of(seed, &self.disk);
         }
@@ -86,6 +96,29 @@ impl Cell {
         (self.disk_hash, &self.waiting).hash(&mut hasher);
         self.graves.hash(&mut hasher);
         self.hash = hasher.finish_128();
+    }
+}
+
+impl Renamed for Cell {
+    fn hashes(&self) -> &Hashes {
+        &self.renamed
+    }
+
+    fn own_hash(&self) -> u128 {
+        self.hash
+    }
+
+    fn renamed(&self, renaming: &Renaming, seed: u64) -> Self {
+        let mut this = self.clone();
+        let names: Names<'_> = &|id| renaming.id(id);
+        this.node.map_ids(names);
+        this.waiting.iter_mut().for_each(|(_, record)| record.map_ids(names));
+        for disk in this.graves.iter_mut().chain([&mut this.disk]) {
+            Arc::make_mut(disk).map_ids(names);
+        }
+        this.disk_hash = 0;
+        this.take_hash(seed);
+        this
     }
 }
 

@@ -8,6 +8,7 @@
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use delian_core::projection::Names;
 use delian_core::raft::Recovered;
 use delian_core::{Incarnation, Node, NodeId, Time};
 
@@ -15,6 +16,7 @@ use super::cell::{Cell, NOW};
 use super::hash::Hash128;
 use super::model::number_of;
 use super::react::Standing;
+use super::symmetry::{Hashes, Renamed, Renaming};
 use crate::invariants::{Breach, Clients, Consensus, Observation, View};
 
 /// What has happened so far, as far as a property remembers it.
@@ -24,6 +26,7 @@ pub(super) struct Ghost {
     clients: Arc<Clients>,
     hash: u128,
     record: u128,
+    renamed: Hashes,
 }
 
 impl Ghost {
@@ -33,7 +36,7 @@ impl Ghost {
         hasher.write_u8(0);
         clients.hash_history(&mut hasher);
         let record = Hash128::of(seed, &(&consensus, &clients));
-        Self { consensus, clients, hash: hasher.finish_128(), record }
+        Self { consensus, clients, hash: hasher.finish_128(), record, renamed: Hashes::default() }
     }
 
     pub(super) const fn hash(&self) -> u128 {
@@ -47,6 +50,24 @@ impl Ghost {
 
     pub(super) const fn consensus(&self) -> &Consensus {
         &self.consensus
+    }
+}
+
+impl Renamed for Ghost {
+    fn hashes(&self) -> &Hashes {
+        &self.renamed
+    }
+
+    fn own_hash(&self) -> u128 {
+        self.hash
+    }
+
+    fn renamed(&self, renaming: &Renaming, seed: u64) -> Self {
+        let names: Names<'_> = &|id| renaming.id(id);
+        let (mut consensus, mut clients) = (self.consensus.clone(), Arc::clone(&self.clients));
+        consensus.map_ids(names);
+        Arc::make_mut(&mut clients).map_ids(names);
+        Self::new(seed, consensus, clients)
     }
 }
 

@@ -8,7 +8,8 @@
 //! refine, and `heal` what must come of every quiet state.
 //!
 //! Made cheap: a state shares its nodes and history with all states that differ in other things (`scene`), each part is
-//! hashed once, when it is made, and a search takes an equal step once (`recall`).
+//! hashed once, when it is made, and a search takes an equal step once (`recall`). Where no identity decides, states that
+//! are equal but for the names of nodes are one (`symmetry`).
 //!
 //! Nothing is left out of a state because it seems to be dead: a late message of an old term is delivered like any other.
 
@@ -20,6 +21,7 @@ mod cell;
 mod ghost;
 mod scene;
 mod state;
+mod symmetry;
 mod react;
 mod recall;
 mod step;
@@ -30,7 +32,6 @@ pub mod picture;
 #[cfg(test)]
 mod tests;
 
-use std::hash::Hasher;
 use std::sync::Arc;
 
 use delian_core::projection::Deadline;
@@ -46,8 +47,9 @@ use self::state::PLEDGES;
 pub use self::state::State;
 pub use self::story::Told;
 pub use self::story::in_lines;
+use self::symmetry::Group;
 
-use self::model::{Asking, Budgets, Heal, Model, Start};
+use self::model::{Asking, Budgets, Heal, Model, Start, Symmetry};
 use super::System;
 use crate::invariants::{Breach, Invariant, NoPanic};
 use crate::panics;
@@ -62,6 +64,8 @@ pub struct Cluster {
     settings: Arc<Settings>,
     commands: Vec<Command>,
     goals: Vec<&'static str>,
+    /// Under which names states are the same, where names are not told apart.
+    group: Option<Group>,
     /// What all hashes that states keep begin with.
     seed: u64,
 }
@@ -72,7 +76,8 @@ impl Cluster {
     ///
     /// # Panics
     ///
-    /// If the model is larger than states have bits for, or has leases and more than one round of heartbeats.
+    /// If the model is larger than states have bits for, has leases and more than one round of heartbeats, or is reduced by
+    /// a symmetry that it does not have.
     pub fn new(model: Model, seed: u64) -> Self {
         assert!(model.size() <= PLEDGES, "{} nodes, and bits for {PLEDGES}", model.size());
         assert!(model.changes.len() <= 16, "{} changes, and bits for 16", model.changes.len());
@@ -82,7 +87,15 @@ impl Cluster {
         let settings = Arc::new(model.settings());
         let goals = model.goals.iter().map(|goal| goal.name()).collect();
         let commands = (1..=model.budgets.commands).map(|number| Command::Custom(Blob::from([number].as_slice())));
-        Self { settings, commands: commands.collect(), goals, seed, model }
+        let group = match model.symmetry {
+            Symmetry::Unreduced => None,
+            Symmetry::Reduced { .. } => {
+                let decides = model.names_decide();
+                assert!(decides.is_none(), "{}: {}", model.name, decides.unwrap_or_default());
+                Some(Group::new(&model, seed))
+            }
+        };
+        Self { settings, commands: commands.collect(), goals, group, seed, model }
     }
 
     /// What a state that waits weighs: its messages and its part in what it shares with others. Measured, as the resident
@@ -95,7 +108,7 @@ impl Cluster {
         let Model { name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal, .. } =
             &self.model;
         let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
-        let asked = (self.model.asking, self.model.reads);
+        let asked = (self.model.asking, self.model.reads, self.group.is_some());
         let model = format!("{bounds:?} {asked:?} {:?}", self.settings);
         xxhash_rust::xxh3::xxh3_64_with_seed(model.as_bytes(), xxhash_rust::xxh3::xxh3_64(build))
     }
@@ -179,14 +192,10 @@ impl System for Cluster {
     }
 
     fn fingerprint(&self, state: &State, seed: u64) -> u128 {
-        let State { scene, flight, left, asked, promised, restarted: _, shown: _, breach: _ } = state;
-        let mut hasher = Hash128::new(seed);
-        hasher.write_u128(scene.hash());
-        flight.hash_into(&mut hasher);
-        std::hash::Hash::hash(left, &mut hasher);
-        hasher.write_u16(*asked);
-        hasher.write_u64(*promised);
-        hasher.finish_128()
+        match &self.group {
+            Some(group) => group.fingerprint(state, seed),
+            None => state.hash(seed),
+        }
     }
 
     fn check(&self, state: &State) -> Result<(), Breach> {

@@ -37,6 +37,8 @@ pub struct Model {
     pub changes: Vec<QuorumChange>,
     /// What of the nodes' states is forgotten.
     pub forget: &'static [Forget],
+    /// Whether states that differ by the names of nodes are one.
+    pub symmetry: Symmetry,
     /// Whether quiet states must heal.
     pub heal: Heal,
     /// What some state must show.
@@ -105,6 +107,18 @@ pub enum Heal {
     Required,
     /// This is not looked at.
     Skipped,
+}
+
+/// Whether states that differ by the names of nodes are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symmetry {
+    /// They are: only where [no identity decides](Model::names_decide).
+    Reduced {
+        /// What a complete exploration counts that tells them apart, if that is kept.
+        from: Option<Counts>,
+    },
+    /// They are told apart.
+    Unreduced,
 }
 
 /// When a model is explored.
@@ -268,6 +282,35 @@ impl Model {
         self.voters + self.learners
     }
 
+    /// Returns how nodes come to differ by their names, if they do: then states that are equal but for names may not have
+    /// an equal future.
+    pub fn names_decide(&self) -> Option<&'static str> {
+        if matches!(self.network, Network::Delay { .. }) {
+            // A leader writes to its peers in their order, and the one queue keeps it.
+            Some("the one queue keeps the order in which a node writes to its peers")
+        } else if !self.changes.is_empty() {
+            Some("changes of the quorum name nodes")
+        } else if self.budgets.wipes > 1 {
+            Some("of two nodes that lost their disks, the first by name is admitted first")
+        } else if self.config().autopilot_voters.is_some() {
+            Some("the autopilot breaks ties by name")
+        } else {
+            None
+        }
+    }
+
+    /// Returns whether states that differ by names alone are one.
+    pub const fn is_reduced(&self) -> bool {
+        matches!(self.symmetry, Symmetry::Reduced { .. })
+    }
+
+    /// Tells states apart that differ by names alone.
+    pub const fn tell_names_apart(&mut self) {
+        if let Symmetry::Reduced { from } = self.symmetry {
+            (self.symmetry, self.pinned) = (Symmetry::Unreduced, from);
+        }
+    }
+
     /// Returns who votes and who listens at the founding.
     pub(super) fn members(&self) -> (BTreeSet<NodeId>, BTreeSet<NodeId>) {
         let ids = |range: std::ops::Range<u8>| range.map(id_of).collect();
@@ -276,11 +319,15 @@ impl Model {
 
     /// Returns what all nodes run under.
     pub(super) fn settings(&self) -> Settings {
+        self.config().check().expect("a model's configuration makes sense")
+    }
+
+    fn config(&self) -> Config {
         let (voters, learners) = self.members();
         // One feature level: what a rolling upgrade adds is explored where it is asked for.
         let mut config = Config { voters, learners, feature_level_max: FeatureLevel::FIRST, ..Config::default() };
         (self.config)(&mut config);
-        config.check().expect("a model's configuration makes sense")
+        config
     }
 }
 

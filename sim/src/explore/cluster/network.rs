@@ -9,6 +9,7 @@ use delian_core::{Message, NodeId};
 
 use super::hash::Hash128;
 use super::model::Network;
+use super::symmetry::{Group, Hashes, Renamed, Renaming};
 
 /// One message on its way; hashed once, when it is sent.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Letter {
     /// What it says.
     pub message: Message,
     hash: u128,
+    renamed: Hashes,
 }
 
 impl Hash for Letter {
@@ -31,11 +33,27 @@ impl Hash for Letter {
 impl Letter {
     pub(super) fn new(seed: u64, from: u8, to: u8, message: Message) -> Self {
         let hash = Hash128::of(seed, &(from, to, &message));
-        Self { from, to, message, hash }
+        Self { from, to, message, hash, renamed: Hashes::default() }
     }
 
     const fn link(&self) -> (u8, u8) {
         (self.from, self.to)
+    }
+}
+
+impl Renamed for Letter {
+    fn hashes(&self) -> &Hashes {
+        &self.renamed
+    }
+
+    fn own_hash(&self) -> u128 {
+        self.hash
+    }
+
+    fn renamed(&self, renaming: &Renaming, seed: u64) -> Self {
+        let mut message = self.message.clone();
+        message.map_ids(&|id| renaming.id(id));
+        Self::new(seed, renaming.number(self.from), renaming.number(self.to), message)
     }
 }
 
@@ -129,6 +147,31 @@ impl Flight {
 
     pub(super) fn has_flush(&self, number: u8) -> bool {
         self.items.iter().any(|item| matches!(item, Item::Flush(flushed) if *flushed == number))
+    }
+
+    /// Hashes what would be on its way if nodes had other names, where nothing has a place in a queue of all.
+    pub(super) fn hash_renamed_into(&self, group: &Group, place: usize, hasher: &mut Hash128) {
+        let renaming = group.renaming(place);
+        let renamed = |item: &Item| match item {
+            Item::Letter(letter) => {
+                let (from, to) = letter.link();
+                ((renaming.number(from), renaming.number(to)), group.hashes_of(&**letter)[place])
+            }
+            Item::Flush(number) => {
+                let number = renaming.number(*number);
+                ((number, number), Item::Flush(number).hash())
+            }
+        };
+        let mut all: Vec<_> = self.items.iter().map(renamed).collect();
+        match group.network() {
+            Network::Set => all.sort_unstable_by_key(|(_, hash)| *hash),
+            Network::Fifo { .. } => all.sort_by_key(|(link, _)| *link),
+            Network::Delay { .. } => {}
+        }
+        hasher.write_usize(all.len());
+        for (_, hash) in all {
+            hasher.write_u128(hash);
+        }
     }
 
     pub(super) fn hash_into(&self, hasher: &mut Hash128) {

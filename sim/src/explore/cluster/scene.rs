@@ -1,11 +1,12 @@
 //! All nodes and the history: what a step may change, but for the messages that it sends.
 
 use std::hash::Hasher;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::cell::Cell;
 use super::ghost::Ghost;
 use super::hash::Hash128;
+use super::symmetry::{Group, Least};
 
 /// The nodes of a cluster and what has happened to it; shared by all states that differ in neither.
 #[derive(Debug)]
@@ -16,13 +17,15 @@ pub(super) struct Scene {
     is_settled: bool,
     hash: u128,
     record: u128,
+    least: OnceLock<Least>,
 }
 
 impl Scene {
     pub(super) fn new(seed: u64, cells: Vec<Arc<Cell>>, ghost: Arc<Ghost>) -> Self {
         let hash = over(seed, &cells, ghost.hash());
         let record = over(seed, &cells, ghost.record());
-        Self { is_settled: cells.iter().all(|cell| cell.waiting.is_empty()), cells, ghost, hash, record }
+        let is_settled = cells.iter().all(|cell| cell.waiting.is_empty());
+        Self { cells, ghost, is_settled, hash, record, least: OnceLock::new() }
     }
 
     pub(super) fn cells(&self) -> &[Arc<Cell>] {
@@ -45,6 +48,22 @@ impl Scene {
     /// Returns the hash of what decides about what may come.
     pub(super) const fn hash(&self) -> u128 {
         self.hash
+    }
+
+    /// Returns the least hash that it has under any renaming, and the renamings that lead to it.
+    pub(super) fn least(&self, group: &Group) -> &Least {
+        self.least.get_or_init(|| {
+            let cells: Vec<&[u128]> = self.cells.iter().map(|cell| group.hashes_of(&**cell)).collect();
+            let history = group.hashes_of(&*self.ghost);
+            group.least(|place, renaming| {
+                let mut hasher = Hash128::new(group.seed());
+                for number in 0..cells.len() {
+                    hasher.write_u128(cells[usize::from(renaming.former(number as u8))][place]);
+                }
+                hasher.write_u128(history[place]);
+                hasher.finish_128()
+            })
+        })
     }
 
     /// Returns the hash of all, with the parts of the history that are a mere record.

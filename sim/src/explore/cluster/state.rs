@@ -9,6 +9,7 @@ use super::ghost::Ghost;
 use super::model::{Budgets, Model, Network};
 use super::network::{Flight, Item};
 use super::scene::Scene;
+use super::symmetry::Renaming;
 use crate::invariants::{Breach, Consensus};
 
 /// One state. Copies share the nodes, the messages and the history.
@@ -103,6 +104,17 @@ impl State {
     /// Returns whether anyone is bound to this leader.
     pub(super) fn is_counted_on_by(&self, leader: u8) -> bool {
         (0..PLEDGES).any(|number| self.promised & pledge(number, leader) != 0)
+    }
+
+    /// Returns the bits of the promises as they would be under other names.
+    pub(super) fn promised_under(&self, renaming: &Renaming) -> u64 {
+        let (mut left, mut bits) = (self.promised, 0);
+        while left != 0 {
+            let place = left.trailing_zeros() as u8;
+            left &= left - 1;
+            bits |= pledge(renaming.number(place / PLEDGES), renaming.number(place % PLEDGES));
+        }
+        bits
     }
 
     /// Returns whether nothing happens unless something happens on its own.

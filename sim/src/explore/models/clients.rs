@@ -1,7 +1,7 @@
 //! Clients that are answered late, twice or by another.
 
 use super::super::cluster::model::{Asking, Budgets, Goal, Model, Network, UNBOUNDED};
-use super::{SNAPSHOTS, compacting, counts, led, linked};
+use super::{SNAPSHOTS, compacting, counts, led, linked, reduced};
 
 /// Returns the models.
 pub(super) fn models() -> Vec<Model> {
@@ -23,6 +23,7 @@ pub(super) fn models() -> Vec<Model> {
             asking: Asking::Anywhere,
             budgets: Budgets { terms: 2, elections: 1, commands: 1, duplicates: 1, ..Budgets::NONE },
             goals: answered,
+            symmetry: reduced(counts(584_146, 3_236_424, 27)),
             pinned: Some(counts(584_146, 3_236_424, 27)),
             ..linked()
         },
@@ -43,6 +44,7 @@ pub(super) fn models() -> Vec<Model> {
             deadlines: &[],
             budgets: Budgets { terms: 2, commands: 2, transfers: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated],
+            symmetry: reduced(counts(1_539_478, 5_776_830, 30)),
             pinned: Some(counts(1_539_478, 5_776_830, 30)),
             ..linked()
         },

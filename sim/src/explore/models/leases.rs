@@ -4,7 +4,7 @@ use delian_core::projection::Deadline;
 use delian_core::{Config, Consistency};
 
 use super::super::cluster::model::{Budgets, Forget, Goal, Model, Network, Tier};
-use super::{counts, led};
+use super::{counts, led, reduced};
 
 /// What may be due where leases run out.
 const LEASES: &[Deadline] =
@@ -32,6 +32,7 @@ pub(super) fn models() -> Vec<Model> {
             deadlines: &[Deadline::Election, Deadline::Heartbeat, Deadline::Lease],
             budgets: Budgets { forgets: 1, ..silent },
             goals: &[Goal::LeaseRead],
+            symmetry: reduced(counts(402_712, 2_251_896, 19)),
             pinned: Some(counts(402_712, 2_251_896, 19)),
             ..under_leases()
         },
@@ -60,6 +61,7 @@ pub(super) fn models() -> Vec<Model> {
             deadlines: &[Deadline::Heartbeat, Deadline::Lease],
             budgets: handed,
             goals: &[Goal::SecondLeader, Goal::LeaseRead, Goal::Transferred],
+            symmetry: reduced(counts(2_566_154, 11_750_786, 28)),
             pinned: Some(counts(2_566_154, 11_750_786, 28)),
             ..under_leases()
         },

@@ -1,7 +1,7 @@
 //! Disks are lost.
 
 use super::super::cluster::model::{Asking, Budgets, Forget, Goal, Model, Network, UNBOUNDED};
-use super::{base, counts, led, linked};
+use super::{base, counts, led, linked, reduced};
 
 /// Returns the models.
 pub(super) fn models() -> Vec<Model> {
@@ -23,6 +23,7 @@ pub(super) fn models() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Levels],
             budgets: Budgets { elections: 1, ..steady },
             goals: rejoined,
+            symmetry: reduced(counts(990_152, 5_160_894, 32)),
             pinned: Some(counts(990_152, 5_160_894, 32)),
             ..linked()
         },

@@ -19,7 +19,7 @@ mod memories;
 use delian_core::projection::Deadline;
 use delian_core::{Config, Consistency};
 
-use super::cluster::model::{Asking, Budgets, Counts, Disk, Forget, Goal, Heal, Model, Network, Start, Tier};
+use super::cluster::model::{Asking, Budgets, Counts, Disk, Forget, Goal, Heal, Model, Network, Start, Symmetry, Tier};
 
 /// What may be due where nothing but elections is explored.
 const ELECTIONS: &[Deadline] = &[Deadline::Election];
@@ -61,6 +61,7 @@ fn base() -> Model {
         deadlines: ELECTIONS,
         changes: Vec::new(),
         forget: Forget::ALL,
+        symmetry: Symmetry::Unreduced,
         heal: Heal::Required,
         goals: &[Goal::Leader],
         tier: Tier::Default,
@@ -76,6 +77,11 @@ fn led() -> Model {
 /// The same over links, with silences that are counted.
 fn linked() -> Model {
     Model { network: Network::Fifo { cap: 1 }, ..led() }
+}
+
+/// States that differ by names alone are one; told apart, there are so many.
+const fn reduced(from: Counts) -> Symmetry {
+    Symmetry::Reduced { from: Some(from) }
 }
 
 const fn counts(unique: u64, generated: u64, depth: u32) -> Counts {

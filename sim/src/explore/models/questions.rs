@@ -3,7 +3,7 @@
 use delian_core::projection::Deadline;
 
 use super::super::cluster::model::{Budgets, Forget, Goal, Model, Network, UNBOUNDED};
-use super::{counts, led, linked};
+use super::{counts, led, linked, reduced};
 
 /// What may be due where leaders hand over, or give that up.
 const TRANSFERS: &[Deadline] =
@@ -32,6 +32,7 @@ pub(super) fn models() -> Vec<Model> {
             deadlines: TRANSFERS,
             budgets: Budgets { terms: 2, heartbeats: 1, commands: 1, transfers: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::Transferred],
+            symmetry: reduced(counts(509_028, 2_718_488, 26)),
             pinned: Some(counts(509_028, 2_718_488, 26)),
             ..linked()
         },
@@ -61,7 +62,8 @@ pub(super) fn models() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, elections: 1, reads: 1, heartbeats: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Read],
-            pinned: Some(counts(1_360_952, 6_482_466, 28)),
+            symmetry: reduced(counts(1_360_952, 6_482_466, 28)),
+            pinned: Some(counts(680_538, 3_241_527, 28)),
             ..linked()
         },
         Model {
@@ -71,7 +73,8 @@ pub(super) fn models() -> Vec<Model> {
             forget: &[Forget::WriteNumbers, Forget::Hearing, Forget::Levels],
             budgets: Budgets { terms: 2, elections: 1, reads: 1, commands: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::Read],
-            pinned: Some(counts(2_760_160, 13_569_528, 32)),
+            symmetry: reduced(counts(2_760_160, 13_569_528, 32)),
+            pinned: Some(counts(1_380_184, 6_785_276, 32)),
             ..linked()
         },
         Model {
@@ -91,6 +94,7 @@ pub(super) fn models() -> Vec<Model> {
             deadlines: CHECKS,
             budgets: Budgets { terms: 2, elections: 1, checks: 2, commands: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::QuorumLost],
+            symmetry: reduced(counts(228_803, 1_055_020, 27)),
             pinned: Some(counts(228_803, 1_055_020, 27)),
             ..linked()
         },

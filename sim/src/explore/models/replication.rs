@@ -3,7 +3,7 @@
 use delian_core::Config;
 
 use super::super::cluster::model::{Budgets, Disk, Goal, Model, Network, Tier, UNBOUNDED};
-use super::{SNAPSHOTS, compacting, counts, led, linked};
+use super::{SNAPSHOTS, compacting, counts, led, linked, reduced};
 
 /// Returns the models.
 // Long on purpose: one row for each model, to be read beside each other.
@@ -25,7 +25,8 @@ pub(super) fn models() -> Vec<Model> {
             network: Network::Fifo { cap: 1 },
             budgets: Budgets { terms: 2, elections: 1, heartbeats: 1, commands: 1, duplicates: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::Answered],
-            pinned: Some(counts(1_883_510, 12_933_866, 31)),
+            symmetry: reduced(counts(1_883_510, 12_933_866, 31)),
+            pinned: Some(counts(941_890, 6_467_745, 31)),
             ..led()
         },
         Model {
@@ -44,7 +45,8 @@ pub(super) fn models() -> Vec<Model> {
             disk: Disk::Slow,
             budgets: Budgets { terms: 1, heartbeats: 1, commands: 1, crashes: 1, ..Budgets::NONE },
             goals: &[Goal::Committed, Goal::Answered, Goal::Recovered],
-            pinned: Some(counts(75_340, 427_648, 20)),
+            symmetry: reduced(counts(75_340, 427_648, 20)),
+            pinned: Some(counts(37_917, 215_374, 20)),
             ..led()
         },
         Model {
@@ -62,6 +64,7 @@ pub(super) fn models() -> Vec<Model> {
             config: one_by_one,
             budgets: Budgets { terms: 3, elections: 2, commands: 1, ..Budgets::NONE },
             goals: replicated,
+            symmetry: reduced(counts(1_137_030, 5_693_456, 38)),
             pinned: Some(counts(1_137_030, 5_693_456, 38)),
             ..linked()
         },
@@ -101,6 +104,7 @@ fn snapshots() -> Vec<Model> {
             deadlines: SNAPSHOTS,
             budgets: Budgets { terms: 2, elections: 1, heartbeats: 1, commands: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::Installed],
+            symmetry: reduced(counts(469_912, 2_509_340, 33)),
             pinned: Some(counts(469_912, 2_509_340, 33)),
             ..linked()
         },

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Row, name_of};
 use crate::explore::cluster::Cluster;
-use crate::explore::cluster::model::{Budgets, Disk, Heal, Model, Network, Start, UNBOUNDED};
+use crate::explore::cluster::model::{Budgets, Disk, Heal, Model, Network, Start, Symmetry, UNBOUNDED};
 
 /// A model, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +57,10 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
         Heal::Required => "quiet states must heal",
         Heal::Skipped => "healing is not looked at",
     };
+    let names = match model.symmetry {
+        Symmetry::Reduced { .. } => "states that differ by them alone are one",
+        Symmetry::Unreduced => "told apart",
+    };
     let deadlines = model.deadlines.iter().map(|deadline| tell_deadline(*deadline)).collect::<Vec<_>>().join(", ");
     vec![
         ("voters", nodes),
@@ -65,6 +69,7 @@ fn facts(model: &Model) -> Vec<(&'static str, String)> {
         ("at the beginning", start.to_owned()),
         ("what falls due", deadlines),
         ("demanded", heal.to_owned()),
+        ("names of nodes", names.to_owned()),
     ]
 }
 
