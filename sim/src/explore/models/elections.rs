@@ -1,6 +1,6 @@
 //! Nothing happens but elections.
 
-use super::super::cluster::model::{Budgets, Disk, Goal, Heal, Model, Network, UNBOUNDED};
+use super::super::cluster::model::{Budgets, Disk, Goal, Heal, Model, Network, Symmetry, Tier, UNBOUNDED};
 use super::{base, counts, reduced};
 
 /// Returns the models.
@@ -28,12 +28,23 @@ pub(super) fn models() -> Vec<Model> {
         },
         Model {
             name: "elections-4",
-            sentence: "Four nodes stand for two terms: half of an even number is no majority.",
+            sentence: "Four nodes stand for two terms after two silences: half of an even number is no majority.",
             voters: 4,
-            network: Network::Delay { deviations: 2 },
-            budgets: quiet,
+            budgets: Budgets { terms: 2, elections: 2, ..Budgets::NONE },
             goals: &[Goal::Leader, Goal::SecondLeader],
-            pinned: Some(counts(316_426, 428_573, 60)),
+            symmetry: Symmetry::Reduced { from: None },
+            pinned: Some(counts(363_988, 2_487_680, 39)),
+            ..base()
+        },
+        Model {
+            name: "elections-4-crash",
+            sentence: "The same, while one of the four may crash.",
+            voters: 4,
+            budgets: Budgets { terms: 2, elections: 2, crashes: 1, ..Budgets::NONE },
+            goals: &[Goal::Leader, Goal::SecondLeader, Goal::Recovered],
+            symmetry: Symmetry::Reduced { from: None },
+            tier: Tier::Deep,
+            pinned: Some(counts(4_589_823, 32_801_500, 42)),
             ..base()
         },
         Model {
