@@ -24,7 +24,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 2, elections: 1, commands: 1, duplicates: 1, ..Budgets::NONE },
             goals: answered,
             symmetry: reduced(counts(584_146, 3_236_424, 27)),
-            pinned: Some(counts(584_146, 3_236_424, 27)),
+            pinned: Some(counts(292_096, 1_618_310, 27)),
             ..linked()
         },
         Model {
@@ -45,7 +45,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 2, commands: 2, transfers: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated],
             symmetry: reduced(counts(1_539_478, 5_776_830, 30)),
-            pinned: Some(counts(1_539_478, 5_776_830, 30)),
+            pinned: Some(counts(769_760, 2_888_517, 30)),
             ..linked()
         },
         Model {

@@ -33,7 +33,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { forgets: 1, ..silent },
             goals: &[Goal::LeaseRead],
             symmetry: reduced(counts(402_712, 2_251_896, 19)),
-            pinned: Some(counts(402_712, 2_251_896, 19)),
+            pinned: Some(counts(391_974, 2_203_796, 19)),
             ..under_leases()
         },
         Model {
@@ -62,7 +62,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: handed,
             goals: &[Goal::SecondLeader, Goal::LeaseRead, Goal::Transferred],
             symmetry: reduced(counts(2_566_154, 11_750_786, 28)),
-            pinned: Some(counts(2_566_154, 11_750_786, 28)),
+            pinned: Some(counts(2_313_497, 10_629_759, 27)),
             ..under_leases()
         },
     ]

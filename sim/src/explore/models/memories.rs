@@ -24,7 +24,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { elections: 1, ..steady },
             goals: rejoined,
             symmetry: reduced(counts(990_152, 5_160_894, 32)),
-            pinned: Some(counts(990_152, 5_160_894, 32)),
+            pinned: Some(counts(495_173, 2_580_999, 32)),
             ..linked()
         },
         Model {

@@ -33,7 +33,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 2, heartbeats: 1, commands: 1, transfers: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::Transferred],
             symmetry: reduced(counts(509_028, 2_718_488, 26)),
-            pinned: Some(counts(509_028, 2_718_488, 26)),
+            pinned: Some(counts(254_590, 1_359_633, 26)),
             ..linked()
         },
         Model {
@@ -95,7 +95,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 2, elections: 1, checks: 2, commands: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::QuorumLost],
             symmetry: reduced(counts(228_803, 1_055_020, 27)),
-            pinned: Some(counts(228_803, 1_055_020, 27)),
+            pinned: Some(counts(114_517, 527_933, 27)),
             ..linked()
         },
     ]

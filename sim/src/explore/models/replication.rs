@@ -65,7 +65,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 3, elections: 2, commands: 1, ..Budgets::NONE },
             goals: replicated,
             symmetry: reduced(counts(1_137_030, 5_693_456, 38)),
-            pinned: Some(counts(1_137_030, 5_693_456, 38)),
+            pinned: Some(counts(568_575, 2_846_992, 38)),
             ..linked()
         },
         Model {
@@ -105,7 +105,7 @@ fn snapshots() -> Vec<Model> {
             budgets: Budgets { terms: 2, elections: 1, heartbeats: 1, commands: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Committed, Goal::Installed],
             symmetry: reduced(counts(469_912, 2_509_340, 33)),
-            pinned: Some(counts(469_912, 2_509_340, 33)),
+            pinned: Some(counts(235_023, 1_255_024, 33)),
             ..linked()
         },
         Model {
