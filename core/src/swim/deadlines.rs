@@ -34,6 +34,13 @@ impl Deadlines {
         Some(slot)
     }
 
+    /// Takes out the slot with the earliest instant, come or not.
+    pub(super) fn take_first(&mut self) -> Option<Slot> {
+        let (_, slot) = *self.due.first()?;
+        self.clear(slot);
+        Some(slot)
+    }
+
     /// Returns the earliest instant.
     pub(super) fn next_at(&self) -> Option<Time> {
         self.due.first().map(|(at, _)| *at)

@@ -95,6 +95,12 @@ impl<M: Members> Swim<M> {
 
     /// Takes in a member that was not known.
     fn take_in(&mut self, turn: &mut Turn<'_>, incarnation: Incarnation, card: Arc<Card>, source: Source) {
+        if self.members.known() >= self.settings.members_max
+            && let Some(slot) = self.graves.take_first()
+        {
+            // The dead make room for the living.
+            self.forget(turn, slot);
+        }
         let Some(slot) = self.make_room(turn, card.id) else { return };
         turn.directory.set_card(slot, Arc::clone(&card));
         self.see(turn, slot, Record { incarnation, state: State::Alive });
@@ -231,6 +237,9 @@ impl<M: Members> Swim<M> {
 
     /// Hears of a life of this node: its own, an earlier one, or another process's.
     fn hear_of_my_life(&mut self, turn: &mut Turn<'_>, incarnation: Incarnation, card: &Arc<Card>) {
+        if matches!(self.standing, Standing::Leaving(_)) {
+            return;
+        }
         if card.address == self.me.address {
             // An earlier life at this address: it is over, for this one has the address.
             if incarnation > self.incarnation || (incarnation == self.incarnation && *card != self.me) {
@@ -238,7 +247,7 @@ impl<M: Members> Swim<M> {
             }
             return;
         }
-        if (incarnation, card) <= (self.incarnation, &self.me) || matches!(self.standing, Standing::Leaving(_)) {
+        if (incarnation, card) <= (self.incarnation, &self.me) {
             return;
         }
         if self.standing == Standing::Newcomer {
@@ -334,7 +343,7 @@ impl<M: Members> Swim<M> {
         })
     }
 
-    /// Holds one node more in the directory, if there may be more members; the dead make room for the living.
+    /// Holds one node more in the directory, if there may be more members.
     fn make_room(&mut self, turn: &mut Turn<'_>, member: NodeId) -> Option<Slot> {
         if self.members.known() >= self.settings.members_max {
             turn.out.emit(Event::Full(member));
@@ -360,12 +369,16 @@ impl<M: Members> Swim<M> {
     /// Forgets those whose tombstones have stood long enough, and all that was said of them.
     pub(super) fn forget_graves(&mut self, turn: &mut Turn<'_>) {
         while let Some(slot) = self.graves.take_due(turn.now) {
-            let member = turn.directory.node(slot);
-            self.members.forget(slot, member);
-            self.rumours.forget(slot);
-            self.broadcasts.forget(member);
-            turn.directory.release(slot);
+            self.forget(turn, slot);
         }
+    }
+
+    fn forget(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        let member = turn.directory.node(slot);
+        self.members.forget(slot, member);
+        self.rumours.forget(slot);
+        self.broadcasts.forget(member);
+        turn.directory.release(slot);
     }
 
     /// Queues news of a member.

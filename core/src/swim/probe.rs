@@ -56,8 +56,11 @@ pub(super) enum Wants {
     Coordinate,
 }
 
-/// After how many probe intervals of silence a member takes itself for cut off.
+/// After how many probe intervals of silence a member says that it hears nobody.
 const ISOLATED_AFTER: u32 = 5;
+
+/// After how many it lets no suspicion end: in a healthy pool each member is probed about once in an interval.
+const CUT_OFF_AFTER: u32 = 3;
 
 impl Probing {
     pub(super) fn begin(now: Time, settings: &PoolSettings, rng: &mut Stream) -> Self {
@@ -131,6 +134,7 @@ impl<M: Members> Swim<M> {
         }
         self.probing.probe_at = turn.now;
         self.probing.heard_at = turn.now;
+        self.suspicions.stand_still(late);
         // Time for a refutation to be heard that came while nobody listened.
         self.suspicions.postpone(turn.now + self.settings.probe_interval);
     }
@@ -242,7 +246,7 @@ impl<M: Members> Swim<M> {
     }
 
     fn is_cut_off(&self, now: Time) -> bool {
-        now.since(self.probing.heard_at) > self.settings.probe_interval * 2
+        now.since(self.probing.heard_at) > self.settings.probe_interval * CUT_OFF_AFTER
     }
 
     /// Returns whether silence is laid to the node's own account: with more than one other to hear from, and until it has

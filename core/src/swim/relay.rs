@@ -41,6 +41,10 @@ impl Relays {
 
 impl<M: Members> Swim<M> {
     pub(super) fn on_ping_request(&mut self, turn: &mut Turn<'_>, sender: Sender, request: PingRequest) {
+        if self.find(turn, sender.id).is_none() {
+            // A stranger could have packets sent to whomever it likes.
+            return;
+        }
         let settings = &self.settings;
         let relay = Relay {
             number: self.probing.next_number(),

@@ -33,6 +33,10 @@ struct Suspicion {
     accusers: Vec<NodeId>,
 }
 
+/// By how many of its longest spans a suspicion is over at last, however often it was postponed: one who hears others now
+/// and then only must come to an end as well.
+const POSTPONED_MAX: u32 = 3;
+
 /// How long a suspicion lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Span {
@@ -111,12 +115,24 @@ impl Suspicions {
         Some((slot, incarnation))
     }
 
-    /// Lets no suspicion end before an instant: for a member that was not running and heard no refutation meanwhile.
+    /// Lets no suspicion end before an instant, within reason: for a member that was cut off and heard no refutation.
     pub(super) fn postpone(&mut self, until: Time) {
-        while let Some((due_at, slot)) = self.due.first().copied().filter(|(due_at, _)| *due_at < until) {
+        let early: Vec<(Time, Slot)> = self.due.range(..(until, Slot::new(0))).copied().collect();
+        for (due_at, slot) in early {
+            let suspicion = self.by_slot.get_mut(&slot).expect("what is due is suspected");
+            let last = suspicion.since + suspicion.span.longest.saturating_mul(POSTPONED_MAX);
+            suspicion.due_at = until.min(last).max(due_at);
             self.due.remove(&(due_at, slot));
-            self.due.insert((until, slot));
-            self.by_slot.get_mut(&slot).expect("what is due is suspected").due_at = until;
+            self.due.insert((suspicion.due_at, slot));
+        }
+    }
+
+    /// Leaves out of account a span in which the member did not run.
+    pub(super) fn stand_still(&mut self, span: Duration) {
+        self.due.clear();
+        for (slot, suspicion) in &mut self.by_slot {
+            (suspicion.since, suspicion.due_at) = (suspicion.since + span, suspicion.due_at + span);
+            self.due.insert((suspicion.due_at, *slot));
         }
     }
 
@@ -190,5 +206,25 @@ mod tests {
         assert_eq!(suspicions.take_due(Time::ZERO + SPAN.longest), None);
         assert_eq!(suspicions.take_due(until), Some((Slot::new(0), Incarnation::new(1))));
         assert_eq!(suspicions, Suspicions::default());
+    }
+
+    #[test]
+    fn time_in_which_the_member_did_not_run_does_not_count() {
+        let mut suspicions = suspected();
+        suspicions.stand_still(Duration::from_mins(5));
+        assert_eq!(suspicions.next_at(), Some(Time::ZERO + Duration::from_mins(5) + SPAN.longest));
+    }
+
+    #[test]
+    fn a_suspicion_that_is_postponed_over_and_over_ends_at_last() {
+        let mut suspicions = suspected();
+        for second in 1..1000 {
+            let now = Time::from_millis(1000 * second);
+            if suspicions.take_due(now).is_some() {
+                return assert_eq!(now, Time::ZERO + SPAN.longest * POSTPONED_MAX);
+            }
+            suspicions.postpone(now + SPAN.shortest);
+        }
+        panic!("it never ends");
     }
 }

@@ -236,6 +236,14 @@ fn a_pool_takes_in_no_more_members_than_it_may_have() {
 }
 
 #[test]
+fn the_dead_make_room_for_the_living() {
+    let mut bench = Bench::with(PoolConfig { members_max: 3, ..PoolConfig::local("bench") });
+    bench.hear(2, [alive(2, 0), dead(20, 0)]);
+    bench.hear(2, [dead(21, 0), alive(3, 0)]);
+    assert_eq!((bench.sees(3), bench.sees(20)), (Some((0, State::Alive)), None));
+}
+
+#[test]
 fn a_packet_of_another_pool_is_refused() {
     let (mut bench, mut other) = (Bench::among(3), Bench::with(PoolConfig::local("other")));
     bench.run_for(Duration::from_secs(1));
