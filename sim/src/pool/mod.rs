@@ -8,10 +8,12 @@ mod wheel;
 mod network;
 mod participant;
 mod member;
+mod shared;
 mod world;
 
 pub use self::member::{Life, Member, address_of, card_of};
 pub use self::network::{Links, Path};
 pub use self::participant::{Carrier, Note, Participant, Sink};
+pub use self::shared::SharedView;
 pub use self::wheel::{Ordering, Queue};
 pub use self::world::{Traffic, Watcher, World};
