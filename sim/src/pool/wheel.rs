@@ -94,6 +94,9 @@ struct Wheel<E> {
     ring: Vec<Vec<Entry<E>>>,
     /// How many events are in the ring.
     in_ring: usize,
+    /// Lists that were emptied, for milliseconds to come: a ring in which each kept its own would hold the longest list of
+    /// all, thousands of times over.
+    spare: Vec<Vec<Entry<E>>>,
     /// The milliseconds beyond the ring that hold events.
     far: BTreeMap<u64, Vec<Entry<E>>>,
 }
@@ -105,6 +108,7 @@ impl<E> Wheel<E> {
             present: Vec::new(),
             ring: (0..RING).map(|_| Vec::new()).collect(),
             in_ring: 0,
+            spare: Vec::new(),
             far: BTreeMap::new(),
         }
     }
@@ -116,7 +120,11 @@ impl<E> Wheel<E> {
             let place = self.present.partition_point(|other| other.key() > entry.key());
             self.present.insert(place, entry);
         } else if tick - self.tick < RING {
-            self.ring[(tick % RING) as usize].push(entry);
+            let list = &mut self.ring[(tick % RING) as usize];
+            if list.capacity() == 0 {
+                *list = self.spare.pop().unwrap_or_default();
+            }
+            list.push(entry);
             self.in_ring += 1;
         } else {
             self.far.entry(tick).or_default().push(entry);
@@ -142,8 +150,12 @@ impl<E> Wheel<E> {
         let first_far = self.far.first_key_value().map_or(u64::MAX, |(tick, _)| *tick);
         self.tick = if self.in_ring == 0 { first_far.min(last_tick) } else { self.tick + 1 };
         let slot = (self.tick % RING) as usize;
-        self.in_ring -= self.ring[slot].len();
-        std::mem::swap(&mut self.present, &mut self.ring[slot]);
+        let list = std::mem::take(&mut self.ring[slot]);
+        self.in_ring -= list.len();
+        let emptied = std::mem::replace(&mut self.present, list);
+        if emptied.capacity() > 0 {
+            self.spare.push(emptied);
+        }
         // What entered the ring's reach lies beyond its old end: it is moved when its own millisecond comes.
         if first_far == self.tick
             && let Some(mut far) = self.far.remove(&self.tick)
