@@ -14,7 +14,6 @@ use super::participant::{Note, Participant, Sink};
 #[derive(Clone, Debug)]
 pub struct Member<M: Members = Roster> {
     swim: Swim<M>,
-    outbox: Outbox,
     /// When the earliest wake in the queue is, so that not every change of a deadline costs an event.
     wake_at: Time,
     /// What happened to it, for those who want to know more than notes say.
@@ -51,8 +50,8 @@ impl<M: Members> Member<M> {
         let start = Start { card: card_of(node, place), incarnation, seed, members };
         let swim = Swim::start(now, Arc::clone(settings), start, directory, &mut outbox)
             .expect("a simulated card is within every limit");
-        let mut member = Self { swim, outbox, wake_at: Time::NEVER, events: Vec::new(), keeps_events: false };
-        member.carry_out(sink);
+        let mut member = Self { swim, wake_at: Time::NEVER, events: Vec::new(), keeps_events: false };
+        member.carry_out(&mut outbox, sink);
         member
     }
 
@@ -68,12 +67,14 @@ impl<M: Members> Member<M> {
 
     /// Hands in what happened beside packets and timers.
     pub fn feed(&mut self, now: Time, input: Input, directory: &mut Directory, sink: &mut Sink<Self>) {
-        self.swim.step(now, input, directory, &mut self.outbox);
-        self.carry_out(sink);
+        // Made anew each time: a hundred thousand members that each kept one would hold more in them than in their views.
+        let mut outbox = Outbox::new();
+        self.swim.step(now, input, directory, &mut outbox);
+        self.carry_out(&mut outbox, sink);
     }
 
-    fn carry_out(&mut self, sink: &mut Sink<Self>) {
-        for effect in self.outbox.drain() {
+    fn carry_out(&mut self, outbox: &mut Outbox, sink: &mut Sink<Self>) {
+        for effect in outbox.drain() {
             match effect {
                 Effect::Send(to, carrier, packet) => sink.sends.push((place_of(to), carrier, packet)),
                 Effect::Emit(event) => {
