@@ -206,7 +206,8 @@ impl News {
 impl Packet {
     /// Returns the bytes of the packet.
     pub fn encode(&self) -> Vec<u8> {
-        let start = alloc::vec![PACKET_VERSION];
+        let mut start = Vec::with_capacity(self.encoded_len());
+        start.push(PACKET_VERSION);
         postcard::to_extend(self, start).expect("a vector grows as needed and every packet has a postcard form")
     }
 
