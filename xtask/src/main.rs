@@ -62,3 +62,15 @@ enum Answer {
 
 /// Why a command could not answer; already worded for people.
 type Problem = String;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_command_is_one_that_can_be_parsed() {
+        Arguments::command().debug_assert();
+    }
+}

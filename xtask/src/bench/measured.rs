@@ -37,6 +37,11 @@ impl Measured {
         self.0.get(name).copied().unwrap_or(0)
     }
 
+    /// Returns the names of all numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Returns the sums of all numbers of both.
     pub(crate) fn plus(&self, other: &Measured) -> Measured {
         let mut sum = self.0.clone();

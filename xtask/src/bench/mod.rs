@@ -10,6 +10,7 @@ mod programs;
 mod raft;
 mod sim;
 mod spread;
+mod swim;
 mod table;
 
 use std::path::Path;
@@ -34,6 +35,8 @@ enum Area {
     Explore(Options),
     /// Committed commands per CPU-second and memory of the Raft node, beside other Rafts at the same work
     Raft(Options),
+    /// How soon and how rightly members of a pool notice deaths, and at what cost, beside foca in the same world
+    Swim(swim::Options),
     /// How soon each way of choosing runs finds planted bugs, in equal CPU time
     Guide(guide::Options),
 }
@@ -57,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         Area::Sim(options) => sim::run(options),
         Area::Explore(options) => explore::run(options),
         Area::Raft(options) => raft::run(options),
+        Area::Swim(options) => swim::run(options),
         Area::Guide(options) => guide::run(options),
     }
 }
