@@ -309,20 +309,65 @@ impl PoolSettings {
         self.packet_bytes_max
     }
 
+    /// Returns the pause between two probes of a healthy member.
+    pub const fn probe_interval(&self) -> Duration {
+        self.probe_interval
+    }
+
+    /// Returns how many others are asked to probe a member that did not answer.
+    pub const fn indirect_probes(&self) -> usize {
+        self.indirect_probes
+    }
+
+    /// Returns the greatest multiple, less one, by which an unhealthy member slows its probes.
+    pub const fn health_max(&self) -> u8 {
+        self.health_max
+    }
+
+    /// Returns how many distinct accusers beside the first shorten a suspicion to the shortest.
+    pub const fn confirmations(&self) -> u8 {
+        self.confirmations
+    }
+
+    /// Returns the pause between two rounds of gossip.
+    pub const fn gossip_interval(&self) -> Duration {
+        self.gossip_interval
+    }
+
+    /// Returns the longest pause between two exchanges of views.
+    pub const fn sync_interval(&self) -> Duration {
+        self.sync_interval
+    }
+
+    /// Returns the pause between two attempts to reach a member that is held dead.
+    pub const fn reconnect_interval(&self) -> Duration {
+        self.reconnect_interval
+    }
+
+    /// Returns the first pause between two attempts to join.
+    pub const fn join_interval(&self) -> Duration {
+        self.join_interval
+    }
+
+    /// Returns how long a member that died or left is remembered.
+    pub const fn tombstone_horizon(&self) -> Duration {
+        self.tombstone_horizon
+    }
+
     /// Returns how often one piece of news is handed on by one member of a pool of this many.
     pub(crate) const fn transmissions_max(&self, members: usize) -> u32 {
         self.retransmit_factor.saturating_mul(digits(members))
     }
 
     /// Returns the shortest suspicion in a pool of this many.
-    pub(crate) fn suspicion_min(&self, members: usize) -> Duration {
+    pub fn suspicion_min(&self, members: usize) -> Duration {
         let scale = u128::from(log10_permille(members).max(1000)) * u128::from(self.suspicion_min_permille);
         let nanos = self.probe_interval.as_nanos().saturating_mul(scale) / 1_000_000;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// Returns the longest suspicion in a pool of this many.
-    pub(crate) fn suspicion_max(&self, members: usize) -> Duration {
+    pub fn suspicion_max(&self, members: usize) -> Duration {
         self.suspicion_min(members).saturating_mul(self.suspicion_max_factor)
     }
 }
