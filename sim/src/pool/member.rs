@@ -16,9 +16,13 @@ pub struct Member<M: Members = Roster> {
     swim: Swim<M>,
     /// When the earliest wake in the queue is, so that not every change of a deadline costs an event.
     wake_at: Time,
-    /// What happened to it, for those who want to know more than notes say.
+    /// What it noticed in its last step, or in all of them if it keeps events.
     pub events: Vec<Event>,
+    /// Where those of the last step begin.
+    last_events: usize,
     keeps_events: bool,
+    /// Whether the last step was a wake.
+    woke: bool,
 }
 
 /// What a life begins with.
@@ -50,7 +54,14 @@ impl<M: Members> Member<M> {
         let start = Start { card: card_of(node, place), incarnation, seed, members };
         let swim = Swim::start(now, Arc::clone(settings), start, directory, &mut outbox)
             .expect("a simulated card is within every limit");
-        let mut member = Self { swim, wake_at: Time::NEVER, events: Vec::new(), keeps_events: false };
+        let mut member = Self {
+            swim,
+            wake_at: Time::NEVER,
+            events: Vec::new(),
+            last_events: 0,
+            keeps_events: false,
+            woke: false,
+        };
         member.carry_out(&mut outbox, sink);
         member
     }
@@ -60,6 +71,16 @@ impl<M: Members> Member<M> {
         self.keeps_events = true;
     }
 
+    /// Returns what it noticed in its last step.
+    pub fn noticed(&self) -> &[Event] {
+        &self.events[self.last_events..]
+    }
+
+    /// Returns whether its last step was a wake, in which it acts by itself, and not the answer to a packet or a wish.
+    pub const fn woke(&self) -> bool {
+        self.woke
+    }
+
     /// Returns the machine.
     pub const fn swim(&self) -> &Swim<M> {
         &self.swim
@@ -67,10 +88,20 @@ impl<M: Members> Member<M> {
 
     /// Hands in what happened beside packets and timers.
     pub fn feed(&mut self, now: Time, input: Input, directory: &mut Directory, sink: &mut Sink<Self>) {
+        self.begin_step();
+        self.woke = matches!(input, Input::Wake);
         // Made anew each time: a hundred thousand members that each kept one would hold more in them than in their views.
         let mut outbox = Outbox::new();
         self.swim.step(now, input, directory, &mut outbox);
         self.carry_out(&mut outbox, sink);
+    }
+
+    fn begin_step(&mut self) {
+        if !self.keeps_events {
+            self.events.clear();
+        }
+        self.last_events = self.events.len();
+        self.woke = false;
     }
 
     fn carry_out(&mut self, outbox: &mut Outbox, sink: &mut Sink<Self>) {
@@ -79,9 +110,7 @@ impl<M: Members> Member<M> {
                 Effect::Send(to, carrier, packet) => sink.sends.push((place_of(to), carrier, packet)),
                 Effect::Emit(event) => {
                     sink.notes.extend(note_of(&event));
-                    if self.keeps_events {
-                        self.events.push(event);
-                    }
+                    self.events.push(event);
                 }
                 Effect::Deliver(_) => {}
             }
@@ -104,6 +133,7 @@ impl<M: Members> Participant for Member<M> {
     }
 
     fn fire(&mut self, now: Time, (): (), directory: &mut Directory, sink: &mut Sink<Self>) {
+        self.begin_step();
         if self.wake_at > now {
             return;
         }

@@ -12,8 +12,14 @@ pub trait Watcher<P: Participant> {
     /// A member noticed something.
     fn notice(&mut self, now: Time, observer: u32, note: Note);
 
+    /// A member finished a step; what it noticed was told, what it sends is not sent.
+    fn stepped(&mut self, _now: Time, _place: u32, _participant: &P, _shared: &P::Shared) {}
+
     /// A packet leaves a member.
-    fn sent(&mut self, _now: Time, _from: u32, _to: u32, _packet: &P::Packet) {}
+    fn sent(&mut self, _now: Time, _from: u32, _to: u32, _carrier: Carrier, _packet: &P::Packet) {}
+
+    /// A packet is about to be handed to a member.
+    fn arrives(&mut self, _now: Time, _from: u32, _to: u32, _packet: &P::Packet) {}
 }
 
 impl<P: Participant> Watcher<P> for () {
@@ -118,6 +124,16 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
     /// Returns the member at a place, if it runs.
     pub fn member(&self, place: u32) -> Option<&P> {
         self.places[place as usize].participant.as_ref()
+    }
+
+    /// Hands all members that run, what they share and the watcher to `look`.
+    pub fn look<R>(
+        &mut self,
+        look: impl FnOnce(Time, &mut W, &mut dyn Iterator<Item = (u32, &P)>, &P::Shared) -> R,
+    ) -> R {
+        let running = self.places.iter().zip(0u32..);
+        let mut running = running.filter_map(|(place, number)| Some((number, place.participant.as_ref()?)));
+        look(self.now, &mut self.watcher, &mut running, &self.shared)
     }
 
     /// Lets a member begin a life; an earlier one ends.
@@ -229,6 +245,7 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         self.fingerprint.mix(self.now.as_nanos() ^ (u64::from(from) << 32) ^ u64::from(to).rotate_left(17));
         if let Some(participant) = &mut self.places[to as usize].participant {
             self.traffic.steps += 1;
+            self.watcher.arrives(self.now, from, to, &packet);
             participant.receive(self.now, from, packet, &mut self.shared, &mut self.sink);
             self.carry_out(to);
         }
@@ -239,6 +256,9 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         let mut sink = std::mem::take(&mut self.sink);
         for note in sink.notes.drain(..) {
             self.watcher.notice(self.now, member, note);
+        }
+        if let Some(participant) = &self.places[member as usize].participant {
+            self.watcher.stepped(self.now, member, participant, &self.shared);
         }
         let life = self.places[member as usize].life;
         for (at, timer) in sink.timers.drain(..) {
@@ -251,7 +271,7 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
             if carrier == Carrier::Datagram {
                 self.traffic.datagram_bytes_max = self.traffic.datagram_bytes_max.max(bytes);
             }
-            self.watcher.sent(self.now, member, to, &packet);
+            self.watcher.sent(self.now, member, to, carrier, &packet);
             if to >= self.size() {
                 self.traffic.lost += 1;
             } else if self.network.paths[member as usize].blocked {
