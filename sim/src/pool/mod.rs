@@ -10,10 +10,16 @@ mod participant;
 mod member;
 mod shared;
 mod world;
+mod truth;
+mod invariants;
+mod calibration;
 
+pub use self::calibration::FalseSuspicion;
+pub use self::invariants::{Breach, Detection, Facts, Oracle, catalogue};
 pub use self::member::{Life, Member, address_of, card_of};
 pub use self::network::{Links, Path};
 pub use self::participant::{Carrier, Note, Participant, Sink};
 pub use self::shared::SharedView;
+pub use self::truth::{End, Lifetime, Truth};
 pub use self::wheel::{Ordering, Queue};
 pub use self::world::{Traffic, Watcher, World};

@@ -1,0 +1,117 @@
+//! Of two processes with one identity one stays.
+
+use delian_core::Time;
+
+use super::history::History;
+use super::{Breach, Property, Told, Word};
+
+/// See [`Property::RULE`].
+pub(super) struct Identity;
+
+impl Property for Identity {
+    const NAME: &'static str = "one-process-keeps-an-identity";
+    const RULE: &'static str = "Of two processes with one identity exactly one goes on once all is well, the other yields \
+                                to it and to nobody else, and no member changes its mind more than three times.";
+}
+
+/// How often an observer may change its mind: each of two claims the identity at most once, and the later one again.
+const FLIPS_MAX: u32 = 3;
+
+/// Judges that a process yields, which is not noted yet.
+pub(super) fn on_yield(history: &History, now: Time, place: u32) -> Result<(), Breach> {
+    let Some(life) = history.truth.life(place) else { return Ok(()) };
+    let grace = history.bounds.news() + super::bounds::REPLAY_WITHIN;
+    let mut others = history.truth.lives_of(life.node).filter(|(other, _)| *other != place);
+    let lived = |ended: Option<(Time, super::super::truth::End)>| ended.is_none_or(|(at, _)| at + grace >= now);
+    if others.any(|(_, other)| lived(other.ended) && other.since <= now) {
+        return Ok(());
+    }
+    let facts = format!("{} yields, and no other process bears or of late bore its identity", history.who(place));
+    Err(Identity::breach(now, facts))
+}
+
+/// Judges where a member says that a node is.
+pub(super) fn on_told(history: &mut History, told: &Told) -> Result<(), Breach> {
+    let (Word::Joined(address) | Word::Updated(address)) = told.word else { return Ok(()) };
+    if history.subject(told.subject).contested_since.is_none() {
+        return Ok(());
+    }
+    let (known, flips) = history.contested.entry((told.observer, told.subject)).or_insert((address, 0));
+    *flips += u32::from(*known != address);
+    *known = address;
+    let flips = *flips;
+    if flips <= FLIPS_MAX {
+        return Ok(());
+    }
+    let facts = format!(
+        "{} changed its mind {flips} times where {} is",
+        history.who(told.observer),
+        history.subject(told.subject).node
+    );
+    Err(Identity::breach(told.now, facts))
+}
+
+/// Judges how many processes bear each identity.
+pub(super) fn on_sample(history: &mut History, now: Time) -> Result<(), Breach> {
+    let calm_since = history.truth.calm_since();
+    let (well, over) = history.truth.census();
+    let span = history.bounds.agreement(well, over);
+    for number in 0..history.subjects.len() {
+        let node = history.subjects[number].node;
+        let bearers = history.truth.lives_of(node).filter(|(_, life)| life.ended.is_none()).count();
+        if bearers < 2 {
+            if history.subjects[number].contested_since.take().is_some() {
+                history.contested.retain(|(_, subject), _| *subject as usize != number);
+            }
+            continue;
+        }
+        let since = *history.subjects[number].contested_since.get_or_insert(now);
+        let Some(calm_since) = calm_since else { continue };
+        history.facts.judge(Identity::NAME);
+        if since.max(calm_since) + span < now {
+            let facts = format!("{bearers} processes bear {node} since {since:?}");
+            return Err(Identity::breach(now, facts));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{at, history, node, tell};
+    use super::*;
+    use crate::pool::address_of as place_address;
+    use crate::pool::truth::End;
+    use delian_core::swim::Incarnation;
+
+    fn contested() -> History {
+        let mut history = history(4);
+        history.truth.started(at(10), 3, node(1), Incarnation::ZERO);
+        on_sample(&mut history, at(10)).unwrap();
+        history
+    }
+
+    #[test]
+    fn two_processes_that_both_stay_are_noticed() {
+        let mut history = contested();
+        assert_eq!(on_sample(&mut history, at(60)), Ok(()));
+        assert!(on_sample(&mut history, at(1000)).is_err());
+        history.truth.end(at(60), 1, End::Yielded);
+        assert_eq!(on_sample(&mut history, at(1000)), Ok(()));
+    }
+
+    #[test]
+    fn a_process_that_yields_to_nobody_is_noticed() {
+        let history = contested();
+        assert_eq!(on_yield(&history, at(20), 1), Ok(()));
+        assert!(on_yield(&history, at(20), 0).is_err());
+    }
+
+    #[test]
+    fn a_member_that_changes_its_mind_again_and_again_is_noticed() {
+        let mut history = contested();
+        let addresses = [1, 3, 1, 3, 1].map(place_address);
+        let judged = addresses.map(|it| on_told(&mut history, &tell(11, 0, 1, Word::Updated(it))).is_ok());
+        assert_eq!(judged, [true, true, true, true, false]);
+    }
+}
