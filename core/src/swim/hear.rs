@@ -27,6 +27,13 @@ pub(super) struct Source {
     pub(super) merged: bool,
 }
 
+/// Whether a card that changed bears the name that it bore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Kept,
+    Other,
+}
+
 impl<M: Members> Swim<M> {
     /// Takes in one piece of news.
     pub(super) fn hear(&mut self, turn: &mut Turn<'_>, news: News, source: Source) {
@@ -54,6 +61,8 @@ impl<M: Members> Swim<M> {
             return self.take_in(turn, incarnation, card, source);
         };
         let same = turn.directory.card(slot) == Some(&card);
+        let kept = turn.directory.card(slot).is_some_and(|known| known.name == card.name);
+        let name = if kept { Name::Kept } else { Name::Other };
         if incarnation > record.incarnation {
             // The member itself may claim any incarnation; hearsay is held to what is plausible.
             if source.from != card.id && !record.incarnation.may_rise_to(incarnation) {
@@ -65,11 +74,11 @@ impl<M: Members> Swim<M> {
             self.see(turn, slot, Record { incarnation, state: State::Alive });
             match record.state {
                 State::Alive if same => {}
-                State::Alive => turn.out.emit(Event::Updated(Arc::clone(&card), incarnation)),
+                State::Alive => self.update(turn, slot, &card, incarnation, name),
                 State::Suspect => {
                     turn.out.emit(Event::Recovered(card.id, incarnation));
                     if !same {
-                        turn.out.emit(Event::Updated(Arc::clone(&card), incarnation));
+                        self.update(turn, slot, &card, incarnation, name);
                     }
                 }
                 State::Dead | State::Left => {
@@ -88,7 +97,7 @@ impl<M: Members> Swim<M> {
             // Two lives claim one incarnation: of their cards the greater one goes before, everywhere alike.
             turn.directory.set_card(slot, Arc::clone(&card));
             self.see(turn, slot, record);
-            turn.out.emit(Event::Updated(Arc::clone(&card), incarnation));
+            self.update(turn, slot, &card, incarnation, name);
             self.spread(slot, News::Alive { incarnation, card });
         }
     }
@@ -113,6 +122,11 @@ impl<M: Members> Swim<M> {
 
     fn welcome(&mut self, turn: &mut Turn<'_>, slot: Slot, card: &Arc<Card>, incarnation: Incarnation) {
         turn.out.emit(Event::Joined(Arc::clone(card), incarnation));
+        self.report_namesake(turn, slot, card);
+    }
+
+    /// Reports another name as a conflict, if somebody bears it.
+    fn report_namesake(&self, turn: &mut Turn<'_>, slot: Slot, card: &Arc<Card>) {
         let members = &self.members;
         let named = turn.directory.namesakes(slot);
         let namesake = named
@@ -121,6 +135,14 @@ impl<M: Members> Swim<M> {
         if let Some(namesake) = namesake {
             let (one, other) = (turn.directory.node(namesake), card.id);
             turn.out.emit(Event::NameConflict { holder: one.min(other), other: one.max(other) });
+        }
+    }
+
+    /// Tells that the card of a member changed.
+    fn update(&self, turn: &mut Turn<'_>, slot: Slot, card: &Arc<Card>, incarnation: Incarnation, name: Name) {
+        turn.out.emit(Event::Updated(Arc::clone(card), incarnation));
+        if name == Name::Other {
+            self.report_namesake(turn, slot, card);
         }
     }
 
@@ -384,5 +406,73 @@ impl<M: Members> Swim<M> {
     /// Queues news of a member.
     pub(super) fn spread(&mut self, slot: Slot, news: News) {
         self.rumours.add(slot, news);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use core::net::{Ipv4Addr, SocketAddr};
+
+    use super::super::packet::Packet;
+    use super::super::{Directory, Effect, Input, Outbox, PoolConfig, Roster, Start};
+    use super::*;
+    use crate::rng::Seed;
+    use crate::time::Time;
+
+    const ME: NodeId = NodeId::new(1);
+
+    fn address(host: u8) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::new(10, 0, 0, host), 7400))
+    }
+
+    fn card(node: u64, name: &str, host: u8) -> Card {
+        Card::new(NodeId::new(node), name, address(host))
+    }
+
+    struct One {
+        swim: Swim<Roster>,
+        directory: Directory,
+    }
+
+    impl One {
+        fn begin() -> Self {
+            let settings = Arc::new(PoolConfig::local("eu").check().unwrap());
+            let (mut directory, mut out) = (Directory::new(), Outbox::new());
+            let start = Start {
+                card: card(ME.get(), "one", 1),
+                incarnation: Incarnation::ZERO,
+                seed: Seed::new(1),
+                members: Roster::new(),
+            };
+            let swim = Swim::start(Time::ZERO, settings, start, &mut directory, &mut out).unwrap();
+            Self { swim, directory }
+        }
+
+        /// Hears from a member at an address. Returns what follows.
+        fn hear(&mut self, from: u64, incarnation: u32, host: u8, news: Vec<News>) -> Vec<Effect> {
+            let (label, incarnation) = (self.swim.settings().label(), Incarnation::new(incarnation));
+            let packet = Packet { label, from: NodeId::new(from), incarnation, body: Body::Gossip, news };
+            let mut out = Outbox::new();
+            let input = Input::Receive(address(host), packet);
+            self.swim.step(Time::from_millis(5), input, &mut self.directory, &mut out);
+            out.drain().collect()
+        }
+    }
+
+    fn alive(incarnation: u32, card: Card) -> News {
+        News::Alive { incarnation: Incarnation::new(incarnation), card: Arc::new(card) }
+    }
+
+    #[test]
+    fn a_member_that_comes_to_bear_the_name_of_another_is_a_conflict() {
+        let mut one = One::begin();
+        one.hear(2, 0, 2, vec![alive(0, card(2, "two", 2)), alive(0, card(3, "three", 3))]);
+        let effects = one.hear(3, 1, 3, vec![alive(1, card(3, "two", 3))]);
+        let conflict = Event::NameConflict { holder: NodeId::new(2), other: NodeId::new(3) };
+        assert!(effects.contains(&Effect::Emit(conflict.clone())), "{effects:?}");
+        let again = one.hear(3, 2, 3, vec![alive(2, card(3, "two", 3))]);
+        assert!(!again.contains(&Effect::Emit(conflict)), "a conflict is reported once: {again:?}");
     }
 }
