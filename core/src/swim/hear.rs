@@ -323,7 +323,11 @@ impl<M: Members> Swim<M> {
             return self.send_datagram(turn, sender.address, Body::Introduce, None);
         }
         let accused = sender.incarnation < record.incarnation || record.state != State::Alive;
-        if accused
+        // Another process holds the identity at another address: this one hears of it from nobody else, for all gossip
+        // goes there. Exchanges come through streams, whose addresses say nothing.
+        let through_stream = matches!(body, Body::SyncOffer(_) | Body::SyncAnswer(_) | Body::SyncPush);
+        let elsewhere = !through_stream && turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
+        if (accused || elsewhere)
             && !matches!(body, Body::Leave)
             && let Some(news) = self.news_of(turn, slot)
         {
@@ -463,6 +467,20 @@ mod tests {
 
     fn alive(incarnation: u32, card: Card) -> News {
         News::Alive { incarnation: Incarnation::new(incarnation), card: Arc::new(card) }
+    }
+
+    #[test]
+    fn a_process_whose_identity_is_held_elsewhere_is_told() {
+        let mut one = One::begin();
+        one.hear(2, 0, 9, vec![alive(0, card(2, "two", 9))]);
+        let told = |effects: Vec<Effect>, host: u8| {
+            effects.into_iter().any(|effect| match effect {
+                Effect::Send(to, _, packet) => to == address(host) && packet.news == [alive(0, card(2, "two", 9))],
+                Effect::Deliver(_) | Effect::Emit(_) => false,
+            })
+        };
+        assert!(told(one.hear(2, 0, 2, vec![]), 2), "the process that lost its identity goes on");
+        assert!(!told(one.hear(2, 0, 9, vec![]), 9), "the one that has it needs no telling");
     }
 
     #[test]
