@@ -48,7 +48,8 @@ Guides. Every seed first runs as it draws itself; --guide says where to look bes
          on faults, operations and the luck of networks and disks are drawn anew
   both   by turns: forks under weights for even seeds, a run under weights for odd ones
 Expectations are asked of the seeds' own runs alone, invariants of all. What a fork breaks is told
-with the --fork that replays it.
+with the --fork that replays it. Scenarios of pools are run as their seeds draw them, whatever the
+guide, and for no more seeds than their files ask for.
 
 Exit codes:
   0  every invariant held, and what was expected happened
@@ -137,7 +138,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Lists scenarios, one line each
     ///
-    /// The columns are the name, the voters and learners, how long faults go on, and what must hold.
+    /// The columns are the name, the voters and learners or the members of a pool, how long faults go on, and what must
+    /// hold.
     Scenarios(ScenariosArguments),
     /// Lists the invariants that every run is judged by
     Invariants,

@@ -1,9 +1,8 @@
 //! Scenarios and seeds as the command line names them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use delian_sim::scenario::Scenario;
+use delian_sim::story::Story;
 
 use crate::answer::Problem;
 use crate::cli::RunArguments;
@@ -15,40 +14,39 @@ const SCENARIOS: &str = "scenarios";
 ///
 /// # Errors
 /// Everything that is wrong with all files, or a missing folder.
-pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Arc<Scenario>>, Problem> {
+pub(crate) fn scenarios(paths: &[PathBuf]) -> Result<Vec<Story>, Problem> {
     if paths.is_empty() && !Path::new(SCENARIOS).is_dir() {
         return Err(Problem::new(format!(
             "there is no folder `{SCENARIOS}` here: run this where it is, or name scenario files or folders"
         )));
     }
-    let read = Scenario::load_all(paths).map_err(Problem::Scenarios)?;
-    Ok(read.into_iter().map(Arc::new).collect())
+    Story::load_all(paths).map_err(Problem::Scenarios)
 }
 
 /// Reads a scenario, settles its seed and lets it fork.
 ///
 /// # Errors
 /// What is wrong with the file or with the forks; a seed that is missing, or another than the one that the scenario is pinned to.
-pub(crate) fn run(arguments: &RunArguments) -> Result<(Arc<Scenario>, u64), Problem> {
-    let scenario = Scenario::load(&arguments.path)?;
-    let path = &scenario.path;
-    let seed = match (scenario.seed, arguments.seed) {
+pub(crate) fn run(arguments: &RunArguments) -> Result<(Story, u64), Problem> {
+    let scenario = Story::load(&arguments.path)?;
+    let path = scenario.path();
+    let seed = match (scenario.seed(), arguments.seed) {
         (None, None) => {
             return Err(Problem::new(format!("{path} tells another story for every seed: say which, with --seed S")));
         }
         (Some(seed), _) | (None, Some(seed)) => seed,
     };
     refuse_other_seed(&scenario, arguments.seed)?;
-    Ok((Arc::new(scenario.forked(&arguments.forks)?), seed))
+    Ok((scenario.forked(&arguments.forks)?, seed))
 }
 
 /// # Errors
 /// When a seed is asked for that is not the one the scenario is pinned to.
-pub(crate) fn refuse_other_seed(scenario: &Scenario, asked: Option<u64>) -> Result<(), Problem> {
-    match (scenario.seed, asked) {
+pub(crate) fn refuse_other_seed(scenario: &Story, asked: Option<u64>) -> Result<(), Problem> {
+    match (scenario.seed(), asked) {
         (Some(pinned), Some(seed)) if pinned != seed => Err(Problem::new(format!(
             "{} is pinned to seed {pinned}, so seed {seed} is not its story: leave --seed out",
-            scenario.path
+            scenario.path()
         ))),
         (Some(_) | None, _) => Ok(()),
     }

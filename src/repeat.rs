@@ -9,14 +9,13 @@ use std::fmt;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use delian_sim::fleet::{Campaign, Ran};
 use delian_sim::outcome::Violation;
-use delian_sim::plan::{Fork, Plan};
-use delian_sim::run::{digest_embedder, run_until};
-use delian_sim::scenario::Scenario;
+use delian_sim::plan::Fork;
+use delian_sim::story::Story;
 use delian_sim::trace::{Line, Tracer};
 use delian_sim::trace_diff::{Comparison, came_apart, first_difference};
 
@@ -73,10 +72,10 @@ impl Run {
     ///
     /// # Errors
     /// If the scenario cannot be forked like that.
-    pub(crate) fn repeat(&self, scenario: &Scenario, tracer: Tracer) -> Result<(u64, Vec<Line>), Problem> {
-        let scenario = Arc::new(scenario.forked(self.forks())?);
+    pub(crate) fn repeat(&self, scenario: &Story, tracer: Tracer) -> Result<(u64, Vec<Line>), Problem> {
+        let scenario = scenario.forked(self.forks())?;
         let events = self.branch.as_ref().map_or(u64::MAX, |branch| branch.events);
-        Ok(run_until(&Arc::new(Plan::draw(&scenario, self.seed)), &digest_embedder(), tracer, events))
+        Ok(scenario.script(self.seed).run_until(tracer, events))
     }
 }
 
@@ -113,7 +112,7 @@ impl FromStr for Run {
 /// What to run again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
-    scenario: &'a Scenario,
+    scenario: &'a Story,
     runs: &'a [Run],
     wanted: Wanted,
 }
@@ -145,9 +144,9 @@ impl Sample {
     }
 
     /// Takes a run into the sample, if it is one of those.
-    pub(crate) fn offer(&self, ran: &Ran, scenario: &Scenario) {
+    pub(crate) fn offer(&self, ran: &Ran, scenario: &Story) {
         // A pinned seed is the only one of its scenario.
-        if scenario.seed.is_some() || (ran.seed - self.first_seed).is_multiple_of(self.stride) {
+        if scenario.seed().is_some() || (ran.seed - self.first_seed).is_multiple_of(self.stride) {
             lock(&self.fingerprints).insert((ran.scenario, Run::of(ran)), ran.fingerprint);
         }
     }
@@ -163,7 +162,7 @@ impl Sample {
     /// If a run could not be repeated.
     pub(crate) fn repeat(
         &self,
-        scenarios: &[Arc<Scenario>],
+        scenarios: &[Story],
         jobs: usize,
         rerun: Rerun<'_>,
         watch: &(dyn Fn(usize) + Sync),
@@ -231,7 +230,7 @@ fn fingerprints(text: &str, runs: &[Run]) -> Result<Vec<u64>, Problem> {
 fn findings(
     differing: &BTreeMap<(usize, Run), u64>,
     expected: &BTreeMap<(usize, Run), u64>,
-    scenarios: &[Arc<Scenario>],
+    scenarios: &[Story],
     rerun: Rerun<'_>,
 ) -> Result<Vec<Finding>, Problem> {
     let mut compared = BTreeSet::new();
@@ -246,7 +245,7 @@ fn findings(
     Ok(findings)
 }
 
-fn compare(scenario: &Arc<Scenario>, run: &Run, rerun: Rerun<'_>) -> Result<Comparison, Problem> {
+fn compare(scenario: &Story, run: &Run, rerun: Rerun<'_>) -> Result<Comparison, Problem> {
     let (_, here) = run.repeat(scenario, Tracer::All(Vec::new()))?;
     for _ in 0..TRACES_MAX {
         let fresh = rerun(Request { scenario, runs: std::slice::from_ref(run), wanted: Wanted::Trace })?;
@@ -270,7 +269,7 @@ pub(crate) fn in_a_fresh_process(request: Request<'_>) -> Result<String, Problem
     if request.wanted == Wanted::Trace {
         command.arg("--trace");
     }
-    command.arg("--").arg(&request.scenario.path);
+    command.arg("--").arg(request.scenario.path());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| broken(&format!("{}: {error}", own.display())))?;
     let mut input = child.stdin.take().expect("it was piped");
@@ -294,16 +293,16 @@ mod tests {
     use delian_sim::fleet::Stop;
     use delian_sim::guide::Guide;
     use delian_sim::outcome::Outcome;
-    use delian_sim::run;
-    use delian_sim::scenario::{Swarm, Workload, secs};
+    use delian_sim::scenario::{Scenario, Swarm, Workload, secs};
+    use std::sync::Arc;
 
     use super::*;
 
     const JOBS: usize = 2;
 
-    fn scenarios() -> Vec<Arc<Scenario>> {
+    fn scenarios() -> Vec<Story> {
         let scenario = |name| Scenario::build(name).about("It is quiet.").chaos(secs(1)).finish();
-        ["one", "two"].map(|name| Arc::new(scenario(name).expect("it makes sense"))).to_vec()
+        ["one", "two"].map(|name| Story::from(Arc::new(scenario(name).expect("it makes sense")))).to_vec()
     }
 
     fn campaign(seeds: u64) -> Campaign {
@@ -311,11 +310,11 @@ mod tests {
     }
 
     /// The sample of a campaign, with the fingerprints that this process came to.
-    fn sample(scenarios: &[Arc<Scenario>], seeds: u64) -> Sample {
+    fn sample(scenarios: &[Story], seeds: u64) -> Sample {
         let sample = Sample::of(campaign(seeds));
         for (number, scenario) in scenarios.iter().enumerate() {
             for seed in 0..seeds {
-                let Outcome { events, fingerprint, .. } = run::run(scenario, seed);
+                let Outcome { events, fingerprint, .. } = scenario.script(seed).run();
                 sample.offer(&Ran { scenario: number, seed, forks: Vec::new(), events, fingerprint }, scenario);
             }
         }
@@ -365,7 +364,7 @@ mod tests {
     fn forks_are_repeated_from_their_start() {
         let scenario = Scenario::build("swarm").about("Much goes wrong.").chaos(secs(20));
         let scenario = scenario.workload(Workload::default()).swarm(Swarm::default()).finish();
-        let scenarios = [Arc::new(scenario.expect("it makes sense"))];
+        let scenarios = [Story::from(Arc::new(scenario.expect("it makes sense")))];
         let campaign = Campaign { guide: Guide::Both, ..campaign(21) };
         let sample = Sample::of(campaign);
         let report = campaign.run(&scenarios, &|progress| {

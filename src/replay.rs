@@ -1,16 +1,16 @@
 //! `delian replay`: one run, told in full.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use delian_sim::outcome::{Counts, Outcome};
 use delian_sim::plan::{Fork, Plan};
+use delian_sim::pool::plan::PoolPlan;
 use delian_sim::report::human::{grouped, plural, span};
 use delian_sim::report::{Report, Suite};
-use delian_sim::run::{digest_embedder, run_plan, run_traced};
+use delian_sim::story::Script;
 use delian_sim::trace::{Line, Tracer};
 use serde_json::{Value, json};
 
@@ -26,24 +26,24 @@ const LABEL_WIDTH: usize = 9;
 
 pub(crate) fn run(arguments: &ReplayArguments) -> Result<Answer, Problem> {
     let (scenario, seed) = load::run(&arguments.run)?;
-    let plan = Arc::new(Plan::draw(&scenario, seed));
+    let script = scenario.script(seed);
     // Without --trace the last lines are for standard output.
     let trace = arguments.trace.as_deref().or(arguments.last.map(|_| Path::new(OUTPUT)));
     if let Some(target) = trace {
         let tracer = arguments.last.map_or(Tracer::All(Vec::new()), |last| Tracer::last(last.get()));
-        let (_, lines) = run_traced(&plan, &digest_embedder(), tracer);
+        let (_, lines) = script.run_traced(tracer);
         let line = if arguments.json { Line::to_json } else { |line: &Line| line.to_string() };
         write_trace(target, lines.iter().map(line))?;
     }
 
-    let outcome = run_plan(&plan, &digest_embedder());
+    let outcome = script.run();
     let answer = if outcome.violation.is_none() { Answer::Yes } else { Answer::No };
     if trace == Some(Path::new(OUTPUT)) {
-        screen::complain(story(&plan, outcome, Screen::of_error()).trim_end());
+        screen::complain(story(&script, outcome, Screen::of_error()).trim_end());
     } else if arguments.json {
-        screen::say(&format!("{:#}\n", document(&plan, &outcome)))?;
+        screen::say(&format!("{:#}\n", document(&script, &outcome)))?;
     } else {
-        screen::say(&story(&plan, outcome, Screen::of_output()))?;
+        screen::say(&story(&script, outcome, Screen::of_output()))?;
     }
     Ok(answer)
 }
@@ -65,12 +65,40 @@ fn write_trace(target: &Path, lines: impl Iterator<Item = String>) -> Result<(),
 }
 
 /// Tells a run to people.
-fn story(plan: &Plan, outcome: Outcome, screen: Screen) -> String {
-    let scenario = &plan.scenario;
+fn story(script: &Script, outcome: Outcome, screen: Screen) -> String {
+    let title = script.title();
     let width = screen.width();
-    let mut text = format!("{}\n", screen.strong(&format!("{}  seed {}", scenario.name, plan.seed)));
+    let mut text = format!("{}\n", screen.strong(&format!("{}  seed {}", title.name, script.seed())));
     let mut row = |label: &str, row: &str| text.push_str(&screen::row(label, LABEL_WIDTH, row, width));
-    row("must hold", &scenario.about);
+    row("must hold", title.about);
+    match script {
+        Script::Cluster(plan) => tell_cluster(plan, &mut row),
+        Script::Pool(plan) => tell_pool(plan, &mut row),
+    }
+    row(
+        "ran",
+        &format!(
+            "{} of virtual time, {} events, fingerprint {:016x}",
+            span(outcome.virtual_time),
+            grouped(outcome.events),
+            outcome.fingerprint
+        ),
+    );
+    row("injected", &counted(&outcome.counts, |fact| fact.strip_prefix("fault.")));
+    row("happened", &counted(&outcome.counts, |fact| (!fact.starts_with("fault.")).then_some(fact)));
+    if let Some(settled_after) = outcome.settled_after {
+        row("recovered", &format!("{} after the faults stopped", span(settled_after)));
+    }
+    let failed = outcome.violation.is_some();
+    let mut suite = Suite::new(title);
+    suite.add_replayed(outcome, script.forks());
+    text.push_str(&Report::new(vec![suite]).failures_to_terminal(width, screen.color));
+    let verdict = if failed { screen.bad("An invariant is broken.") } else { screen.good("Every invariant held.") };
+    format!("{text}\n{verdict}\n")
+}
+
+fn tell_cluster(plan: &Plan, row: &mut dyn FnMut(&str, &str)) {
+    let scenario = &plan.scenario;
     let cluster = &scenario.cluster;
     row(
         "cluster",
@@ -96,26 +124,18 @@ fn story(plan: &Plan, outcome: Outcome, screen: Screen) -> String {
             healed.join(" ")
         ),
     );
-    row(
-        "ran",
-        &format!(
-            "{} of virtual time, {} events, fingerprint {:016x}",
-            span(outcome.virtual_time),
-            grouped(outcome.events),
-            outcome.fingerprint
-        ),
-    );
-    row("injected", &counted(&outcome.counts, |fact| fact.strip_prefix("fault.")));
-    row("happened", &counted(&outcome.counts, |fact| (!fact.starts_with("fault.")).then_some(fact)));
-    if let Some(settled_after) = outcome.settled_after {
-        row("recovered", &format!("{} after the faults stopped", span(settled_after)));
-    }
-    let failed = outcome.violation.is_some();
-    let mut suite = Suite::new(scenario);
-    suite.add_replayed(outcome, &plan.forks);
-    text.push_str(&Report::new(vec![suite]).failures_to_terminal(width, screen.color));
-    let verdict = if failed { screen.bad("An invariant is broken.") } else { screen.good("Every invariant held.") };
-    format!("{text}\n{verdict}\n")
+}
+
+fn tell_pool(plan: &PoolPlan, row: &mut dyn FnMut(&str, &str)) {
+    let scenario = &plan.scenario;
+    let population = &scenario.population;
+    let strangers = if population.strangers > 0 {
+        format!(", and {} of another pool", population.strangers)
+    } else {
+        String::new()
+    };
+    row("pool", &format!("{}{strangers}", plural(population.members.into(), "member")));
+    row("plan", &format!("{} in {}", plural(plan.steps.len() as u64, "fault"), span(scenario.chaos)));
 }
 
 /// Lists what was counted at all.
@@ -127,9 +147,14 @@ fn counted<'a>(counts: &'a Counts, name: impl Fn(&'static str) -> Option<&'stati
 }
 
 /// Tells a run to programs.
-fn document(plan: &Plan, outcome: &Outcome) -> Value {
-    let families: BTreeMap<&str, u8> =
-        plan.families.iter().map(|(family, strength)| (family.name(), *strength)).collect();
+fn document(script: &Script, outcome: &Outcome) -> Value {
+    let [(_, faults), (_, operations), _] = script.sizes();
+    let (families, healed) = match script {
+        Script::Cluster(plan) => (plan.families.clone(), plan.healed.clone()),
+        Script::Pool(_) => (BTreeMap::new(), BTreeSet::new()),
+    };
+    let families: BTreeMap<&str, u8> = families.iter().map(|(family, strength)| (family.name(), *strength)).collect();
+    let title = script.title();
     let violation = outcome.violation.as_ref().map(|violation| {
         json!({
             "invariant": violation.invariant,
@@ -141,14 +166,14 @@ fn document(plan: &Plan, outcome: &Outcome) -> Value {
     });
     json!({
         "ok": outcome.violation.is_none(),
-        "name": plan.scenario.name,
-        "path": plan.scenario.path,
-        "seed": plan.seed,
-        "forks": plan.forks.iter().map(Fork::to_string).collect::<Vec<_>>(),
+        "name": title.name,
+        "path": title.path,
+        "seed": script.seed(),
+        "forks": script.forks().iter().map(Fork::to_string).collect::<Vec<_>>(),
         "families": families,
-        "faults": plan.steps.len(),
-        "operations": plan.operations.len(),
-        "healed": plan.healed,
+        "faults": faults,
+        "operations": operations,
+        "healed": healed,
         "virtual_seconds": outcome.virtual_time.as_secs_f64(),
         "events": outcome.events,
         "fingerprint": format!("{:016x}", outcome.fingerprint),

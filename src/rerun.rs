@@ -4,7 +4,7 @@
 
 use std::io;
 
-use delian_sim::scenario::Scenario;
+use delian_sim::story::Story;
 use delian_sim::trace::Tracer;
 
 use crate::answer::{Answer, Problem};
@@ -14,7 +14,7 @@ use crate::screen;
 pub(crate) fn run(arguments: &RerunArguments) -> Result<Answer, Problem> {
     let text = io::read_to_string(io::stdin())
         .map_err(|error| Problem::new(format!("cannot read the scenario from standard input: {error}")))?;
-    let scenario = Scenario::from_toml(&text, &arguments.path)?;
+    let scenario = Story::from_toml(&text, &arguments.path)?;
     let mut answer = String::new();
     for run in &arguments.runs {
         let tracer = if arguments.trace { Tracer::All(Vec::new()) } else { Tracer::Off };

@@ -1,7 +1,9 @@
 //! `delian scenarios`: what there is to run.
 
+use delian_sim::pool::scenario::{PoolScenario, Population};
 use delian_sim::report::human::span;
 use delian_sim::scenario::Scenario;
+use delian_sim::story::Story;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Problem};
@@ -28,14 +30,30 @@ pub(crate) fn run(arguments: &ScenariosArguments) -> Result<Answer, Problem> {
     Ok(Answer::Yes)
 }
 
-fn cells(scenario: &Scenario) -> [String; 4] {
-    let cluster = &scenario.cluster;
-    let spares = if cluster.spares > 0 { format!("+{}", cluster.spares) } else { String::new() };
-    let who = format!("{}+{}{spares}", cluster.voters, cluster.learners);
-    [scenario.path.clone(), who, span(scenario.chaos).replace(' ', ""), scenario.about.clone()]
+fn cells(story: &Story) -> [String; 4] {
+    let (who, chaos) = match story {
+        Story::Cluster(scenario) => (processes(scenario), scenario.chaos),
+        Story::Pool(scenario) => (members(&scenario.population), scenario.chaos),
+    };
+    [story.path().to_string(), who, span(chaos).replace(' ', ""), story.about().to_string()]
 }
 
-fn entry(scenario: &Scenario) -> Value {
+fn processes(scenario: &Scenario) -> String {
+    let cluster = &scenario.cluster;
+    let spares = if cluster.spares > 0 { format!("+{}", cluster.spares) } else { String::new() };
+    format!("{}+{}{spares}", cluster.voters, cluster.learners)
+}
+
+fn members(population: &Population) -> String {
+    let strangers = if population.strangers > 0 { format!("+{}m", population.strangers) } else { String::new() };
+    format!("{}m{strangers}", population.members)
+}
+
+fn entry(story: &Story) -> Value {
+    let scenario = match story {
+        Story::Cluster(scenario) => scenario,
+        Story::Pool(scenario) => return entry_of_pool(scenario),
+    };
     json!({
         "name": scenario.name,
         "path": scenario.path,
@@ -45,6 +63,19 @@ fn entry(scenario: &Scenario) -> Value {
         "spares": scenario.cluster.spares,
         "chaos_seconds": scenario.chaos.as_secs_f64(),
         "seed": scenario.seed,
+    })
+}
+
+fn entry_of_pool(scenario: &PoolScenario) -> Value {
+    json!({
+        "name": scenario.name,
+        "path": scenario.path,
+        "about": scenario.about,
+        "members": scenario.population.members,
+        "strangers": scenario.population.strangers,
+        "chaos_seconds": scenario.chaos.as_secs_f64(),
+        "seed": scenario.seed,
+        "seeds_max": scenario.seeds_max,
     })
 }
 

@@ -2,15 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use delian_sim::outcome::Violation;
-use delian_sim::plan::Plan;
 use delian_sim::report::human::{grouped, plural};
 use delian_sim::report::{Report, Suite};
-use delian_sim::run::{digest_embedder, run as run_seed};
-use delian_sim::scenario::Scenario;
-use delian_sim::shrink::{Shrunk, shrink};
+use delian_sim::story::{Script, Story};
 
 use crate::answer::{Answer, Problem};
 use crate::cli::ShrinkArguments;
@@ -21,26 +17,26 @@ use crate::screen::{self, Screen};
 pub(crate) fn run(arguments: &ShrinkArguments) -> Result<Answer, Problem> {
     let (scenario, seed) = load::run(&arguments.run)?;
     let out = arguments.out.as_path();
-    let plan = Arc::new(Plan::draw(&scenario, seed));
-    check_out(out, &plan, arguments.force)?;
+    let script = scenario.script(seed);
+    check_out(out, &script, arguments.force)?;
 
     let bar = Bar::of_search();
-    let shrunk = shrink(&plan, &digest_embedder(), &|stage| bar.tell_search(stage));
+    let shrunk = script.shrink(&|stage| bar.tell_search(stage));
     drop(bar);
-    let Some(Shrunk { plan: small, violation, attempts }) = shrunk else {
+    let Some((small, violation, attempts)) = shrunk else {
         return Err(Problem::new(format!(
             "seed {seed} of {} breaks nothing, so there is nothing to shrink",
-            scenario.path
+            scenario.path()
         )));
     };
-    let from = if plan.forks.is_empty() { "" } else { "a fork of " };
-    let about = format!("{} (Shrunk from {from}seed {seed} of {}.)", violation.sentence, scenario.name);
-    let text = small.to_scenario(&name_of(out), &about).to_toml();
+    let from = if script.forks().is_empty() { "" } else { "a fork of " };
+    let about = format!("{} (Shrunk from {from}seed {seed} of {}.)", violation.sentence, scenario.name());
+    let text = small.to_toml(&name_of(out), &about);
     let proof = prove(&text, out, &violation)?;
     fs::write(out, &text).map_err(|error| unwritable(out, &error.to_string()))?;
 
     let screen = Screen::of_output();
-    let mut story = sizes(&plan, &small, attempts);
+    let mut story = sizes(&script, &small, attempts);
     story.push_str(&proof.failures_to_terminal(screen.width(), screen.color));
     let heading = screen.strong(&format!("The whole story, in {}", out.display()));
     screen::say(&format!("{story}\n{heading}\n{}", indented(&text)))?;
@@ -48,7 +44,7 @@ pub(crate) fn run(arguments: &ShrinkArguments) -> Result<Answer, Problem> {
 }
 
 /// Finds out before the long search whether its result can be saved.
-fn check_out(out: &Path, plan: &Plan, force: bool) -> Result<(), Problem> {
+fn check_out(out: &Path, script: &Script, force: bool) -> Result<(), Problem> {
     if !force && out.exists() {
         return Err(Problem::new(format!(
             "{} exists: choose another file, or overwrite it with --force",
@@ -62,8 +58,8 @@ fn check_out(out: &Path, plan: &Plan, force: bool) -> Result<(), Problem> {
     if folder.is_some_and(|folder| !folder.is_dir()) {
         return Err(unwritable(out, "there is no such folder"));
     }
-    let text = plan.to_scenario(&name_of(out), &plan.scenario.about).to_toml();
-    Scenario::from_toml(&text, &out.display().to_string())?;
+    let text = script.to_toml(&name_of(out), script.title().about);
+    Story::from_toml(&text, &out.display().to_string())?;
     Ok(())
 }
 
@@ -72,9 +68,9 @@ fn check_out(out: &Path, plan: &Plan, force: bool) -> Result<(), Problem> {
 /// # Errors
 /// If it does not break the invariant that it was shrunk for.
 fn prove(text: &str, out: &Path, violation: &Violation) -> Result<Report, Problem> {
-    let scenario = Arc::new(Scenario::from_toml(text, &out.display().to_string())?);
-    let seed = scenario.seed.expect("a plan that becomes a scenario pins its seed");
-    let outcome = run_seed(&scenario, seed);
+    let scenario = Story::from_toml(text, &out.display().to_string())?;
+    let seed = scenario.seed().expect("a plan that becomes a scenario pins its seed");
+    let outcome = scenario.script(seed).run();
     let broken = outcome.violation.as_ref().map(|violation| violation.invariant);
     if broken != Some(violation.invariant) {
         let broken = broken.unwrap_or("nothing");
@@ -86,22 +82,16 @@ fn prove(text: &str, out: &Path, violation: &Violation) -> Result<Report, Proble
     Ok(Report::new(vec![suite]))
 }
 
-fn sizes(before: &Plan, after: &Plan, attempts: u64) -> String {
-    let row = |what: &str, before: usize, after: usize| {
-        format!("  {what:10}  {:>6}  {:>6}\n", grouped(before as u64), grouped(after as u64))
-    };
-    let processes = |plan: &Plan| usize::from(plan.scenario.cluster.processes());
-    [
-        format!(
-            "Shrunk in {}, loaded from its file and run again: it breaks the same invariant.\n\n",
-            plural(attempts, "run")
-        ),
-        format!("  {:10}  {:>6}  {:>6}\n", "", "before", "after"),
-        row("faults", before.steps.len(), after.steps.len()),
-        row("operations", before.operations.len(), after.operations.len()),
-        row("processes", processes(before), processes(after)),
-    ]
-    .concat()
+fn sizes(before: &Script, after: &Script, attempts: u64) -> String {
+    let mut text = format!(
+        "Shrunk in {}, loaded from its file and run again: it breaks the same invariant.\n\n",
+        plural(attempts, "run")
+    );
+    text.push_str(&format!("  {:10}  {:>6}  {:>6}\n", "", "before", "after"));
+    for ((what, before), (_, after)) in before.sizes().into_iter().zip(after.sizes()) {
+        text.push_str(&format!("  {what:10}  {:>6}  {:>6}\n", grouped(before), grouped(after)));
+    }
+    text
 }
 
 fn indented(text: &str) -> String {

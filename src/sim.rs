@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::num::NonZero;
-use std::sync::Arc;
 use std::thread;
 
 use delian_sim::fleet::{Campaign, Stop};
 use delian_sim::report::human::{grouped, plural};
 use delian_sim::report::{Report, cli_json};
-use delian_sim::scenario::Scenario;
+use delian_sim::story::Story;
 
 use crate::answer::{Answer, Problem};
 use crate::cli::SimArguments;
@@ -68,7 +67,7 @@ fn campaign(arguments: &SimArguments) -> Campaign {
     }
 }
 
-fn run_all(campaign: Campaign, scenarios: &[Arc<Scenario>], sample: &Sample) -> Report {
+fn run_all(campaign: Campaign, scenarios: &[Story], sample: &Sample) -> Report {
     let bar = Bar::of_runs();
     campaign.run(scenarios, &|progress| {
         for ran in &progress.latest {
@@ -94,12 +93,7 @@ impl Repeated {
     }
 }
 
-fn repeat(
-    campaign: Campaign,
-    scenarios: &[Arc<Scenario>],
-    sample: &Sample,
-    report: &mut Report,
-) -> Result<Repeated, Problem> {
+fn repeat(campaign: Campaign, scenarios: &[Story], sample: &Sample, report: &mut Report) -> Result<Repeated, Problem> {
     let bar = Bar::of_repeats(sample.count());
     let findings =
         sample.repeat(scenarios, campaign.jobs, &in_a_fresh_process, &|repeated| bar.tell_repeats(repeated))?;

@@ -4,14 +4,13 @@
 //! not depend on who ran what: a [`Suite`] is equal whatever the order in which outcomes come in.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::guide::{Explored, Guide, explore};
+use crate::guide::{Explored, Guide};
 use crate::plan::Fork;
 use crate::report::{Report, Suite};
-use crate::run::digest_embedder;
-use crate::scenario::Scenario;
+use crate::story::Story;
 
 /// Which seeds of each scenario to run, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub struct Ran {
 
 impl Campaign {
     /// Runs all scenarios, telling `watch` after each run.
-    pub fn run(self, scenarios: &[Arc<Scenario>], watch: &(dyn Fn(Progress) + Sync)) -> Report {
+    pub fn run(self, scenarios: &[Story], watch: &(dyn Fn(Progress) + Sync)) -> Report {
         let next = AtomicU64::new(0);
         let stopped = AtomicBool::new(false);
         let suites: Vec<Mutex<Suite>> = scenarios.iter().map(|scenario| Mutex::new(Suite::new(scenario))).collect();
@@ -80,7 +79,7 @@ impl Campaign {
                     while !stopped.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         let Some((number, seed)) = self.work(scenarios, place) else { return };
-                        let explored = explore(&scenarios[number], seed, self.guide, &digest_embedder());
+                        let explored = scenarios[number].explore(seed, self.guide);
                         let failed = explored.fails();
                         let virtual_time = crate::random::nanos(explored.trunk.virtual_time);
                         if failed && self.stop == Stop::AtFirstFailure {
@@ -104,29 +103,28 @@ impl Campaign {
     }
 
     /// Returns how many runs there are.
-    fn total(self, scenarios: &[Arc<Scenario>]) -> u64 {
-        let free = scenarios.iter().filter(|scenario| scenario.seed.is_none()).count() as u64;
-        let pinned = scenarios.len() as u64 - free;
-        if self.seeds == 0 { 0 } else { free.saturating_mul(self.seeds).saturating_add(pinned) }
+    fn total(self, scenarios: &[Story]) -> u64 {
+        scenarios.iter().fold(0, |total, scenario| total.saturating_add(scenario.seeds(self.seeds)))
     }
 
     /// Returns the run at a place in the order seed by seed across all scenarios, so that early seeds of all of them
-    /// come first. Scenarios that are pinned to a seed have their one run in the first round.
-    fn work(self, scenarios: &[Arc<Scenario>], place: u64) -> Option<(usize, u64)> {
-        let all = scenarios.len() as u64;
-        if place < all && self.seeds > 0 {
-            let scenario = &scenarios[place as usize];
-            return Some((place as usize, scenario.seed.unwrap_or(self.first_seed)));
+    /// come first. A scenario that wants fewer seeds than others takes part in the first rounds alone; one that is pinned
+    /// to a seed, in the first.
+    fn work(self, scenarios: &[Story], place: u64) -> Option<(usize, u64)> {
+        let (mut left, mut round) = (place, 0);
+        loop {
+            let taking_part = scenarios.iter().enumerate().filter(|(_, it)| it.seeds(self.seeds) > round);
+            let columns = taking_part.clone().count() as u64;
+            // Until somebody drops out, all rounds are alike.
+            let until = taking_part.clone().map(|(_, scenario)| scenario.seeds(self.seeds)).min()?;
+            let runs = columns.saturating_mul(until - round);
+            if left < runs {
+                let (number, scenario) = taking_part.clone().nth((left % columns) as usize)?;
+                let seed = self.first_seed.saturating_add(round + left / columns);
+                return Some((number, scenario.seed().unwrap_or(seed)));
+            }
+            (left, round) = (left - runs, until);
         }
-        let free = scenarios.iter().enumerate().filter(|(_, scenario)| scenario.seed.is_none());
-        let count = free.clone().count() as u64;
-        let later = place.checked_sub(all)?;
-        let (round, column) = (later.checked_div(count)?.checked_add(1)?, later.checked_rem(count)?);
-        if round >= self.seeds {
-            return None;
-        }
-        let (number, _) = free.clone().nth(column as usize)?;
-        Some((number, self.first_seed.saturating_add(round)))
     }
 }
 
@@ -151,13 +149,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::scenario::secs;
+    use std::sync::Arc;
 
-    fn scenario(name: &str, seed: Option<u64>) -> Arc<Scenario> {
+    use super::*;
+    use crate::scenario::{Scenario, secs};
+
+    fn scenario(name: &str, seed: Option<u64>) -> Story {
         let builder = Scenario::build(name).about("Nothing goes wrong.").voters(1).chaos(secs(1));
         let builder = seed.map_or(builder.clone(), |seed| builder.seed(seed));
-        Arc::new(builder.finish().expect("the scenario is well-formed"))
+        Story::from(Arc::new(builder.finish().expect("the scenario is well-formed")))
     }
 
     #[test]
@@ -166,6 +166,17 @@ mod tests {
         let campaign = Campaign { first_seed: 3, seeds: 3, jobs: 1, stop: Stop::AtEnd, guide: Guide::None };
         let order: Vec<_> = (0..).map_while(|place| campaign.work(&scenarios, place)).collect();
         assert_eq!(order, [(0, 3), (1, 7), (2, 3), (0, 4), (2, 4), (0, 5), (2, 5)]);
+        assert_eq!(campaign.total(&scenarios), 7);
+    }
+
+    #[test]
+    fn a_scenario_that_wants_few_seeds_takes_part_in_the_first_rounds_alone() {
+        let text = "about = \"It is quiet.\"\n[pool]\n[run]\nseeds_max = 2\n";
+        let large = Story::from_toml(text, "large.toml").expect("it makes sense");
+        let scenarios = [large, scenario("b", Some(7)), scenario("c", None)];
+        let campaign = Campaign { first_seed: 3, seeds: 4, jobs: 1, stop: Stop::AtEnd, guide: Guide::None };
+        let order: Vec<_> = (0..).map_while(|place| campaign.work(&scenarios, place)).collect();
+        assert_eq!(order, [(0, 3), (1, 7), (2, 3), (0, 4), (2, 4), (2, 5), (2, 6)]);
         assert_eq!(campaign.total(&scenarios), 7);
     }
 

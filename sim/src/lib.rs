@@ -4,6 +4,9 @@
 //! nodes on a simulated network, disks and clocks while [`invariants`] watch; [`run`] turns one plan into an
 //! [`outcome`], [`guide`] looks further from where a run got, [`fleet`] runs many on all cores, [`report`] says what came of it, and [`shrink`] makes a failure small.
 //!
+//! A [`pool`] is a world of its own, of very many members that do nothing but watch each other; a [`story`] is a
+//! scenario of either kind.
+//!
 //! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach; and
 //! [`abstract_trace`] lets a judge of another kind look at a run.
 
@@ -26,8 +29,9 @@ mod panics;
 pub mod run;
 pub mod abstract_trace;
 pub mod guide;
+pub mod pool;
+pub mod story;
 pub mod fleet;
 pub mod report;
 pub mod shrink;
-pub mod pool;
 pub mod explore;

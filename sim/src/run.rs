@@ -6,16 +6,16 @@ use delian_core::NodeId;
 
 use crate::embedder::Digest;
 use crate::invariants::{Breach, Expected, Invariant, NoPanic};
-use crate::outcome::{Outcome, Violation};
+use crate::outcome::{Counts, Outcome, Violation};
 use crate::panics::caught;
 use crate::plan::Plan;
 use crate::report::{Report, Suite};
-use crate::scenario::Scenario;
+use crate::scenario::{Expectations, Scenario};
 use crate::trace::{Line, Tracer};
 use crate::world::{EmbedderFactory, World};
 
 /// How many trace lines a violation carries.
-const TAIL: usize = 20;
+pub(crate) const TAIL: usize = 20;
 
 /// Returns the factory of the embedder that scenarios without one of their own use.
 pub fn digest_embedder() -> EmbedderFactory {
@@ -128,6 +128,19 @@ fn unexpected(plan: &Plan, world: &World) -> Option<Breach> {
     }
     let expect = &plan.scenario.expect;
     let counts = world.census().counts();
+    let mut facts = unmet(expect, &counts);
+    let knows = |node: &delian_core::Node, subject: u16| node.topology().get(NodeId::new(u64::from(subject))).is_some();
+    for node in world.whole_nodes() {
+        let missing = expect.everywhere.iter().filter(|subject| !knows(node, **subject));
+        facts.extend(missing.map(|subject| format!("{} does not know m{subject}", node.raft().id())));
+        let present = expect.nowhere.iter().filter(|subject| knows(node, **subject));
+        facts.extend(present.map(|subject| format!("{} still knows m{subject}", node.raft().id())));
+    }
+    if facts.is_empty() { None } else { Some(Expected::breach(facts)) }
+}
+
+/// Returns what was counted too seldom or too often, a sentence each.
+pub(crate) fn unmet(expect: &Expectations, counts: &Counts) -> Vec<String> {
     let mut facts = Vec::new();
     for (fact, least) in &expect.at_least {
         let is = counts.get(fact);
@@ -141,12 +154,5 @@ fn unexpected(plan: &Plan, world: &World) -> Option<Breach> {
             facts.push(format!("{fact}: {is}, expected at most {most}"));
         }
     }
-    let knows = |node: &delian_core::Node, subject: u16| node.topology().get(NodeId::new(u64::from(subject))).is_some();
-    for node in world.whole_nodes() {
-        let missing = expect.everywhere.iter().filter(|subject| !knows(node, **subject));
-        facts.extend(missing.map(|subject| format!("{} does not know m{subject}", node.raft().id())));
-        let present = expect.nowhere.iter().filter(|subject| knows(node, **subject));
-        facts.extend(present.map(|subject| format!("{} still knows m{subject}", node.raft().id())));
-    }
-    if facts.is_empty() { None } else { Some(Expected::breach(facts)) }
+    facts
 }

@@ -19,12 +19,30 @@ use serde::Serialize;
 pub struct Line {
     /// When, in the world's time.
     pub at: Time,
-    /// At which node; none for what concerns the whole world.
-    pub node: Option<NodeId>,
+    /// Where; none for what concerns the whole world.
+    pub who: Option<Who>,
     /// What kind of event.
     pub kind: &'static str,
     /// What there is to know about it.
     pub facts: String,
+}
+
+/// At whom something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A node of a cluster.
+    Node(NodeId),
+    /// A member of a pool, by its number.
+    Member(u32),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => node.fmt(f),
+            Self::Member(number) => write!(f, "m{number}"),
+        }
+    }
 }
 
 /// Where the lines of a run go.
@@ -74,25 +92,32 @@ impl Tracer {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.at.as_nanos();
-        let node = self.node.map_or_else(|| "-".to_string(), |node| node.to_string());
+        let who = self.who.map_or_else(|| "-".to_string(), |who| who.to_string());
         let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-        write!(f, "{seconds:5}.{rest:09}  {node:<5} ")?;
+        write!(f, "{seconds:5}.{rest:09}  {who:<5} ")?;
         if self.facts.is_empty() { f.write_str(self.kind) } else { write!(f, "{:<8} {}", self.kind, self.facts) }
     }
 }
 
 impl Line {
-    /// Returns the line as one JSON object, with the fields `at_ns`, `node`, `kind` and `facts`.
+    /// Returns the line as one JSON object, with the fields `at_ns`, `node`, `kind` and `facts`; at a member of a pool also
+    /// with `member`, and `node` is null.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct Fields<'a> {
             at_ns: u64,
             node: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            member: Option<u32>,
             kind: &'a str,
             facts: &'a str,
         }
-        let node = self.node.map(NodeId::get);
-        let fields = Fields { at_ns: self.at.as_nanos(), node, kind: self.kind, facts: &self.facts };
+        let (node, member) = match self.who {
+            Some(Who::Node(node)) => (Some(node.get()), None),
+            Some(Who::Member(number)) => (None, Some(number)),
+            None => (None, None),
+        };
+        let fields = Fields { at_ns: self.at.as_nanos(), node, member, kind: self.kind, facts: &self.facts };
         serde_json::to_string(&fields).expect("strings and numbers have a JSON form")
     }
 
@@ -117,11 +142,11 @@ impl Line {
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
             Input::Pool(tier, input) => ("pool", format!("{tier} {input:?}")),
         };
-        Self { at, node: Some(node), kind, facts }
+        Self { at, who: Some(Who::Node(node)), kind, facts }
     }
 
     pub(crate) fn message(at: Time, node: NodeId, kind: &'static str, to: NodeId, message: &Message) -> Self {
-        Self { at, node: Some(node), kind, facts: format!("to {to} {}", describe(message)) }
+        Self { at, who: Some(Who::Node(node)), kind, facts: format!("to {to} {}", describe(message)) }
     }
 
     pub(crate) fn write(at: Time, node: NodeId, write: WriteId, record: &Record) -> Self {
@@ -134,7 +159,7 @@ impl Line {
             Record::Compact { snapshot, dropped } => format!("{write} Compact {} dropped {dropped}", snapshot.last),
             Record::Install(snapshot) => format!("{write} Install {}", snapshot.last),
         };
-        Self { at, node: Some(node), kind: "write", facts }
+        Self { at, who: Some(Who::Node(node)), kind: "write", facts }
     }
 
     pub(crate) fn reply(at: Time, node: NodeId, request: RequestId, outcome: &Result<Applied, Rejected>) -> Self {
@@ -142,7 +167,7 @@ impl Line {
             Ok(applied) => format!("{request} applied at {}, {}", applied.position, applied.epoch),
             Err(rejected) => format!("{request} {rejected}"),
         };
-        Self { at, node: Some(node), kind: "reply", facts }
+        Self { at, who: Some(Who::Node(node)), kind: "reply", facts }
     }
 
     pub(crate) fn read(at: Time, node: NodeId, request: RequestId, outcome: &Result<ReadAt, Rejected>) -> Self {
@@ -150,7 +175,7 @@ impl Line {
             Ok(ReadAt { index, applied, epoch }) => format!("{request} from {index}, applied {applied}, {epoch}"),
             Err(rejected) => format!("{request} {rejected}"),
         };
-        Self { at, node: Some(node), kind: "reply", facts }
+        Self { at, who: Some(Who::Node(node)), kind: "reply", facts }
     }
 
     pub(crate) fn transferred(at: Time, node: NodeId, request: RequestId, outcome: &Result<Term, Rejected>) -> Self {
@@ -158,19 +183,23 @@ impl Line {
             Ok(term) => format!("{request} handed over, {term}"),
             Err(rejected) => format!("{request} {rejected}"),
         };
-        Self { at, node: Some(node), kind: "reply", facts }
+        Self { at, who: Some(Who::Node(node)), kind: "reply", facts }
     }
 
     pub(crate) fn event(at: Time, node: NodeId, event: &Event) -> Self {
-        Self { at, node: Some(node), kind: "event", facts: format!("{event:?}") }
+        Self { at, who: Some(Who::Node(node)), kind: "event", facts: format!("{event:?}") }
+    }
+
+    pub(crate) fn of_member(at: Time, number: u32, kind: &'static str, facts: String) -> Self {
+        Self { at, who: Some(Who::Member(number)), kind, facts }
     }
 
     pub(crate) fn fault(at: Time, kind: &'static str, fault: &str) -> Self {
-        Self { at, node: None, kind: "fault", facts: format!("{kind} {fault}") }
+        Self { at, who: None, kind: "fault", facts: format!("{kind} {fault}") }
     }
 
     pub(crate) fn note(at: Time, node: NodeId, kind: &'static str, facts: &str) -> Self {
-        Self { at, node: Some(node), kind, facts: facts.to_string() }
+        Self { at, who: Some(Who::Node(node)), kind, facts: facts.to_string() }
     }
 }
 

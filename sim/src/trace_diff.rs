@@ -85,8 +85,7 @@ mod tests {
     use super::*;
 
     fn lines(count: u64) -> Vec<Line> {
-        let line =
-            |number| Line { at: Time::from_millis(number), node: None, kind: "fault", facts: number.to_string() };
+        let line = |number| Line { at: Time::from_millis(number), who: None, kind: "fault", facts: number.to_string() };
         (0..count).map(line).collect()
     }
 

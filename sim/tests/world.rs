@@ -9,6 +9,7 @@ use delian_sim::outcome::Outcome;
 use delian_sim::plan::Plan;
 use delian_sim::run::{digest_embedder, run, run_traced};
 use delian_sim::scenario::{Fault, Scenario, Target, Workload, secs};
+use delian_sim::story::Story;
 use delian_sim::trace::Tracer;
 use delian_sim::world::World;
 
@@ -17,7 +18,12 @@ const SEEDS: u64 = 24;
 
 fn shipped() -> Vec<Arc<Scenario>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
-    Scenario::load_all(&[folder]).expect("the shipped scenarios are well-formed").into_iter().map(Arc::new).collect()
+    let stories = Story::load_all(&[folder]).expect("the shipped scenarios are well-formed");
+    let clusters = stories.into_iter().filter_map(|story| match story {
+        Story::Cluster(scenario) => Some(scenario),
+        Story::Pool(_) => None,
+    });
+    clusters.collect()
 }
 
 fn swarm() -> Arc<Scenario> {
@@ -32,7 +38,7 @@ fn outcome(plan: &Arc<Plan>) -> Outcome {
 #[test]
 fn every_shipped_scenario_holds_over_two_dozen_seeds() {
     let campaign = Campaign { first_seed: 0, seeds: SEEDS, jobs: 2, stop: Stop::AtEnd, guide: Guide::None };
-    let report = campaign.run(&shipped(), &|_| {});
+    let report = campaign.run(&shipped().into_iter().map(Story::from).collect::<Vec<_>>(), &|_| {});
     assert!(report.ok(), "{}", report.to_terminal(110, delian_sim::report::Color::Off));
 }
 

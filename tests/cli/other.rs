@@ -21,7 +21,10 @@ fn scenarios_are_listed_one_line_each() {
 fn invariants_are_listed_with_their_sentences() {
     let ended = Desk::new("invariants").delian("invariants").with(0).says("one-leader-per-term ");
     let ended = ended.says("No term has two leaders.").says("equal-seeds-give-equal-runs ");
-    assert_eq!(ended.output.lines().count(), delian_sim::invariants::catalogue().len());
+    assert_eq!(
+        ended.output.lines().count(),
+        delian_sim::invariants::catalogue().len() + delian_sim::pool::pool_catalogue().len()
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ use delian_core::Seed;
 
 pub use self::fork::{FORKS_MAX, Fork, Redraw};
 
-use self::dice::Dice;
+pub(crate) use self::dice::Dice;
 use self::weights::{Leaning, Weights};
 use crate::scenario::{Family, Operation, Scenario, Step, Target};
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use delian_core::swim::{
-    Card, Directory, Effect, Event, Incarnation, Input, Members, Outbox, Packet, PoolSettings, Roster, Start, Swim,
+    Broadcast, Card, Directory, Effect, Event, Incarnation, Input, Members, Outbox, Packet, PoolSettings, Roster,
+    Start, Swim,
 };
 use delian_core::{NodeId, Seed, Time};
 
@@ -23,6 +24,10 @@ pub struct Member<M: Members = Roster> {
     keeps_events: bool,
     /// Whether the last step was a wake.
     woke: bool,
+    /// Its own directory, if it shares none: then it knows of a card only what it was told.
+    apart: Option<Box<Directory>>,
+    /// What it handed to its embedder in its last step.
+    delivered: Vec<Arc<Broadcast>>,
 }
 
 /// What a life begins with.
@@ -50,10 +55,33 @@ impl<M: Members> Member<M> {
         sink: &mut Sink<Self>,
     ) -> Self {
         let Life { place, node, incarnation, seed, members } = life;
-        let mut outbox = Outbox::new();
         let start = Start { card: card_of(node, place), incarnation, seed, members };
-        let swim = Swim::start(now, Arc::clone(settings), start, directory, &mut outbox)
-            .expect("a simulated card is within every limit");
+        Self::with(Self::machine(now, settings, start, directory), None, sink)
+    }
+
+    /// Begins a life with a card and a directory of its own.
+    ///
+    /// Members that share a directory learn of each other's cards without a word: of an address that changed, or of
+    /// another process under the same identity. Where that matters they do not share.
+    pub fn begin_apart(
+        now: Time,
+        settings: &Arc<PoolSettings>,
+        start: Start<M>,
+        mut directory: Directory,
+        sink: &mut Sink<Self>,
+    ) -> Self {
+        let swim = Self::machine(now, settings, start, &mut directory);
+        Self::with(swim, Some(Box::new(directory)), sink)
+    }
+
+    fn machine(now: Time, settings: &Arc<PoolSettings>, start: Start<M>, directory: &mut Directory) -> Swim<M> {
+        let mut outbox = Outbox::new();
+        let swim = Swim::start(now, Arc::clone(settings), start, directory, &mut outbox);
+        assert!(outbox.is_empty(), "a start asks for nothing but a wake");
+        swim.expect("a simulated card is within every limit")
+    }
+
+    fn with(swim: Swim<M>, apart: Option<Box<Directory>>, sink: &mut Sink<Self>) -> Self {
         let mut member = Self {
             swim,
             wake_at: Time::NEVER,
@@ -61,9 +89,21 @@ impl<M: Members> Member<M> {
             last_events: 0,
             keeps_events: false,
             woke: false,
+            apart,
+            delivered: Vec::new(),
         };
-        member.carry_out(&mut outbox, sink);
+        member.carry_out(&mut Outbox::new(), sink);
         member
+    }
+
+    /// Returns the directory that it looks at: its own, or the one that all share.
+    pub fn directory<'a>(&'a self, shared: &'a Directory) -> &'a Directory {
+        self.apart.as_deref().unwrap_or(shared)
+    }
+
+    /// Returns the broadcasts that it handed to its embedder in its last step.
+    pub fn delivered(&self) -> &[Arc<Broadcast>] {
+        &self.delivered
     }
 
     /// Keeps all events from here on.
@@ -88,20 +128,23 @@ impl<M: Members> Member<M> {
 
     /// Hands in what happened beside packets and timers.
     pub fn feed(&mut self, now: Time, input: Input, directory: &mut Directory, sink: &mut Sink<Self>) {
-        self.begin_step();
+        self.notice_nothing();
         self.woke = matches!(input, Input::Wake);
+        let directory = self.apart.as_deref_mut().unwrap_or(directory);
         // Made anew each time: a hundred thousand members that each kept one would hold more in them than in their views.
         let mut outbox = Outbox::new();
         self.swim.step(now, input, directory, &mut outbox);
         self.carry_out(&mut outbox, sink);
     }
 
-    fn begin_step(&mut self) {
+    /// Forgets what the last step brought.
+    fn notice_nothing(&mut self) {
         if !self.keeps_events {
             self.events.clear();
         }
         self.last_events = self.events.len();
         self.woke = false;
+        self.delivered.clear();
     }
 
     fn carry_out(&mut self, outbox: &mut Outbox, sink: &mut Sink<Self>) {
@@ -112,7 +155,7 @@ impl<M: Members> Member<M> {
                     sink.notes.extend(note_of(&event));
                     self.events.push(event);
                 }
-                Effect::Deliver(_) => {}
+                Effect::Deliver(broadcast) => self.delivered.push(broadcast),
             }
         }
         let next = self.swim.next_wake();
@@ -133,7 +176,8 @@ impl<M: Members> Participant for Member<M> {
     }
 
     fn fire(&mut self, now: Time, (): (), directory: &mut Directory, sink: &mut Sink<Self>) {
-        self.begin_step();
+        // A timer that comes too early is no step, and must not repeat what the last one brought.
+        self.notice_nothing();
         if self.wake_at > now {
             return;
         }
@@ -169,11 +213,16 @@ pub fn card_of(node: NodeId, place: u32) -> Card {
     Card::new(node, format!("node-{}", node.get()), address_of(place))
 }
 
-/// Returns an event as the oracle hears it; whom it is about is known by its address.
+/// Returns the place where a node is at home: the low 24 bits of its identity. It may have moved.
+pub const fn home_of(node: NodeId) -> u32 {
+    (node.get() & 0x00ff_ffff) as u32
+}
+
+/// Returns an event as the oracle hears it; whom it is about is known by where it is at home.
 fn note_of(event: &Event) -> Option<Note> {
-    let place = |node: &NodeId| (node.get() & 0x00ff_ffff) as u32;
+    let place = |node: &NodeId| home_of(*node);
     match event {
-        Event::Joined(card, _) => Some(Note::Up(place_of(card.address))),
+        Event::Joined(card, _) => Some(Note::Up(home_of(card.id))),
         Event::Suspected { member, .. } => Some(Note::Suspected(place(member))),
         Event::Recovered(member, _) => Some(Note::Recovered(place(member))),
         Event::Died(member, _) => Some(Note::Down(place(member))),

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use crate::outcome::{Counts, Violation};
 use crate::plan::Fork;
-use crate::scenario::Scenario;
+use crate::story::Title;
 
 pub use histogram::Histogram;
 pub use html::STYLE;
@@ -78,8 +78,8 @@ impl Report {
     ///
     /// # Panics
     /// If the report has no suite of this scenario.
-    pub fn add_finding(&mut self, scenario: &Scenario, seed: u64, forks: &[Fork], finding: Violation) {
-        let (path, name) = (scenario.path.as_str(), scenario.name.as_str());
+    pub fn add_finding<'a>(&mut self, scenario: impl Into<Title<'a>>, seed: u64, forks: &[Fork], finding: Violation) {
+        let Title { path, name, .. } = scenario.into();
         let suite = self.suites.iter_mut().find(|suite| (suite.path(), suite.name()) == (path, name));
         suite.unwrap_or_else(|| panic!("{name} of {path} is in the report")).add_finding(seed, forks, finding);
     }

@@ -15,7 +15,7 @@ use super::worst::Worst;
 use crate::guide::{Branch, Explored};
 use crate::outcome::{Counts, Outcome, Violation};
 use crate::plan::Fork;
-use crate::scenario::Scenario;
+use crate::story::Title;
 
 /// How many failures keep their facts and trace: those of the lowest seeds. The others can be replayed.
 pub const FULL_FAILURES_MAX: usize = 20;
@@ -86,12 +86,13 @@ pub struct Unmet {
 
 impl Suite {
     /// Begins a suite without runs.
-    pub fn new(scenario: &Scenario) -> Self {
+    pub fn new<'a>(scenario: impl Into<Title<'a>>) -> Self {
+        let Title { name, about, path, expect } = scenario.into();
         Self {
-            name: scenario.name.clone(),
-            about: scenario.about.clone(),
-            path: scenario.path.clone(),
-            expected: scenario.expect.suite.clone(),
+            name: name.to_string(),
+            about: about.to_string(),
+            path: path.to_string(),
+            expected: expect.suite.clone(),
             seeds: 0,
             failures: BTreeMap::new(),
             forks: BTreeMap::new(),

@@ -255,6 +255,7 @@ fn describe(section: Section, scenario: &Scenario) -> String {
     match section {
         Section::Top => String::new(),
         Section::Cluster => "in [cluster]: ".to_string(),
+        Section::Pool => "in [pool]: ".to_string(),
         Section::Config => "in [config]: ".to_string(),
         Section::Run => "in [run]: ".to_string(),
         Section::Network => "in [network]: ".to_string(),

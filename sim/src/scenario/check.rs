@@ -3,6 +3,7 @@
 //! The checks keep two promises for the worlds: every number and process exists, and what is destroyed for good stays
 //! within the fault budget, so that a majority of the voters can always be made whole.
 
+pub(crate) mod common;
 mod forks;
 mod releases;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use delian_core::FeatureLevel;
 
 use super::fate::minority;
-use super::words::{choice, nearest, word, write_signed_millis, write_span, write_target};
+use super::words::{word, write_signed_millis, write_span, write_target};
 use super::{
     Action, Change, Cluster, Direction, Expectations, Fault, Latency, LinkQuality, Operator, Scenario, Step, Swarm,
     Target, Workload, facts,
@@ -30,7 +31,7 @@ pub(super) const PROCESSES: RangeInclusive<u64> = 1..=*VOTERS.end() + *LEARNERS.
 /// The feature levels that a process may speak.
 pub(super) const LEVELS: RangeInclusive<u64> = FeatureLevel::FIRST.get()..=FeatureLevel::HIGHEST.get();
 /// The longest chaos or settling: a day of virtual time takes a while to simulate.
-pub(super) const RUN_MAX: Duration = Duration::from_hours(24);
+pub(crate) const RUN_MAX: Duration = Duration::from_hours(24);
 /// How many clients there may be.
 pub(super) const CLIENTS: RangeInclusive<u64> = 1..=1024;
 /// How many subjects there may be, each a member.
@@ -38,7 +39,7 @@ pub(super) const SUBJECTS: RangeInclusive<u64> = 1..=1024;
 /// How often a client may ask again.
 pub(super) const RETRIES: RangeInclusive<u64> = 0..=100;
 /// How often a step or an operation may be repeated.
-pub(super) const TIMES: RangeInclusive<u64> = 1..=10_000;
+pub(crate) const TIMES: RangeInclusive<u64> = 1..=10_000;
 /// The fastest and slowest clock, in parts per million: at half its speed or half as fast again, it still runs.
 pub(super) const DRIFT: RangeInclusive<i64> = -500_000..=500_000;
 /// The farthest jump of a wall clock in milliseconds, ten years: a battery that died.
@@ -52,9 +53,10 @@ pub(super) const CUSTOM_BYTES_MAX: usize = 1024 * 1024;
 
 /// A part of a scenario that a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Section {
+pub(crate) enum Section {
     Top,
     Cluster,
+    Pool,
     Config,
     Run,
     Network,
@@ -69,11 +71,11 @@ pub(super) enum Section {
 
 /// Something wrong, and the key that says it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Finding {
-    pub(super) section: Section,
+pub(crate) struct Finding {
+    pub(crate) section: Section,
     /// The key, or a path such as `at_least.elections`.
-    pub(super) key: String,
-    pub(super) message: String,
+    pub(crate) key: String,
+    pub(crate) message: String,
 }
 
 /// Finds everything that is wrong with a scenario.
@@ -138,15 +140,7 @@ impl Checker<'_> {
     }
 
     fn top(&mut self) {
-        let Scenario { name, about, .. } = self.scenario;
-        let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || !name.chars().all(kebab) {
-            let right = "must be a fact in kebab case, such as `a-removed-node-disappears`";
-            self.find(Section::Top, "name", format!("the name is `{name}`, but {right}"));
-        }
-        if about.trim().is_empty() || about.chars().any(char::is_control) {
-            self.find(Section::Top, "about", "about must be one line that says what must hold".to_string());
-        }
+        self.findings.extend(common::heading(&self.scenario.name, &self.scenario.about));
     }
 
     fn cluster(&mut self, cluster: &Cluster) {
@@ -447,18 +441,7 @@ impl Checker<'_> {
     }
 
     fn expect(&mut self, expect: &Expectations) {
-        let lists = [("at_least", &expect.at_least), ("at_most", &expect.at_most), ("suite", &expect.suite)];
-        for (list, facts) in lists {
-            for fact in facts.keys() {
-                self.fact(list, fact);
-            }
-        }
-        for (fact, least) in &expect.at_least {
-            if let Some(most) = expect.at_most.get(fact).filter(|most| *most < least) {
-                let message = format!("{fact} must be at least {least} and at most {most}, which nothing can be");
-                self.find(Section::Expect, &format!("at_most.{fact}"), message);
-            }
-        }
+        self.findings.extend(common::counts(expect, facts::names()));
         for (key, subjects) in [("everywhere", &expect.everywhere), ("nowhere", &expect.nowhere)] {
             for subject in subjects {
                 self.number(Section::Expect, key, u64::from(*subject), &SUBJECTS);
@@ -469,21 +452,10 @@ impl Checker<'_> {
             self.find(Section::Expect, "nowhere", message);
         }
     }
-
-    fn fact(&mut self, list: &str, fact: &str) {
-        if facts::names().any(|name| name == fact) {
-            return;
-        }
-        let mend = match nearest(fact, facts::names()) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("a fact is one of {}", choice(facts::names())),
-        };
-        self.find(Section::Expect, &format!("{list}.{fact}"), format!("nothing counts `{fact}`: {mend}"));
-    }
 }
 
 /// Says that a number lies outside its range.
-pub(super) fn outside<T: std::fmt::Display>(
+pub(crate) fn outside<T: std::fmt::Display>(
     key: &str,
     number: impl std::fmt::Display,
     range: &RangeInclusive<T>,

@@ -36,14 +36,14 @@ pub struct Spot {
 
 impl ScenarioError {
     /// Says that a file as a whole cannot be used.
-    pub(super) fn of_file(path: &str, message: String) -> Self {
+    pub(crate) fn of_file(path: &str, message: String) -> Self {
         Self { path: path.to_string(), problems: vec![Problem { spot: None, message }] }
     }
 }
 
 impl Spot {
     /// Finds the line and column of a range of bytes.
-    pub(super) fn locate(text: &str, range: &Range<usize>) -> Self {
+    pub(crate) fn locate(text: &str, range: &Range<usize>) -> Self {
         let start = text.floor_char_boundary(range.start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let excerpt = text[line_start..].lines().next().unwrap_or("");

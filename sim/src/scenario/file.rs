@@ -3,16 +3,16 @@
 //! A file is read to its end whatever is wrong with it, so that one look shows every problem, each with its line, its
 //! column, the value and what would be right.
 
-mod sections;
-mod steps;
-mod table;
+pub(crate) mod sections;
+pub(crate) mod steps;
+pub(crate) mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use self::table::{Reader, Table};
@@ -41,13 +41,8 @@ impl Scenario {
     /// );
     /// ```
     pub fn from_toml(text: &str, path: &str) -> Result<Self, ScenarioError> {
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            let problems = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_string()));
-            return Err(refusal(text, path, problems.collect(), Vec::new()));
-        }
-        let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("");
-        let mut draft = Draft { scenario: Self::plain(stem), steps: Vec::new(), operations: Vec::new() };
+        let document = parse(text, path)?;
+        let mut draft = Draft { scenario: Self::plain(stem_of(path)), steps: Vec::new(), operations: Vec::new() };
         draft.scenario.path = path.to_string();
         let mut reader = Reader::new(text);
         let top = Table::new(&mut reader, Section::Top, "a scenario", 0..0, document.get_ref());
@@ -60,18 +55,8 @@ impl Scenario {
             Frame::Whole if reader.problem_count() > 0 => check_parts(&draft.scenario),
             Frame::Whole => check(&draft.scenario),
         };
-        let mut unplaced = Vec::new();
-        for finding in findings {
-            match draft.place(&reader, &finding) {
-                Some(span) => reader.find(span, finding.message),
-                None => unplaced.push(finding.message),
-            }
-        }
-        let problems = reader.into_problems();
-        if problems.is_empty() && unplaced.is_empty() {
-            return Ok(draft.scenario);
-        }
-        Err(refusal(text, path, problems, unplaced))
+        complete(text, path, reader, findings, |reader, finding| draft.place(reader, finding))?;
+        Ok(draft.scenario)
     }
 
     /// Reads one file.
@@ -80,60 +65,24 @@ impl Scenario {
     ///
     /// Returns everything that is wrong with the file.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let shown = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|error| ScenarioError::of_file(&shown, format!("cannot be read: {error}")))?;
-        Self::from_toml(&text, &shown)
-    }
-
-    /// Reads files, and all `*.toml` below folders in order of their paths; `scenarios` if no path is given.
-    ///
-    /// # Errors
-    ///
-    /// Returns what is wrong with each file, including one whose name another file has too.
-    pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Self>, Vec<ScenarioError>> {
-        let usual = [PathBuf::from("scenarios")];
-        let mut files = Vec::new();
-        let mut errors = Vec::new();
-        for path in if paths.is_empty() { &usual } else { paths } {
-            match files_below(path) {
-                Ok(found) if found.is_empty() => {
-                    let message = "there is no scenario below: name a folder with *.toml files".to_string();
-                    errors.push(ScenarioError::of_file(&path.display().to_string(), message));
-                }
-                Ok(found) => files.extend(found),
-                Err(error) => {
-                    let message = format!("cannot be read: {error}");
-                    errors.push(ScenarioError::of_file(&path.display().to_string(), message));
-                }
-            }
-        }
-
-        let mut seen = BTreeSet::new();
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
-        let mut scenarios = Vec::new();
-        for file in files {
-            // A file that two arguments name is read once.
-            if !seen.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
-                continue;
-            }
-            match Self::load(&file) {
-                Err(error) => errors.push(error),
-                Ok(scenario) => {
-                    if let Some(other) = names.insert(scenario.name.clone(), scenario.path.clone()) {
-                        let message = format!("the name `{}` is taken by {other}: rename one of them", scenario.name);
-                        errors.push(ScenarioError::of_file(&scenario.path, message));
-                    }
-                    scenarios.push(scenario);
-                }
-            }
-        }
-        if errors.is_empty() { Ok(scenarios) } else { Err(errors) }
+        load(path, Self::from_toml)
     }
 }
 
+/// Reads one file.
+///
+/// # Errors
+///
+/// Returns everything that is wrong with the file.
+pub(crate) fn load<T>(path: &Path, read: impl Fn(&str, &str) -> Result<T, ScenarioError>) -> Result<T, ScenarioError> {
+    let shown = path.display().to_string();
+    let text =
+        fs::read_to_string(path).map_err(|error| ScenarioError::of_file(&shown, format!("cannot be read: {error}")))?;
+    read(&text, &shown)
+}
+
 /// Returns the file itself, or every `*.toml` below a folder in order of path.
-fn files_below(path: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn files_below(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -148,6 +97,48 @@ fn files_below(path: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+/// Parses the text of a file.
+///
+/// # Errors
+///
+/// Returns what is no TOML.
+pub(crate) fn parse<'t>(text: &'t str, path: &str) -> Result<Spanned<DeTable<'t>>, ScenarioError> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(document);
+    }
+    let problems = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_string()));
+    Err(refusal(text, path, problems.collect(), Vec::new()))
+}
+
+/// Returns the name of a scenario that was read from a path.
+pub(crate) fn stem_of(path: &str) -> &str {
+    Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("")
+}
+
+/// Ends the reading of a file: puts each finding at its place.
+///
+/// # Errors
+///
+/// Returns everything that is wrong with the file.
+pub(crate) fn complete<'t>(
+    text: &str,
+    path: &str,
+    mut reader: Reader<'t>,
+    findings: Vec<Finding>,
+    place: impl Fn(&Reader<'t>, &Finding) -> Option<Range<usize>>,
+) -> Result<(), ScenarioError> {
+    let mut unplaced = Vec::new();
+    for finding in findings {
+        match place(&reader, &finding) {
+            Some(span) => reader.find(span, finding.message),
+            None => unplaced.push(finding.message),
+        }
+    }
+    let problems = reader.into_problems();
+    if problems.is_empty() && unplaced.is_empty() { Ok(()) } else { Err(refusal(text, path, problems, unplaced)) }
 }
 
 fn refusal(text: &str, path: &str, mut found: Vec<(Range<usize>, String)>, unplaced: Vec<String>) -> ScenarioError {

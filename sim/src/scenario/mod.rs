@@ -6,17 +6,17 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod build;
-mod check;
+pub(crate) mod check;
 mod defaults;
 mod error;
 pub mod facts;
 mod fate;
-mod file;
+pub(crate) mod file;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod words;
-mod write;
+pub(crate) mod words;
+pub(crate) mod write;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,13 +8,22 @@ use super::settings::SETTINGS;
 use super::words::{CONDITIONS, DIRECTIONS, FAMILIES, ROLES, SHAPES};
 use super::{Fault, Scenario, facts};
 use crate::plan::Plan;
+use crate::story::Story;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
 }
 
+fn stories() -> Vec<Story> {
+    Story::load_all(&[folder()]).unwrap_or_else(|errors| panic!("{}", errors[0]))
+}
+
 fn all() -> Vec<Scenario> {
-    Scenario::load_all(&[folder()]).unwrap_or_else(|errors| panic!("{}", errors[0]))
+    let clusters = stories().into_iter().filter_map(|story| match story {
+        Story::Cluster(scenario) => Some(Arc::unwrap_or_clone(scenario)),
+        Story::Pool(_) => None,
+    });
+    clusters.collect()
 }
 
 fn handbook() -> String {
@@ -35,12 +44,12 @@ fn snippets() -> Vec<String> {
 
 #[test]
 fn every_scenario_makes_sense_and_says_why_it_is_there() {
-    let scenarios = all();
-    assert!(scenarios.len() >= 16, "only {} scenarios", scenarios.len());
-    for scenario in scenarios {
-        let text = std::fs::read_to_string(&scenario.path).expect("it was read before");
-        assert!(text.starts_with("# "), "{} does not begin with a comment that says why", scenario.path);
-        assert!(scenario.about.ends_with('.'), "{}: about is a sentence", scenario.path);
+    let stories = stories();
+    assert!(stories.len() >= 32, "only {} scenarios", stories.len());
+    for story in stories {
+        let text = std::fs::read_to_string(story.path()).expect("it was read before");
+        assert!(text.starts_with("# "), "{} does not begin with a comment that says why", story.path());
+        assert!(story.about().ends_with('.'), "{}: about is a sentence", story.path());
     }
 }
 
@@ -64,9 +73,8 @@ fn every_expected_fault_is_planned() {
 
 #[test]
 fn every_scenario_reads_back_as_it_is_written() {
-    for scenario in all() {
-        let read = Scenario::from_toml(&scenario.to_toml(), &scenario.path);
-        assert_eq!(read.as_ref(), Ok(&scenario));
+    for story in stories() {
+        assert_eq!(Story::from_toml(&story.to_toml(), story.path()).as_ref(), Ok(&story));
     }
 }
 

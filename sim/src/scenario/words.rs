@@ -33,11 +33,11 @@ pub(crate) const FAMILIES: [Word<Family>; 11] = [
 ];
 
 /// The ways of a cut.
-pub(super) const DIRECTIONS: [Word<Direction>; 3] =
+pub(crate) const DIRECTIONS: [Word<Direction>; 3] =
     [("both", Direction::Both), ("inbound", Direction::Inbound), ("outbound", Direction::Outbound)];
 
 /// The shapes of a latency.
-pub(super) const SHAPES: [Word<Shape>; 2] = [("skewed", Shape::Skewed), ("uniform", Shape::Uniform)];
+pub(crate) const SHAPES: [Word<Shape>; 2] = [("skewed", Shape::Skewed), ("uniform", Shape::Uniform)];
 
 /// The conditions of a member.
 pub(crate) const CONDITIONS: [Word<Condition>; 5] = [
@@ -49,7 +49,7 @@ pub(crate) const CONDITIONS: [Word<Condition>; 5] = [
 ];
 
 /// The targets that are no process number.
-pub(super) const ROLES: [Word<Target>; 4] = [
+pub(crate) const ROLES: [Word<Target>; 4] = [
     ("leader", Target::Leader),
     ("follower", Target::Follower),
     ("followers", Target::Followers),
@@ -57,7 +57,7 @@ pub(super) const ROLES: [Word<Target>; 4] = [
 ];
 
 /// Returns what a word stands for.
-pub(super) fn meaning<T: Copy>(words: &[Word<T>], word: &str) -> Option<T> {
+pub(crate) fn meaning<T: Copy>(words: &[Word<T>], word: &str) -> Option<T> {
     words.iter().find(|(name, _)| *name == word).map(|(_, meaning)| *meaning)
 }
 
@@ -74,7 +74,7 @@ impl Family {
 }
 
 /// Returns the candidate that a misspelt word most likely meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");
     let typed = plain(word);
     let distance = |candidate: &str| strsim::damerau_levenshtein(&typed, &plain(candidate));
@@ -91,7 +91,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// Returns a list such as "`a`, `b` or `c`".
-pub(super) fn choice<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn choice<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let mut quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     let last = quoted.pop().unwrap_or_default();
     if quoted.is_empty() { last } else { format!("{} or {last}", quoted.join(", ")) }
@@ -174,7 +174,7 @@ fn write_decimal(number: u128, places: usize) -> String {
 }
 
 /// Reads a time with an optional sign, in milliseconds.
-pub(super) fn read_signed_millis(text: &str) -> Result<i64, String> {
+pub(crate) fn read_signed_millis(text: &str) -> Result<i64, String> {
     let (sign, size) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
@@ -187,13 +187,13 @@ pub(super) fn read_signed_millis(text: &str) -> Result<i64, String> {
 }
 
 /// Writes milliseconds as a time with a sign where it is negative.
-pub(super) fn write_signed_millis(millis: i64) -> String {
+pub(crate) fn write_signed_millis(millis: i64) -> String {
     let size = write_span(Duration::from_millis(millis.unsigned_abs()));
     if millis < 0 { format!("-{size}") } else { size }
 }
 
 /// Reads a latency: `1ms..10ms`, or `5ms` for one that never varies.
-pub(super) fn read_bounds(text: &str) -> Result<(Duration, Duration), String> {
+pub(crate) fn read_bounds(text: &str) -> Result<(Duration, Duration), String> {
     let right = r#"must be a time or two, such as "5ms" or "1ms..10ms""#;
     let (least, most) = text.split_once("..").unwrap_or((text, text));
     match (read_span(least.trim()), read_span(most.trim())) {
@@ -203,13 +203,13 @@ pub(super) fn read_bounds(text: &str) -> Result<(Duration, Duration), String> {
 }
 
 /// Writes the bounds of a latency.
-pub(super) fn write_bounds(latency: Latency) -> String {
+pub(crate) fn write_bounds(latency: Latency) -> String {
     let least = write_span(latency.least);
     if latency.least == latency.most { least } else { format!("{least}..{}", write_span(latency.most)) }
 }
 
 /// Reads a probability such as `1%` or `0.5%`, in per mille.
-pub(super) fn read_permille(text: &str) -> Result<u16, String> {
+pub(crate) fn read_permille(text: &str) -> Result<u16, String> {
     let right = || r#"must be a percentage, such as "1%" or "0.5%""#.to_string();
     let number = text.strip_suffix('%').ok_or_else(right)?;
     match decimal(number.trim_end(), 10) {
@@ -221,7 +221,7 @@ pub(super) fn read_permille(text: &str) -> Result<u16, String> {
 }
 
 /// Writes a probability as a percentage.
-pub(super) fn write_permille(permille: u16) -> String {
+pub(crate) fn write_permille(permille: u16) -> String {
     format!("{}%", write_decimal(u128::from(permille), 1))
 }
 
@@ -242,7 +242,7 @@ pub fn read_bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Writes a size in the largest unit that divides it.
-pub(super) fn write_bytes(bytes: u64) -> String {
+pub(crate) fn write_bytes(bytes: u64) -> String {
     let (unit, scale) = SIZES
         .iter()
         .find(|(_, scale)| bytes.is_multiple_of(*scale) && bytes >= *scale)
@@ -251,7 +251,7 @@ pub(super) fn write_bytes(bytes: u64) -> String {
 }
 
 /// Reads a target: `n1` or one of the roles.
-pub(super) fn read_target(text: &str) -> Result<Target, String> {
+pub(crate) fn read_target(text: &str) -> Result<Target, String> {
     if let Some(target) = meaning(&ROLES, text) {
         return Ok(target);
     }
@@ -266,7 +266,7 @@ pub(super) fn read_target(text: &str) -> Result<Target, String> {
 }
 
 /// Writes a target.
-pub(super) fn write_target(target: Target) -> String {
+pub(crate) fn write_target(target: Target) -> String {
     match target {
         Target::Process(number) => format!("n{number}"),
         Target::Leader | Target::Follower | Target::Followers | Target::Everyone => word(&ROLES, target).to_string(),
@@ -274,7 +274,7 @@ pub(super) fn write_target(target: Target) -> String {
 }
 
 /// Reads bytes from pairs of hexadecimal digits.
-pub(super) fn read_hex(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn read_hex(text: &str) -> Result<Vec<u8>, String> {
     let right = || r#"must be pairs of hexadecimal digits, such as "00ff""#.to_string();
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(right());
@@ -284,7 +284,7 @@ pub(super) fn read_hex(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Writes bytes as pairs of hexadecimal digits.
-pub(super) fn write_hex(bytes: &[u8]) -> String {
+pub(crate) fn write_hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(value.into(), 16).expect("half a byte is one digit");
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -274,7 +274,7 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action, manner 
     write_manner(text, "session", *manner);
 }
 
-fn write_expect(text: &mut Text, expect: &Expectations) {
+pub(crate) fn write_expect(text: &mut Text, expect: &Expectations) {
     let facts = |facts: &BTreeMap<String, u64>| {
         pairs(facts.iter().map(|(fact, count)| (if fact.contains('.') { quoted(fact) } else { fact.clone() }, *count)))
     };
@@ -287,15 +287,15 @@ fn write_expect(text: &mut Text, expect: &Expectations) {
 }
 
 /// Text under construction.
-struct Text(String);
+pub(crate) struct Text(pub(crate) String);
 
 impl Text {
-    fn header(&mut self, header: &str) {
+    pub(crate) fn header(&mut self, header: &str) {
         self.0.extend(["\n", header, "\n"]);
     }
 
     /// Writes a section, and nothing at all if it turns out to be empty.
-    fn section(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+    pub(crate) fn section(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         let before = self.0.len();
         self.header(&format!("[{name}]"));
         let filled_from = self.0.len();
@@ -305,17 +305,17 @@ impl Text {
         }
     }
 
-    fn key(&mut self, key: &str, value: impl Display) {
+    pub(crate) fn key(&mut self, key: &str, value: impl Display) {
         writeln!(self.0, "{key} = {value}").expect("a String takes whatever it is given");
     }
 
-    fn maybe(&mut self, key: &str, value: Option<impl Display>) {
+    pub(crate) fn maybe(&mut self, key: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.key(key, value);
         }
     }
 
-    fn unless<T: PartialEq>(&mut self, usual: &T, key: &str, value: &T, write: impl FnOnce(&T) -> String) {
+    pub(crate) fn unless<T: PartialEq>(&mut self, usual: &T, key: &str, value: &T, write: impl FnOnce(&T) -> String) {
         if value != usual {
             self.key(key, write(value));
         }
@@ -333,7 +333,7 @@ impl Text {
 }
 
 /// Writes a string as TOML on one line.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
         match c {
@@ -346,12 +346,12 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-fn list(items: impl IntoIterator<Item = impl Display>) -> String {
+pub(crate) fn list(items: impl IntoIterator<Item = impl Display>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     format!("[{}]", items.join(", "))
 }
 
-fn pairs(pairs: impl IntoIterator<Item = (String, impl Display)>) -> String {
+pub(crate) fn pairs(pairs: impl IntoIterator<Item = (String, impl Display)>) -> String {
     let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
     format!("{{ {} }}", pairs.join(", "))
 }

@@ -5,8 +5,15 @@
 //! what still breaks the same invariant; then nodes are left out, and times cut short. A fork is luck of its own from an
 //! instant on, and goes like a fault where the story does not need it.
 
+mod hunt;
+mod pool;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::pool::shrink_pool;
+
+use self::hunt::Hunt;
 
 use crate::outcome::Violation;
 use crate::plan::Plan;
@@ -15,14 +22,11 @@ use crate::scenario::{Action, Change, Expectations, Fault, Scenario, Target};
 use crate::trace::Tracer;
 use crate::world::EmbedderFactory;
 
-/// The most runs that one shrinking takes; a bound on time, far above what a plan of a swarm needs.
-const ATTEMPTS_MAX: u64 = 20_000;
-
 /// A small plan that breaks the same invariant as a large one.
 #[derive(Clone, Debug)]
-pub struct Shrunk {
+pub struct Shrunk<P = Plan> {
     /// The plan.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<P>,
     /// How it breaks the invariant, with the trace before it.
     pub violation: Violation,
     /// How many runs it took to find it.
@@ -38,14 +42,19 @@ pub struct Stage {
     pub steps: usize,
     /// Operations left.
     pub operations: usize,
-    /// Voters and learners left.
-    pub processes: u8,
+    /// Voters and learners left, or members of pools.
+    pub processes: u32,
 }
 
 /// Shrinks a plan that breaks an invariant; returns nothing if it breaks none. Tells `watch` each time it got smaller.
 pub fn shrink(plan: &Arc<Plan>, embedders: &EmbedderFactory, watch: &dyn Fn(Stage)) -> Option<Shrunk> {
     let violation = run_plan(plan, embedders).violation?;
-    let mut hunt = Hunt { invariant: violation.invariant, plan: Plan::clone(plan), embedders, watch, attempts: 1 };
+    let breaks = |plan: &Arc<Plan>| run_traced(plan, embedders, Tracer::Off).0.violation;
+    let smaller = |plan: &Plan, attempts| {
+        let processes = plan.scenario.cluster.processes().into();
+        watch(Stage { attempts, steps: plan.steps.len(), operations: plan.operations.len(), processes });
+    };
+    let mut hunt = Hunt::new(Plan::clone(plan), violation.invariant, &breaks, &smaller);
     hunt.drop_expectations();
     hunt.end_early(violation.at.since(delian_core::Time::ZERO));
     loop {
@@ -60,43 +69,13 @@ pub fn shrink(plan: &Arc<Plan>, embedders: &EmbedderFactory, watch: &dyn Fn(Stag
             break;
         }
     }
+    let attempts = hunt.attempts();
     let plan = Arc::new(hunt.plan);
     let violation = run_plan(&plan, embedders).violation?;
-    Some(Shrunk { plan, violation, attempts: hunt.attempts })
+    Some(Shrunk { plan, violation, attempts })
 }
 
-/// The search for a smaller plan.
-struct Hunt<'a> {
-    invariant: &'static str,
-    /// The smallest plan so far that breaks the invariant.
-    plan: Plan,
-    embedders: &'a EmbedderFactory,
-    watch: &'a dyn Fn(Stage),
-    attempts: u64,
-}
-
-impl Hunt<'_> {
-    /// Takes a smaller plan over if it still breaks the same invariant.
-    fn accept(&mut self, candidate: Plan) -> bool {
-        if self.attempts >= ATTEMPTS_MAX || candidate == self.plan {
-            return false;
-        }
-        self.attempts += 1;
-        let candidate = Arc::new(candidate);
-        let (outcome, _) = run_traced(&candidate, self.embedders, Tracer::Off);
-        let still_breaks = outcome.violation.is_some_and(|violation| violation.invariant == self.invariant);
-        if still_breaks {
-            self.plan = Arc::unwrap_or_clone(candidate);
-            (self.watch)(Stage {
-                attempts: self.attempts,
-                steps: self.plan.steps.len(),
-                operations: self.plan.operations.len(),
-                processes: self.plan.scenario.cluster.processes(),
-            });
-        }
-        still_breaks
-    }
-
+impl Hunt<'_, Plan> {
     /// Returns a number that falls whenever the plan gets simpler.
     fn size(&self) -> (usize, usize, usize, u8, Duration) {
         let Plan { scenario, steps, operations, forks, .. } = &self.plan;
@@ -134,33 +113,6 @@ impl Hunt<'_> {
             candidate.operations.retain(|operation| fits(operation.at));
             candidate.forks.retain(|fork| fork.at < chaos);
             self.accept(candidate);
-        }
-    }
-
-    /// Leaves out parts of a list, halves first, then quarters, down to single items, until none can go.
-    fn leave_out<T: Clone>(&mut self, list: fn(&mut Plan) -> &mut Vec<T>) {
-        let mut part = list(&mut self.plan).len().div_ceil(2).max(1);
-        loop {
-            let mut place = 0;
-            let mut left_out_any = false;
-            while place < list(&mut self.plan).len() {
-                let mut candidate = self.plan.clone();
-                let items = list(&mut candidate);
-                items.drain(place..(place + part).min(items.len()));
-                // After a success the next part has moved to the same place.
-                if self.accept(candidate) {
-                    left_out_any = true;
-                } else {
-                    place += part;
-                }
-            }
-            if part == 1 && !left_out_any {
-                return;
-            }
-            part = part.div_ceil(2).max(1);
-            if self.attempts >= ATTEMPTS_MAX {
-                return;
-            }
         }
     }
 

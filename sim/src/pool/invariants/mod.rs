@@ -204,6 +204,7 @@ impl Oracle {
             if life.ended.is_some() {
                 continue;
             }
+            let directory = member.directory(directory);
             member.swim().assert_invariants(directory);
             let glance = glance_at(history, place, member.swim(), directory);
             bounded::on_sample(history, now, &glance)?;

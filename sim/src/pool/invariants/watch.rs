@@ -19,7 +19,8 @@ use crate::pool::world::Watcher;
 impl<M: Members> Watcher<Member<M>> for Oracle {
     fn notice(&mut self, _: Time, _: u32, _: Note) {}
 
-    fn stepped(&mut self, now: Time, place: u32, member: &Member<M>, directory: &Directory) {
+    fn stepped(&mut self, now: Time, place: u32, member: &Member<M>, shared: &Directory) {
+        let directory = member.directory(shared);
         if self.breach.is_none() {
             self.breach = judge_step(&mut self.history, now, place, member, directory).err();
         }

@@ -12,7 +12,7 @@ use crate::plan::Fork;
 use crate::scenario::check::{CLIENTS, LEARNERS, LEVELS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
 use crate::scenario::settings::{SETTINGS, Setting};
 use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span, read_target};
-use crate::scenario::{Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload};
+use crate::scenario::{Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload};
 
 impl Draft {
     /// Reads a whole document.
@@ -138,20 +138,24 @@ impl Draft {
 
     fn read_expect<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
         let expect = &mut self.scenario.expect;
-        let lists =
-            [("at_least", &mut expect.at_least), ("at_most", &mut expect.at_most), ("suite", &mut expect.suite)];
-        for (key, facts) in lists {
-            let Some(entry) = table.take(reader, key) else { continue };
-            for (fact, span, count) in entry.pairs(reader, r#"{ elections = 2, "fault.partition" = 1 }"#) {
-                reader.remember(Section::Expect, &format!("{key}.{fact}"), span);
-                if let Some(count) = count.number(reader, &(0..=u64::MAX)) {
-                    facts.insert(fact, count);
-                }
-            }
-        }
+        read_counts(reader, &mut table, expect);
         expect.everywhere = read_numbers(reader, &mut table, "everywhere", &SUBJECTS).unwrap_or_default();
         expect.nowhere = read_numbers(reader, &mut table, "nowhere", &SUBJECTS).unwrap_or_default();
         table.finish(reader);
+    }
+}
+
+/// Reads the facts that are to be counted.
+pub(crate) fn read_counts<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, expect: &mut Expectations) {
+    let lists = [("at_least", &mut expect.at_least), ("at_most", &mut expect.at_most), ("suite", &mut expect.suite)];
+    for (key, facts) in lists {
+        let Some(entry) = table.take(reader, key) else { continue };
+        for (fact, span, count) in entry.pairs(reader, r#"{ elections = 2, "fault.partition" = 1 }"#) {
+            reader.remember(Section::Expect, &format!("{key}.{fact}"), span);
+            if let Some(count) = count.number(reader, &(0..=u64::MAX)) {
+                facts.insert(fact, count);
+            }
+        }
     }
 }
 
@@ -259,11 +263,11 @@ pub(super) fn read_latency<'t>(
     Latency { least, most, shape: shape.unwrap_or(usual.shape) }
 }
 
-pub(super) fn read_time<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, key: &'static str) -> Option<Duration> {
+pub(crate) fn read_time<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, key: &'static str) -> Option<Duration> {
     table.take(reader, key).and_then(|entry| entry.parse(reader, read_span))
 }
 
-pub(super) fn read_number<'t>(
+pub(crate) fn read_number<'t>(
     reader: &mut Reader<'t>,
     table: &mut Table<'t>,
     key: &'static str,
@@ -285,7 +289,7 @@ fn read_numbers<'t, T: TryFrom<u64>>(
 }
 
 /// Puts a value where it belongs, if there is one.
-fn put<T>(field: &mut T, value: Option<T>) {
+pub(crate) fn put<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }

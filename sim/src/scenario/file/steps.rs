@@ -96,33 +96,45 @@ impl Draft {
     /// Reads `at`, `every` and `times`: the instants that a table stands for.
     fn read_times<'t>(&self, reader: &mut Reader<'t>, table: &mut Table<'t>) -> Option<Vec<Duration>> {
         let at = table.require(reader, "at", "when, such as at = \"10s\"");
-        let every = table.take(reader, "every");
-        let times = table.take(reader, "times");
-        let first = at?.parse(reader, read_span)?;
-        let (every, times) = match (every, times) {
-            (None, None) => return Some(vec![first]),
-            (Some(every), Some(times)) => (every, times),
-            (every, times) => {
-                let (there, missing) = if every.is_some() { ("every", "times") } else { ("times", "every") };
-                let span = every.or(times).map_or_else(|| table.header(), |entry| entry.span());
-                reader.find(span, format!("`{there}` needs `{missing}`, such as every = \"30s\" with times = 3"));
-                return None;
-            }
-        };
-        let (pause, count) = (every.parse(reader, read_span), times.number(reader, &TIMES));
-        let (pause, count) = (pause?, count? as u32);
-        if pause.is_zero() || pause > RUN_MAX {
-            every.refuse(reader, "must be positive and at most 24h");
-            return None;
-        }
-        let last = first.saturating_add(pause * (count - 1));
-        if first <= self.scenario.chaos && last > self.scenario.chaos {
-            let (last, chaos) = (write_span(last), write_span(self.scenario.chaos));
-            times.refuse(reader, &format!("the last one would come at {last}, after the end of the chaos, {chaos}"));
-            return None;
-        }
-        Some((0..count).map(|turn| first.saturating_add(pause * turn)).collect())
+        let first = at.and_then(|at| at.parse(reader, read_span));
+        let later = read_repeats(reader, table, first.unwrap_or_default(), self.scenario.chaos);
+        let (first, later) = (first?, later?);
+        Some(later.into_iter().map(|later| first.saturating_add(later)).collect())
     }
+}
+
+/// Reads `every` and `times`: how long after the first one each of the repetitions comes, the first one included.
+pub(crate) fn read_repeats<'t>(
+    reader: &mut Reader<'t>,
+    table: &mut Table<'t>,
+    first: Duration,
+    chaos: Duration,
+) -> Option<Vec<Duration>> {
+    let every = table.take(reader, "every");
+    let times = table.take(reader, "times");
+    let (every, times) = match (every, times) {
+        (None, None) => return Some(vec![Duration::ZERO]),
+        (Some(every), Some(times)) => (every, times),
+        (every, times) => {
+            let (there, missing) = if every.is_some() { ("every", "times") } else { ("times", "every") };
+            let span = every.or(times).map_or_else(|| table.header(), |entry| entry.span());
+            reader.find(span, format!("`{there}` needs `{missing}`, such as every = \"30s\" with times = 3"));
+            return None;
+        }
+    };
+    let (pause, count) = (every.parse(reader, read_span), times.number(reader, &TIMES));
+    let (pause, count) = (pause?, count? as u32);
+    if pause.is_zero() || pause > RUN_MAX {
+        every.refuse(reader, "must be positive and at most 24h");
+        return None;
+    }
+    let last = first.saturating_add(pause * (count - 1));
+    if first <= chaos && last > chaos {
+        let (last, chaos) = (write_span(last), write_span(chaos));
+        times.refuse(reader, &format!("the last one would come at {last}, after the end of the chaos, {chaos}"));
+        return None;
+    }
+    Some((0..count).map(|turn| pause * turn).collect())
 }
 
 fn read_fault<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, kind: &str, scenario: &Scenario) -> Option<Fault> {

@@ -13,7 +13,7 @@ use crate::scenario::check::Section;
 use crate::scenario::words::{Word, choice, meaning, nearest};
 
 /// What is collected while a document is read.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     text: &'t str,
     /// The places of keys, so that later checks can point at them.
     spans: BTreeMap<(Section, String), Range<usize>>,
@@ -21,7 +21,7 @@ pub(super) struct Reader<'t> {
 }
 
 /// One table of the document.
-pub(super) struct Table<'t> {
+pub(crate) struct Table<'t> {
     section: Section,
     /// What messages call it, such as `[cluster]`.
     title: &'static str,
@@ -31,36 +31,36 @@ pub(super) struct Table<'t> {
 }
 
 /// One value of the document and the key that it belongs to.
-pub(super) struct Entry<'t> {
-    pub(super) key: &'static str,
+pub(crate) struct Entry<'t> {
+    pub(crate) key: &'static str,
     value: &'t Spanned<DeValue<'t>>,
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self { text, spans: BTreeMap::new(), problems: Vec::new() }
     }
 
-    pub(super) fn find(&mut self, span: Range<usize>, message: String) {
+    pub(crate) fn find(&mut self, span: Range<usize>, message: String) {
         self.problems.push((span, message));
     }
 
-    pub(super) fn problem_count(&self) -> usize {
+    pub(crate) fn problem_count(&self) -> usize {
         self.problems.len()
     }
 
     /// Remembers where a key stands that no [`Table::take`] asked for.
-    pub(super) fn remember(&mut self, section: Section, key: &str, span: Range<usize>) {
+    pub(crate) fn remember(&mut self, section: Section, key: &str, span: Range<usize>) {
         self.spans.insert((section, key.to_string()), span);
     }
 
     /// Returns the place of a key, or of the table where it is missing.
-    pub(super) fn place(&self, section: Section, key: &str) -> Option<Range<usize>> {
+    pub(crate) fn place(&self, section: Section, key: &str) -> Option<Range<usize>> {
         let stem = key.split_once('.').map_or(key, |(stem, _)| stem);
         [key, stem, ""].iter().find_map(|key| self.spans.get(&(section, (*key).to_string()))).cloned()
     }
 
-    pub(super) fn into_problems(self) -> Vec<(Range<usize>, String)> {
+    pub(crate) fn into_problems(self) -> Vec<(Range<usize>, String)> {
         self.problems
     }
 
@@ -76,7 +76,7 @@ impl<'t> Reader<'t> {
 }
 
 impl<'t> Table<'t> {
-    pub(super) fn new(
+    pub(crate) fn new(
         reader: &mut Reader<'t>,
         section: Section,
         title: &'static str,
@@ -88,7 +88,7 @@ impl<'t> Table<'t> {
     }
 
     /// Returns the value of a key, if it is there.
-    pub(super) fn take(&mut self, reader: &mut Reader<'t>, key: &'static str) -> Option<Entry<'t>> {
+    pub(crate) fn take(&mut self, reader: &mut Reader<'t>, key: &'static str) -> Option<Entry<'t>> {
         self.asked.push(key);
         let value = self.content.get(key)?;
         reader.remember(self.section, key, value.span());
@@ -96,7 +96,7 @@ impl<'t> Table<'t> {
     }
 
     /// Returns the value of a key, and a problem if it is missing.
-    pub(super) fn require(&mut self, reader: &mut Reader<'t>, key: &'static str, right: &str) -> Option<Entry<'t>> {
+    pub(crate) fn require(&mut self, reader: &mut Reader<'t>, key: &'static str, right: &str) -> Option<Entry<'t>> {
         let entry = self.take(reader, key);
         if entry.is_none() {
             reader.find(self.header.clone(), format!("{} needs `{key}`: {right}", self.title));
@@ -104,12 +104,12 @@ impl<'t> Table<'t> {
         entry
     }
 
-    pub(super) fn header(&self) -> Range<usize> {
+    pub(crate) fn header(&self) -> Range<usize> {
         self.header.clone()
     }
 
     /// Reports every key that nobody asked for.
-    pub(super) fn finish(self, reader: &mut Reader<'t>) {
+    pub(crate) fn finish(self, reader: &mut Reader<'t>) {
         for key in self.content.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref())) {
             let mend = match nearest(key.get_ref(), self.asked.iter().copied()) {
                 Some(asked) => format!("did you mean `{asked}`?"),
@@ -121,18 +121,18 @@ impl<'t> Table<'t> {
 }
 
 impl<'t> Entry<'t> {
-    pub(super) fn span(&self) -> Range<usize> {
+    pub(crate) fn span(&self) -> Range<usize> {
         self.value.span()
     }
 
     /// Reports the value, with what would be right in a sentence that follows "but".
-    pub(super) fn refuse(&self, reader: &mut Reader<'t>, right: &str) {
+    pub(crate) fn refuse(&self, reader: &mut Reader<'t>, right: &str) {
         let written = reader.written(&self.span());
         reader.find(self.span(), format!("{} is {written}, but {right}", self.key));
     }
 
     /// Reads a table.
-    pub(super) fn table(&self, reader: &mut Reader<'t>, section: Section, title: &'static str) -> Option<Table<'t>> {
+    pub(crate) fn table(&self, reader: &mut Reader<'t>, section: Section, title: &'static str) -> Option<Table<'t>> {
         if let DeValue::Table(table) = self.value.get_ref() {
             return Some(Table::new(reader, section, title, self.span(), table));
         }
@@ -141,7 +141,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Reads the keys of a table and their values, dotted where a table lies within.
-    pub(super) fn pairs(&self, reader: &mut Reader<'t>, example: &str) -> Vec<(String, Range<usize>, Entry<'t>)> {
+    pub(crate) fn pairs(&self, reader: &mut Reader<'t>, example: &str) -> Vec<(String, Range<usize>, Entry<'t>)> {
         let DeValue::Table(table) = self.value.get_ref() else {
             self.refuse(reader, &format!("must be a table, such as {example}"));
             return Vec::new();
@@ -161,7 +161,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Reads an array.
-    pub(super) fn array(&self, reader: &mut Reader<'t>, example: &str) -> Option<Vec<Entry<'t>>> {
+    pub(crate) fn array(&self, reader: &mut Reader<'t>, example: &str) -> Option<Vec<Entry<'t>>> {
         if let DeValue::Array(array) = self.value.get_ref() {
             return Some(array.iter().map(|value| Entry { key: self.key, value }).collect());
         }
@@ -170,7 +170,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Reads `true` or `false`.
-    pub(super) fn truth(&self, reader: &mut Reader<'t>) -> Option<bool> {
+    pub(crate) fn truth(&self, reader: &mut Reader<'t>) -> Option<bool> {
         if let DeValue::Boolean(truth) = self.value.get_ref() {
             return Some(*truth);
         }
@@ -179,12 +179,12 @@ impl<'t> Entry<'t> {
     }
 
     /// Returns the text of a string, and nothing for another kind of value.
-    pub(super) fn str(&self) -> Option<&'t str> {
+    pub(crate) fn str(&self) -> Option<&'t str> {
         self.value.get_ref().as_str()
     }
 
     /// Reads a string with one of the readers of `words`.
-    pub(super) fn parse<T>(&self, reader: &mut Reader<'t>, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(crate) fn parse<T>(&self, reader: &mut Reader<'t>, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         // A value of another kind gets the error of an empty text, which says what would be right.
         match read(self.str().unwrap_or("")) {
             Ok(value) if self.str().is_some() => Some(value),
@@ -200,7 +200,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Reads one of a list of words.
-    pub(super) fn word<T: Copy>(&self, reader: &mut Reader<'t>, words: &[Word<T>]) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&self, reader: &mut Reader<'t>, words: &[Word<T>]) -> Option<T> {
         let known = || words.iter().map(|(word, _)| *word);
         self.parse(reader, |text| {
             meaning(words, text).ok_or_else(|| match nearest(text, known()) {
@@ -211,7 +211,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Reads a whole number within a range.
-    pub(super) fn number<T>(&self, reader: &mut Reader<'t>, range: &RangeInclusive<T>) -> Option<T>
+    pub(crate) fn number<T>(&self, reader: &mut Reader<'t>, range: &RangeInclusive<T>) -> Option<T>
     where
         T: Copy + PartialOrd + std::fmt::Display + TryFrom<i128>,
     {
@@ -224,7 +224,7 @@ impl<'t> Entry<'t> {
     }
 
     /// Reads a number of bytes, with a unit or without.
-    pub(super) fn bytes(&self, reader: &mut Reader<'t>) -> Option<u64> {
+    pub(crate) fn bytes(&self, reader: &mut Reader<'t>) -> Option<u64> {
         match self.integer().map(u64::try_from) {
             Some(Ok(bytes)) => Some(bytes),
             Some(Err(_)) => {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use crate::scenario::arbitrary::scenarios;
 use crate::scenario::{Action, Direction, Family, Fault, Mix, Scenario, Shape, Target, millis, secs};
+use crate::story::Story;
 use proptest::prelude::*;
 
 const FULL: &str = r#"
@@ -329,8 +330,8 @@ impl Drop for Folder {
 fn a_folder_is_read_in_order_of_paths_and_a_file_only_once() {
     let fact = "about = \"x\"";
     let folder = Folder::new("order", &[("b/d.toml", fact), ("a.toml", fact), ("b/c.toml", fact), ("b/e.md", "no")]);
-    let all = Scenario::load_all(&[folder.0.clone(), folder.0.join("b/c.toml")]).expect("all make sense");
-    let names: Vec<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
+    let all = Story::load_all(&[folder.0.clone(), folder.0.join("b/c.toml")]).expect("all make sense");
+    let names: Vec<&str> = all.iter().map(Story::name).collect();
     assert_eq!(names, ["a", "c", "d"]);
 }
 
@@ -338,7 +339,7 @@ fn a_folder_is_read_in_order_of_paths_and_a_file_only_once() {
 fn two_files_of_one_name_and_missing_files_are_refused() {
     let fact = "about = \"x\"";
     let folder = Folder::new("twice", &[("a/x.toml", fact), ("b/x.toml", fact), ("c/none.md", "")]);
-    let errors = Scenario::load_all(&[folder.0.clone(), folder.0.join("c"), folder.0.join("nowhere")]);
+    let errors = Story::load_all(&[folder.0.clone(), folder.0.join("c"), folder.0.join("nowhere")]);
     let shown: Vec<String> = errors.expect_err("three things are wrong").iter().map(ToString::to_string).collect();
     assert_eq!(shown.len(), 3);
     assert!(shown[0].contains("there is no scenario below"), "{}", shown[0]);
