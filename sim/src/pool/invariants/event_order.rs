@@ -1,5 +1,8 @@
 //! The events about one node, at one member, tell a story in order.
 
+use delian_core::Time;
+use delian_core::swim::{Record, State};
+
 use super::history::{History, Phase};
 use super::{Breach, Property, Told, Word};
 
@@ -25,6 +28,24 @@ pub(super) fn on_told(history: &History, told: &Told) -> Result<Phase, Breach> {
     Err(EventOrder::breach(told.now, facts))
 }
 
+/// Judges the record that an observer holds against what it told: the view is the story's end.
+pub(super) fn on_record(
+    history: &History,
+    now: Time,
+    observer: u32,
+    subject: u32,
+    record: Record,
+) -> Result<(), Breach> {
+    let (phase, node) = (history.pair(observer, subject).phase, history.subject(subject).node);
+    let own = history.truth.life(observer).is_some_and(|life| life.node == node);
+    let untold = record.state.is_reachable() != phase.is_up() || (record.state == State::Left && phase == Phase::Died);
+    if own || !untold {
+        return Ok(());
+    }
+    let facts = format!("{} holds {node} {:?} and told that it is {phase:?}", history.who(observer), record.state);
+    Err(EventOrder::breach(now, facts))
+}
+
 const fn after(phase: Phase, word: &Word) -> Option<Phase> {
     match (phase, word) {
         (Phase::Unknown | Phase::Died | Phase::Left, Word::Joined(_))
@@ -46,7 +67,7 @@ const fn after(phase: Phase, word: &Word) -> Option<Phase> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{history, node, tell};
+    use super::super::fixture::{at, history, node, record, tell};
     use super::*;
     use crate::pool::address_of;
 
@@ -79,6 +100,17 @@ mod tests {
         assert_eq!(in_order(&[joined, Word::Died, Word::Died]), 2, "dies twice");
         assert_eq!(in_order(&[joined, Word::Died, late, late]), 3, "leaves twice");
         assert_eq!(in_order(&[joined, late]), 1, "late and was not dead");
+    }
+
+    #[test]
+    fn a_view_that_is_not_what_was_told_is_noticed() {
+        let mut history = history(2);
+        let judge = |history: &History, state| on_record(history, at(1), 0, 1, record(0, state));
+        assert_eq!(judge(&history, State::Suspect), Ok(()));
+        assert!(judge(&history, State::Dead).is_err(), "nobody told that it died");
+        history.pair_mut(0, 1).phase = Phase::Died;
+        assert_eq!(judge(&history, State::Dead), Ok(()));
+        assert!(judge(&history, State::Left).is_err(), "a leave was told as a death");
     }
 
     #[test]

@@ -279,6 +279,7 @@ fn look_through<M: Members>(
     for (node, record) in swim.known(directory) {
         let subject = history.meet(node);
         bounded::on_record(history, now, place, subject, record)?;
+        event_order::on_record(history, now, place, subject, record)?;
         hold(history, now, place, subject, record)?;
     }
     let view = swim.members();
