@@ -14,11 +14,11 @@ use crate::screen::{self, Screen};
 pub(crate) fn run(arguments: &ScenariosArguments) -> Result<Answer, Problem> {
     let scenarios = load::scenarios(&arguments.paths)?;
     if arguments.json {
-        let list: Vec<Value> = scenarios.iter().map(|scenario| entry(scenario)).collect();
+        let list: Vec<Value> = scenarios.iter().map(entry).collect();
         screen::say(&format!("{:#}\n", json!({ "scenarios": list })))?;
         return Ok(Answer::Yes);
     }
-    let rows: Vec<[String; 4]> = scenarios.iter().map(|scenario| cells(scenario)).collect();
+    let rows: Vec<[String; 4]> = scenarios.iter().map(cells).collect();
     let widths: Vec<usize> =
         (0..3).map(|place| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or(0)).collect();
     let columns = Screen::of_output().columns.unwrap_or(usize::MAX);

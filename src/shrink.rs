@@ -83,15 +83,18 @@ fn prove(text: &str, out: &Path, violation: &Violation) -> Result<Report, Proble
 }
 
 fn sizes(before: &Script, after: &Script, attempts: u64) -> String {
-    let mut text = format!(
-        "Shrunk in {}, loaded from its file and run again: it breaks the same invariant.\n\n",
-        plural(attempts, "run")
-    );
-    text.push_str(&format!("  {:10}  {:>6}  {:>6}\n", "", "before", "after"));
-    for ((what, before), (_, after)) in before.sizes().into_iter().zip(after.sizes()) {
-        text.push_str(&format!("  {what:10}  {:>6}  {:>6}\n", grouped(before), grouped(after)));
-    }
-    text
+    let row = |((what, before), (_, after)): ((&str, u64), (&str, u64))| {
+        format!("  {what:10}  {:>6}  {:>6}\n", grouped(before), grouped(after))
+    };
+    [
+        format!(
+            "Shrunk in {}, loaded from its file and run again: it breaks the same invariant.\n\n",
+            plural(attempts, "run")
+        ),
+        format!("  {:10}  {:>6}  {:>6}\n", "", "before", "after"),
+        before.sizes().into_iter().zip(after.sizes()).map(row).collect::<String>(),
+    ]
+    .concat()
 }
 
 fn indented(text: &str) -> String {

@@ -3,6 +3,7 @@
 mod check;
 mod desk;
 mod other;
+mod pools;
 mod replay;
 mod shrink;
 mod sim;

@@ -128,7 +128,7 @@ impl<M: Members> Member<M> {
 
     /// Hands in what happened beside packets and timers.
     pub fn feed(&mut self, now: Time, input: Input, directory: &mut Directory, sink: &mut Sink<Self>) {
-        self.notice_nothing();
+        self.begin_step();
         self.woke = matches!(input, Input::Wake);
         let directory = self.apart.as_deref_mut().unwrap_or(directory);
         // Made anew each time: a hundred thousand members that each kept one would hold more in them than in their views.
@@ -138,7 +138,7 @@ impl<M: Members> Member<M> {
     }
 
     /// Forgets what the last step brought.
-    fn notice_nothing(&mut self) {
+    fn begin_step(&mut self) {
         if !self.keeps_events {
             self.events.clear();
         }
@@ -177,7 +177,7 @@ impl<M: Members> Participant for Member<M> {
 
     fn fire(&mut self, now: Time, (): (), directory: &mut Directory, sink: &mut Sink<Self>) {
         // A timer that comes too early is no step, and must not repeat what the last one brought.
-        self.notice_nothing();
+        self.begin_step();
         if self.wake_at > now {
             return;
         }

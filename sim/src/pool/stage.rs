@@ -172,7 +172,9 @@ impl Stage {
             let swim = member.swim();
             let words = [swim.members().digest().total(), swim.incarnation().get(), swim.health().into()];
             fingerprint.mix(u64::from(place));
-            words.into_iter().for_each(|word| fingerprint.mix(word.into()));
+            for word in words {
+                fingerprint.mix(word.into());
+            }
             if asserts {
                 swim.assert_invariants(member.directory(self.world.shared()));
             }

@@ -441,7 +441,7 @@ impl Checker<'_> {
     }
 
     fn expect(&mut self, expect: &Expectations) {
-        self.findings.extend(common::counts(expect, facts::names()));
+        self.findings.extend(common::counts(expect, &facts::names()));
         for (key, subjects) in [("everywhere", &expect.everywhere), ("nowhere", &expect.nowhere)] {
             for subject in subjects {
                 self.number(Section::Expect, key, u64::from(*subject), &SUBJECTS);

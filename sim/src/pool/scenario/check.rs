@@ -29,7 +29,7 @@ pub(super) fn check(scenario: &PoolScenario) -> Vec<Finding> {
     for (position, step) in scenario.steps.iter().enumerate() {
         checker.step(Section::Step(position), step);
     }
-    checker.findings.extend(common::counts(&scenario.expect, fact_names()));
+    checker.findings.extend(common::counts(&scenario.expect, &fact_names()));
     checker.findings
 }
 

@@ -34,10 +34,10 @@ impl PoolScenario {
         // Where a part could not be read, what refers to it would look wrong.
         let findings = if reader.problem_count() > 0 { Vec::new() } else { check(&draft.scenario) };
         complete(text, path, reader, findings, |reader, finding| {
-            let section = match finding.section {
-                Section::Step(position) => Section::Step(draft.steps[position].1),
-                other => other,
-            };
+            let mut section = finding.section;
+            if let Section::Step(position) = section {
+                section = Section::Step(draft.steps[position].1);
+            }
             if finding.key == "name" { None } else { reader.place(section, &finding.key) }
         })?;
         Ok(draft.scenario)
@@ -243,7 +243,7 @@ fn read_fault<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, kind: &'static
         "leave" => Fault::Leave(read_comeback(reader, table)?),
         "replace" => Fault::Replace,
         "pause" => Fault::Pause,
-        "block" => Fault::Block(read_gap(reader, table)?),
+        "block" => read_block(reader, table)?,
         "partition" => Fault::Partition,
         "one-way" => Fault::OneWay(read_way(reader, table)?),
         "flip-flop" => {
@@ -300,18 +300,19 @@ fn read_way<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>) -> Option<Way> {
     }
 }
 
-fn read_gap<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>) -> Option<Option<Gap>> {
+/// Reads how a block opens now and then, if it says so.
+fn read_block<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>) -> Option<Fault> {
     let (closed, open) = (table.take(reader, "closed"), table.take(reader, "open"));
     match (closed, open) {
-        (None, None) => Some(None),
+        (None, None) => Some(Fault::Block(None)),
         (None, Some(open)) => {
-            reader
-                .find(open.span(), "`open` needs `closed`, such as closed = \"8.2s\" with open = \"64ms\"".to_string());
+            let message = "`open` needs `closed`, such as closed = \"8.2s\" with open = \"64ms\"";
+            reader.find(open.span(), message.to_string());
             None
         }
         (Some(closed), open) => {
             let open = open.map_or(Some(OPEN), |entry| entry.parse(reader, read_span));
-            Some(Some(Gap { closed: closed.parse(reader, read_span)?, open: open? }))
+            Some(Fault::Block(Some(Gap { closed: closed.parse(reader, read_span)?, open: open? })))
         }
     }
 }

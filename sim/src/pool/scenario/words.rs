@@ -70,7 +70,7 @@ pub(super) fn write_target(target: &Target) -> String {
 
 /// What a step that says no time may draw: any instant of the chaos but its last tenth.
 pub(super) fn some_time(chaos: Duration) -> Between {
-    Between { least: Duration::ZERO, most: chaos - chaos / 10 }
+    Between { least: Duration::ZERO, most: chaos.saturating_sub(chaos / 10) }
 }
 
 #[cfg(test)]

@@ -39,9 +39,9 @@ impl Running<'_> {
         let (swim, none) = (member.swim(), Directory::new());
         let directory = member.directory(&none);
         for (_, other) in &self.0 {
-            let (node, incarnation) = (other.swim().card().id, other.swim().incarnation());
-            let name = named(node);
-            match swim.seen(directory, node) {
+            let (id, incarnation) = (other.swim().card().id, other.swim().incarnation());
+            let name = named(id);
+            match swim.seen(directory, id) {
                 None => return format!("m{} does not know {name}", place + 1),
                 Some(record) if !record.state.is_reachable() || record.incarnation != incarnation => {
                     let (state, held) = (record.state, record.incarnation);
@@ -50,11 +50,11 @@ impl Running<'_> {
                 Some(_) => {}
             }
         }
-        let runs = |node: NodeId| self.0.iter().any(|(_, other)| other.swim().card().id == node);
-        let ghost = swim.known(directory).find(|(node, record)| record.state.is_reachable() && !runs(*node));
+        let runs = |id: NodeId| self.0.iter().any(|(_, other)| other.swim().card().id == id);
+        let ghost = swim.known(directory).find(|(id, record)| record.state.is_reachable() && !runs(*id));
         match ghost {
-            Some((node, Record { incarnation, state })) => {
-                format!("m{} holds {} {state:?}{incarnation}, which does not run", place + 1, named(node))
+            Some((id, Record { incarnation, state })) => {
+                format!("m{} holds {} {state:?}{incarnation}, which does not run", place + 1, named(id))
             }
             None => format!("m{} has a digest that is not of its members", place + 1),
         }

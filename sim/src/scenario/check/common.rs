@@ -22,7 +22,7 @@ pub(crate) fn heading(name: &str, about: &str) -> Vec<Finding> {
 }
 
 /// Finds facts that nothing counts, and counts that nothing can be.
-pub(crate) fn counts(expect: &Expectations, names: impl Iterator<Item = &'static str> + Clone) -> Vec<Finding> {
+pub(crate) fn counts(expect: &Expectations, names: &(impl Iterator<Item = &'static str> + Clone)) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |key: String, message: String| findings.push(Finding { section: Section::Expect, key, message });
     for (list, facts) in [("at_least", &expect.at_least), ("at_most", &expect.at_most), ("suite", &expect.suite)] {
