@@ -95,7 +95,10 @@ impl<M: Members> Swim<M> {
 
     pub(super) fn on_offer(&mut self, turn: &mut Turn<'_>, sender: Sender, sums: &Sums) {
         let Some(differing) = Differing::between(self.members.digest(), sums) else { return };
-        let Some(address) = self.address_of(turn, sender.id) else { return };
+        if self.find(turn, sender.id).is_none() {
+            return;
+        }
+        let address = sender.address;
         let body = Body::SyncAnswer(Sums::of(self.members.digest().sums()));
         let held = self.held_where(turn, differing);
         self.send_exactly(turn, address, Carrier::Stream, body, held);
@@ -104,14 +107,25 @@ impl<M: Members> Swim<M> {
     pub(super) fn on_answer(&mut self, turn: &mut Turn<'_>, sender: Sender, sums: &Sums) {
         // Its news is merged already, so what differs yet is what the sender lacks, or holds otherwise.
         let Some(differing) = Differing::between(self.members.digest(), sums) else { return };
-        let Some(address) = self.address_of(turn, sender.id) else { return };
+        if self.find(turn, sender.id).is_none() {
+            return;
+        }
+        let address = sender.address;
         let held = self.held_where(turn, differing);
         self.send_exactly(turn, address, Carrier::Stream, Body::SyncPush, held);
     }
 
-    fn address_of(&self, turn: &Turn<'_>, member: NodeId) -> Option<SocketAddr> {
-        let (slot, _) = self.find(turn, member)?;
-        turn.directory.card(slot).map(|card| card.address)
+    /// Returns where the sender of an exchange takes packets: where its own card says that comes with it, and else where
+    /// the card that is known says. A stream comes from an address that takes none.
+    pub(super) fn address_behind(&self, turn: &Turn<'_>, sender: NodeId, news: &[News]) -> Option<SocketAddr> {
+        let told = news.iter().find_map(|piece| match piece {
+            News::Alive { card, .. } if card.id == sender => Some(card.address),
+            News::Alive { .. } | News::Suspect { .. } | News::Dead { .. } | News::Left { .. } | News::Broadcast(_) => {
+                None
+            }
+        });
+        let known = || self.find(turn, sender).and_then(|(slot, _)| turn.directory.card(slot));
+        told.or_else(|| known().map(|card| card.address))
     }
 
     /// Returns all that this view holds in some buckets; a suspected member comes as alive and suspected.

@@ -90,11 +90,16 @@ impl<M: Members> Swim<M> {
                 }
             }
             self.spread(slot, News::Alive { incarnation, card });
-        } else if incarnation == record.incarnation
-            && record.state.is_reachable()
-            && turn.directory.card(slot).is_none_or(|known| **known < *card)
-        {
-            // Two lives claim one incarnation: of their cards the greater one goes before, everywhere alike.
+        } else if incarnation == record.incarnation && record.state.is_reachable() && !same {
+            // Two lives claim one incarnation, for with a card it would have changed. Who speaks for itself hears of the
+            // other, and takes a later one or yields; of what others say the greater card goes before, everywhere alike.
+            if source.from == card.id {
+                let known = self.news_of(turn, slot);
+                return self.send_datagram(turn, card.address, Body::Gossip, known);
+            }
+            if turn.directory.card(slot).is_some_and(|known| **known > *card) {
+                return;
+            }
             turn.directory.set_card(slot, Arc::clone(&card));
             self.see(turn, slot, record);
             self.update(turn, slot, &card, incarnation, name);
@@ -270,6 +275,10 @@ impl<M: Members> Swim<M> {
             return;
         }
         if (incarnation, card) <= (self.incarnation, &self.me) {
+            if incarnation == self.incarnation && *card != self.me {
+                // It goes after this one, which nobody can tell from the incarnation.
+                self.claim(turn, incarnation);
+            }
             return;
         }
         if self.standing == Standing::Newcomer {
@@ -315,7 +324,8 @@ impl<M: Members> Swim<M> {
     pub(super) fn look_at_sender(&mut self, turn: &mut Turn<'_>, sender: Sender, body: &Body) {
         let Some((slot, record)) = self.find(turn, sender.id) else {
             if !matches!(body, Body::Introduce) {
-                self.send_datagram(turn, sender.address, Body::Introduce, None);
+                // Whoever knows this node though it is a stranger here may know an earlier life of it.
+                self.send_datagram(turn, sender.address, Body::Introduce, Some(self.my_news()));
             }
             return;
         };
@@ -323,11 +333,9 @@ impl<M: Members> Swim<M> {
             return self.send_datagram(turn, sender.address, Body::Introduce, None);
         }
         let accused = sender.incarnation < record.incarnation || record.state != State::Alive;
-        // Another process holds the identity at another address: this one hears of it from nobody else, for all gossip
-        // goes there. Exchanges come through streams, whose addresses say nothing.
-        let through_stream = matches!(body, Body::SyncOffer(_) | Body::SyncAnswer(_) | Body::SyncPush);
-        let elsewhere = !through_stream && turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
-        if (accused || elsewhere)
+        // Nobody sends to a process that another one under its identity has taken the place of, but it may ask.
+        let replaced = turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
+        if (accused || replaced)
             && !matches!(body, Body::Leave)
             && let Some(news) = self.news_of(turn, slot)
         {

@@ -208,8 +208,9 @@ impl<M: Members> Swim<M> {
         if label != self.settings.label {
             return turn.out.emit(Event::ForeignPool(address, label));
         }
-        let sender = Sender { id: from, incarnation, address };
         let merged = matches!(body, Body::SyncOffer(_) | Body::SyncAnswer(_) | Body::SyncPush);
+        let address = if merged { self.address_behind(turn, from, &news).unwrap_or(address) } else { address };
+        let sender = Sender { id: from, incarnation, address };
         let source = hear::Source { from, merged };
         for piece in news {
             self.hear(turn, piece, source);
@@ -246,6 +247,7 @@ impl<M: Members> Swim<M> {
 struct Sender {
     id: crate::ids::NodeId,
     incarnation: Incarnation,
-    /// Where the packet came from, which for a stream is no address that takes packets.
+    /// Where it takes packets: where the packet came from, or for an exchange, which comes by a stream, where the sender's
+    /// card says. A ping by a stream is answered to where the stream came from.
     address: SocketAddr,
 }
