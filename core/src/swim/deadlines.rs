@@ -46,6 +46,12 @@ impl Deadlines {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// Replaces every instant.
+    pub(super) fn map_instants(&mut self, mut map: impl FnMut(Slot, Time) -> Time) {
+        self.by_slot.iter_mut().for_each(|(slot, at)| *at = map(*slot, *at));
+        self.due = self.by_slot.iter().map(|(slot, at)| (*at, *slot)).collect();
+    }
+
     /// Returns how many slots have an instant.
     pub(super) fn len(&self) -> usize {
         self.by_slot.len()

@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::hash::Hash;
 
 use super::card::Card;
 use super::mix::mix;
@@ -128,6 +129,12 @@ impl Directory {
             self.index.remove(slot, &self.entries);
             self.free.push(slot);
         }
+    }
+
+    /// Hashes what it holds, and not how that is found.
+    pub fn hash_state(&self, hasher: &mut impl core::hash::Hasher) {
+        let Self { entries, free, index: _, names: _ } = self;
+        (entries, free).hash(hasher);
     }
 
     /// Takes away the name that a card gave a slot.

@@ -14,6 +14,7 @@ use super::directory::Slot;
 use super::io::Carrier;
 use super::members::{BUCKETS, Digest, Members, State};
 use super::packet::{Body, News, Sums};
+use super::projection::Deadline;
 use super::{PoolSettings, Sender, Swim, Turn};
 use crate::ids::NodeId;
 use crate::time::Time;
@@ -40,6 +41,15 @@ impl Exchange {
     /// Says that the view changed.
     pub(super) fn changed(&mut self, now: Time) {
         self.changed_at = now;
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.after = map(Deadline::Exchange, self.after);
+        self.changed_at = map(Deadline::Past, self.changed_at);
+    }
+
+    pub(super) fn forget_pause(&mut self, settings: &PoolSettings) {
+        self.pause = settings.sync_interval / FIRST_PAUSE;
     }
 
     fn is_due(&self, now: Time, settings: &PoolSettings) -> bool {

@@ -11,6 +11,7 @@ use core::time::Duration;
 use super::io::Carrier;
 use super::members::{Members, State};
 use super::packet::Body;
+use super::projection::Deadline;
 use super::{PoolSettings, Swim, Turn};
 use crate::rng::Stream;
 use crate::time::Time;
@@ -28,6 +29,9 @@ pub(super) struct Join {
 
 /// How many seeds are kept.
 const SEEDS_MAX: usize = 256;
+
+/// Turns are counted modulo this where explorers forget chance: a multiple of one and of two dead members.
+const TURNS_TOLD_APART: usize = 2;
 
 /// How many times the first pause the longest one is.
 const PAUSE_FACTOR_MAX: u32 = 30;
@@ -47,6 +51,21 @@ impl Join {
 
     pub(super) fn next_at(&self) -> Time {
         self.seed_at.min(self.reconnect_at)
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.seed_at = map(Deadline::Seed, self.seed_at);
+        self.reconnect_at = map(Deadline::Reconnect, self.reconnect_at);
+    }
+
+    pub(super) const fn forget_pause(&mut self, settings: &PoolSettings) {
+        self.pause = settings.join_interval;
+    }
+
+    /// Counts turns from the first again.
+    pub(super) fn forget_turns(&mut self) {
+        self.seed_turn %= self.seeds.len().max(1);
+        self.reconnect_turn %= TURNS_TOLD_APART;
     }
 }
 

@@ -7,6 +7,7 @@ use alloc::collections::BTreeSet;
 use super::io::{Carrier, Event};
 use super::members::{Members, Record, State};
 use super::packet::{Body, News};
+use super::projection::Deadline;
 use super::state::Standing;
 use super::{Sender, Swim, Turn};
 use crate::ids::NodeId;
@@ -23,6 +24,11 @@ pub struct Leaving {
 impl Leaving {
     pub(super) fn next_at(&self) -> Time {
         self.again_at.min(self.until)
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.again_at = map(Deadline::LeaveAgain, self.again_at);
+        self.until = map(Deadline::LeaveEnd, self.until);
     }
 }
 

@@ -5,6 +5,7 @@
 //! slots in an order with the reachable ones first, from which members are drawn at random.
 
 use alloc::vec::Vec;
+use core::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +167,21 @@ impl Roster {
     /// Returns a view of nobody.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Puts the slots of reachable members and those of others into their own order.
+    pub(super) fn forget_order(&mut self) {
+        let mut order = core::mem::take(&mut self.order);
+        let (reachable, others) = order.split_at_mut(self.reachable as usize);
+        reachable.sort_unstable();
+        others.sort_unstable();
+        self.order.resize(order.len(), Slot::new(0));
+        order.into_iter().enumerate().for_each(|(place, slot)| self.put(place, slot));
+    }
+
+    /// Hashes the records and their order, of which the rest is a function.
+    pub(super) fn hash_records(&self, hasher: &mut impl core::hash::Hasher) {
+        (&self.records, &self.order).hash(hasher);
     }
 
     /// Puts a slot at another place of the order.

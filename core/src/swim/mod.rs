@@ -36,6 +36,7 @@ mod join;
 mod leave;
 mod near;
 mod state;
+pub mod projection;
 
 pub use self::card::{Card, CardError};
 pub use self::config::{Fallback, PoolConfig, PoolSettings};

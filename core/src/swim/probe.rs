@@ -14,6 +14,7 @@ use super::io::{Carrier, Event, Outbox};
 use super::members::{Members, State};
 use super::packet::{Body, Ping, PingRequest};
 use super::permutation::Permutation;
+use super::projection::Deadline;
 use super::state::Standing;
 use super::{Fallback, PoolSettings, Sender, Swim, Turn};
 use crate::ids::NodeId;
@@ -114,6 +115,33 @@ impl Probing {
             self.health = health;
             out.emit(Event::HealthChanged(health));
         }
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.probe_at = map(Deadline::Probe, self.probe_at);
+        self.heard_at = map(Deadline::Past, self.heard_at);
+        if let Some(flight) = &mut self.flight {
+            flight.sent_at = map(Deadline::Past, flight.sent_at);
+            flight.indirect_at = map(Deadline::Indirect, flight.indirect_at);
+        }
+    }
+
+    pub(super) const fn forget_health(&mut self) {
+        self.health = 0;
+    }
+
+    pub(super) const fn forget_order(&mut self) {
+        (self.order, self.place) = (Permutation::new(0, 0), 0);
+    }
+
+    pub(super) fn aim(&mut self, slots: u32, slot: Slot) {
+        self.order = Permutation::new(0, slots);
+        let place = (0..slots).find(|place| Slot::new(self.order.at(*place)) == slot);
+        self.place = place.expect("every slot has a place in the order");
+    }
+
+    pub(super) fn probed(&self) -> Option<(NodeId, Incarnation, bool)> {
+        self.flight.as_ref().map(|flight| (flight.member, flight.incarnation, flight.answered))
     }
 
     /// Stretches a span by the local health.

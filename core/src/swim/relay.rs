@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 use super::ids::{NodeTag, ProbeNumber};
 use super::members::Members;
 use super::packet::{Body, PingRequest};
+use super::projection::Deadline;
 use super::{Sender, Swim, Turn};
 use crate::time::Time;
 
@@ -36,6 +37,13 @@ impl Relays {
 
     pub(super) fn len(&self) -> usize {
         self.under_way.len()
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        for relay in &mut self.under_way {
+            relay.nack_at = map(Deadline::Nack, relay.nack_at);
+            relay.ends_at = map(Deadline::RelayEnd, relay.ends_at);
+        }
     }
 }
 

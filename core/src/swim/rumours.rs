@@ -118,6 +118,20 @@ impl Rumours {
         self.queue.values().map(|rumour| &rumour.news)
     }
 
+    /// Numbers what waits anew, in the order in which it was put in.
+    pub(super) fn forget_numbers(&mut self) {
+        let mut queue: Vec<(Place, Rumour)> = core::mem::take(&mut self.queue).into_iter().collect();
+        queue.sort_unstable_by_key(|(place, _)| Reverse(place.added));
+        self.added = queue.len() as u64;
+        for (number, (place, rumour)) in (1..).zip(queue) {
+            let place = Place { added: Reverse(number), ..place };
+            if let Some(slot) = rumour.slot {
+                self.of_member.insert(slot, place);
+            }
+            self.queue.insert(place, rumour);
+        }
+    }
+
     fn place(&mut self, urgency: Option<Urgency>) -> Place {
         self.added += 1;
         Place { urgency, transmissions: 0, added: Reverse(self.added) }

@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use super::directory::Slot;
 use super::ids::Incarnation;
+use super::projection::Deadline;
 use crate::ids::NodeId;
 use crate::time::Time;
 
@@ -144,6 +145,20 @@ impl Suspicions {
     /// Returns one who accuses a member.
     pub(super) fn accuser(&self, slot: Slot) -> Option<NodeId> {
         self.by_slot.get(&slot)?.accusers.first().copied()
+    }
+
+    /// Returns who accuses a member, in the order in which they were heard.
+    pub(super) fn accusers(&self, slot: Slot) -> &[NodeId] {
+        self.by_slot.get(&slot).map_or(&[], |suspicion| &suspicion.accusers)
+    }
+
+    pub(super) fn map_instants(&mut self, map: &mut dyn FnMut(Deadline, Time) -> Time) {
+        self.due.clear();
+        for (slot, suspicion) in &mut self.by_slot {
+            suspicion.since = map(Deadline::Past, suspicion.since);
+            suspicion.due_at = map(Deadline::Suspicion(*slot), suspicion.due_at);
+            self.due.insert((suspicion.due_at, *slot));
+        }
     }
 
     /// Returns who is suspected and in which incarnation, by slot.
