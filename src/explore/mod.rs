@@ -17,9 +17,9 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use delian_sim::explore::Limits;
 use delian_sim::explore::cluster::Cluster;
 use delian_sim::explore::cluster::model::Model;
+use delian_sim::explore::{Limits, Shipped};
 use delian_sim::report::human::plural;
 
 use self::http::Reply;

@@ -28,6 +28,10 @@ mod limits;
 mod report;
 mod checkpoint;
 mod resume;
+mod hash;
+mod table;
+mod flight;
+pub mod shipped;
 pub mod path;
 pub mod guards;
 pub mod cluster;
@@ -46,6 +50,7 @@ pub use self::limits::{Limit, Limits, OnBreach, Options, Progress, silent};
 pub use self::path::{Path, follow};
 pub use self::report::{CounterExample, Goal, Outcome, Report};
 pub use self::search::Search;
+pub use self::shipped::{Listing, Shipped};
 
 /// The most actions that one state may enable: a place among them takes two bytes of each visited state.
 pub const ACTIONS_MAX: usize = u16::MAX as usize;

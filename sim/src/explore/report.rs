@@ -32,6 +32,25 @@ pub struct Report<A> {
 }
 
 impl<A> Report<A> {
+    /// Returns the same without the actions, which differ from system to system; paths say enough.
+    pub fn of_any(self) -> Report<()> {
+        let breaches = self.breaches.into_iter();
+        Report {
+            outcome: self.outcome,
+            unique: self.unique,
+            generated: self.generated,
+            depth: self.depth,
+            terminals: self.terminals,
+            levels: self.levels,
+            goals: self.goals,
+            breaches: breaches
+                .map(|found| CounterExample { breach: found.breach, path: found.path, actions: Vec::new() })
+                .collect(),
+            frontier_peak: self.frontier_peak,
+            memory_bytes: self.memory_bytes,
+        }
+    }
+
     /// Returns the goals that no state showed. If there are any after a complete search, the model is vacuous.
     pub fn unreached(&self) -> impl Iterator<Item = &'static str> {
         self.goals.iter().filter(|goal| goal.witness.is_none()).map(|goal| goal.name)

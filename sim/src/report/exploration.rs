@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::human::{bytes, compact, grouped, plural, span};
-use crate::explore::cluster::model::{Counts, Model};
-use crate::explore::cluster::{Action, Cluster, Told, in_lines};
-use crate::explore::{Outcome, Path, Report};
+use crate::explore::shipped::{Counts, Listing, Told, in_lines};
+use crate::explore::{Outcome, Path, Report, Shipped};
 
 /// What came of exploring one model.
 #[derive(Clone, Debug)]
@@ -19,8 +18,8 @@ pub struct Verdict {
     pub sentence: &'static str,
     /// Whether states that differ by the names of nodes alone were one.
     pub is_reduced: bool,
-    /// What the search found.
-    pub report: Report<Action>,
+    /// What the search found, in a system of whatever kind.
+    pub report: Report<()>,
     /// The story of each violation, in the order of the report.
     pub stories: Vec<Vec<Told>>,
     /// The command that follows the path to the first violation again, if its path was written down.
@@ -35,10 +34,10 @@ pub struct Verdict {
 
 impl Verdict {
     /// Puts together what a search found in a model; `cpu` is the time it took.
-    pub fn new(cluster: &Cluster, report: Report<Action>, cpu: Duration) -> Self {
-        let Model { name, sentence, pinned, .. } = *cluster.model();
-        let stories = report.breaches.iter().map(|breach| cluster.story(&breach.path)).collect();
-        let is_reduced = cluster.model().is_reduced();
+    pub fn new<S: Shipped>(system: &S, report: Report<S::Action>, cpu: Duration) -> Self {
+        let Listing { name, sentence, pinned, is_reduced, .. } = system.listing();
+        let stories = report.breaches.iter().map(|breach| system.story(&breach.path)).collect();
+        let report = report.of_any();
         Self { name, sentence, is_reduced, report, stories, again: None, pinned, generated_before: 0, cpu }
     }
 
@@ -121,7 +120,7 @@ impl Verdict {
                 json!({
                     "invariant": found.breach.invariant,
                     "facts": found.breach.facts,
-                    "steps": found.actions.len(),
+                    "steps": found.path.0.len(),
                     "path": found.path.to_string(),
                     "story": story_to_json(story),
                 })

@@ -6,8 +6,8 @@ use delian_core::{Node, NodeId, WakeReason};
 
 use super::cell::NOW;
 use super::model::{Asking, Disk, Model, Network, UNBOUNDED, id_of};
-use super::network::Item;
 use super::state::State;
+use crate::explore::flight::Way;
 
 /// One thing that may happen; places are those of what is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,32 +55,15 @@ pub(super) fn enabled(model: &Model, state: &State, into: &mut Vec<Action>) {
 }
 
 fn deliveries(model: &Model, state: &State, into: &mut Vec<Action>) {
-    let items = state.flight.items();
-    assert!(u8::try_from(items.len()).is_ok(), "{} messages on their way, and places for 255", items.len());
-    match model.network {
-        Network::Set => into.extend((0..items.len()).map(|place| Action::Deliver(place as u8))),
-        Network::Fifo { .. } => {
-            for place in (0..items.len()).filter(|place| state.flight.is_head(*place)) {
-                into.push(Action::Deliver(place as u8));
-                into.push(Action::Lose(place as u8));
-                if state.left.duplicates > 0 {
-                    into.push(Action::Duplicate(place as u8));
-                }
-            }
-        }
-        Network::Delay { .. } if items.is_empty() => {}
-        Network::Delay { .. } => {
-            into.push(Action::Deliver(0));
-            if state.left.deviations > 0 {
-                if items.len() > 1 {
-                    into.push(Action::Delay);
-                }
-                if matches!(items[0], Item::Letter(_)) {
-                    into.extend([Action::Lose(0), Action::Duplicate(0)]);
-                }
-            }
-        }
-    }
+    let left = (state.left.duplicates, state.left.deviations);
+    state.flight.ways(model.network, left, |way| {
+        into.push(match way {
+            Way::Deliver(place) => Action::Deliver(place),
+            Way::Lose(place) => Action::Lose(place),
+            Way::Duplicate(place) => Action::Duplicate(place),
+            Way::Delay => Action::Delay,
+        });
+    });
 }
 
 fn spontaneous(model: &Model, state: &State, number: u8, into: &mut Vec<Action>) {

@@ -7,9 +7,9 @@ use delian_core::projection::{Deadline, Names};
 use delian_core::raft::{Record, Recovered};
 use delian_core::{Node, Seed, Time, WriteId};
 
-use super::hash::Hash128;
 use super::model::{Forget, Model, Network};
 use super::symmetry::{Hashes, Renamed, Renaming};
+use crate::explore::hash::Hash128;
 
 /// The one instant at which everything happens.
 pub(super) const NOW: Time = Time::from_millis(1_000_000_000);

@@ -13,10 +13,10 @@ use delian_core::raft::Recovered;
 use delian_core::{Incarnation, Node, NodeId, Time};
 
 use super::cell::{Cell, NOW};
-use super::hash::Hash128;
 use super::model::number_of;
 use super::react::Standing;
 use super::symmetry::{Hashes, Renamed, Renaming};
+use crate::explore::hash::Hash128;
 use crate::invariants::{Breach, Clients, Consensus, Observation, View};
 
 /// What has happened so far, as far as a property remembers it.

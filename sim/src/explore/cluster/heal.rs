@@ -12,10 +12,10 @@ use delian_core::projection::Deadline;
 
 use super::Cluster;
 use super::action::Action;
-use super::hash::Hash128;
 use super::model::{Budgets, Disk, Network, UNBOUNDED};
 use super::recall::Recall;
 use super::state::State;
+use crate::explore::hash::Hash128;
 use crate::invariants::{Breach, Invariant};
 
 /// See [`Invariant::SENTENCE`].

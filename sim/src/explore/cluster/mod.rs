@@ -15,7 +15,6 @@
 
 pub mod model;
 pub mod action;
-mod hash;
 mod network;
 mod cell;
 mod ghost;
@@ -40,17 +39,17 @@ use delian_core::topology::Command;
 use delian_core::{Blob, Consistency, Operation, Sequence, SessionId, Settings};
 
 pub use self::action::Action;
-pub use self::hash::Hash128;
 pub use self::network::{Item, Letter};
 pub use self::recall::Recall;
 use self::state::PLEDGES;
 pub use self::state::State;
-pub use self::story::Told;
-pub use self::story::in_lines;
 use self::symmetry::Group;
+pub use super::hash::Hash128;
+pub use super::shipped::{Told, in_lines};
 
 use self::model::{Asking, Budgets, Heal, Model, Start, Symmetry};
 use super::System;
+use super::shipped::{Listing, Shipped};
 use crate::invariants::{Breach, Invariant, NoPanic};
 use crate::panics;
 
@@ -96,21 +95,6 @@ impl Cluster {
             }
         };
         Self { settings, commands: commands.collect(), goals, group, seed, model }
-    }
-
-    /// What a state that waits weighs: its messages and its part in what it shares with others. Measured, as the resident
-    /// memory of whole searches over the states that waited when most did, and rounded up.
-    pub const STATE_BYTES: u64 = 1_024;
-
-    /// Returns a number for the model under a build of the code: another one if anything differs that its states are a
-    /// function of.
-    pub fn digest(&self, build: &[u8]) -> u64 {
-        let Model { name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal, .. } =
-            &self.model;
-        let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
-        let asked = (self.model.asking, self.model.reads, self.group.is_some());
-        let model = format!("{bounds:?} {asked:?} {:?}", self.settings);
-        xxhash_rust::xxh3::xxh3_64_with_seed(model.as_bytes(), xxhash_rust::xxh3::xxh3_64(build))
     }
 
     /// Returns the model.
@@ -223,8 +207,33 @@ impl System for Cluster {
     }
 }
 
+impl Shipped for Cluster {
+    const STATE_BYTES: u64 = 1_024;
+
+    fn listing(&self) -> Listing {
+        self.model.listing()
+    }
+
+    fn digest(&self, build: &[u8]) -> u64 {
+        let Model { name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal, .. } =
+            &self.model;
+        let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
+        let asked = (self.model.asking, self.model.reads, self.group.is_some());
+        let model = format!("{bounds:?} {asked:?} {:?}", self.settings);
+        xxhash_rust::xxh3::xxh3_64_with_seed(model.as_bytes(), xxhash_rust::xxh3::xxh3_64(build))
+    }
+
+    fn tell(&self, state: &State, action: Action) -> String {
+        self.describe_action(state, action)
+    }
+
+    fn changes(&self, before: &State, after: &State) -> Vec<String> {
+        story::changes(before, after)
+    }
+}
+
 /// Returns what running a part of the system came to; a panic is a breach like any other.
-fn judged(run: impl FnOnce() -> Result<(), Breach>) -> Result<(), Breach> {
+pub(super) fn judged(run: impl FnOnce() -> Result<(), Breach>) -> Result<(), Breach> {
     let mut judged = Ok(());
     let ended = panics::caught(|| judged = run());
     ended.map_err(|told| NoPanic::breach(vec![told])).and(judged)

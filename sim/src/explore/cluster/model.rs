@@ -6,6 +6,11 @@ use delian_core::projection::Deadline;
 use delian_core::raft::QuorumChange;
 use delian_core::{Config, Consistency, FeatureLevel, NodeId, Settings};
 
+pub use crate::explore::flight::Network;
+pub use crate::explore::shipped::{Counts, Heal, Tier, UNBOUNDED};
+
+use crate::explore::shipped::Listing;
+
 /// One model: everything that its state space is a function of.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -49,27 +54,6 @@ pub struct Model {
     pub pinned: Option<Counts>,
 }
 
-/// How messages travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Network {
-    /// Any message sent may arrive at any time, again and again, or never: the strongest network, for the smallest scopes.
-    /// What was sent stays in the set, so loss and duplication cost nothing.
-    Set,
-    /// Each link delivers in order and holds so many; its head may get lost at any time, and what is sent to a full link
-    /// is lost.
-    Fifo {
-        /// How many messages a link holds.
-        cap: u8,
-    },
-    /// One queue for all, delivered in order; so many times something else may happen than the delivery of its head: the
-    /// head goes to the back, is lost or doubled, or something happens on its own while messages are on their way.
-    /// (Delay bounding: Emmi, Qadeer, Rakamarić, POPL 2011.)
-    Delay {
-        /// How many deviations there may be.
-        deviations: u8,
-    },
-}
-
 /// How fast writes are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
@@ -100,15 +84,6 @@ pub enum Asking {
     Retrying,
 }
 
-/// Whether quiet states must heal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heal {
-    /// Every one of them must.
-    Required,
-    /// This is not looked at.
-    Skipped,
-}
-
 /// Whether states that differ by the names of nodes are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Symmetry {
@@ -120,18 +95,6 @@ pub enum Symmetry {
     /// They are told apart.
     Unreduced,
 }
-
-/// When a model is explored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
-    /// Always: it ends within seconds.
-    Default,
-    /// On request.
-    Deep,
-}
-
-/// As often as wished.
-pub const UNBOUNDED: u8 = u8::MAX;
 
 /// How often each thing may happen; the rest of it is part of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -204,17 +167,6 @@ impl Forget {
     pub const ALL: &[Self] = &[Self::WriteNumbers, Self::Rounds, Self::Hearing, Self::Levels];
 }
 
-/// What a complete exploration counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Different states.
-    pub unique: u64,
-    /// Transitions between them.
-    pub generated: u64,
-    /// The length of the longest of the shortest paths.
-    pub depth: u32,
-}
-
 /// Something that a model must bring about, or it is vacuous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -277,6 +229,12 @@ impl Goal {
 }
 
 impl Model {
+    /// Returns what the model says of itself.
+    pub const fn listing(&self) -> Listing {
+        let is_reduced = self.is_reduced();
+        Listing { name: self.name, sentence: self.sentence, tier: self.tier, pinned: self.pinned, is_reduced }
+    }
+
     /// Returns how many nodes there are.
     pub const fn size(&self) -> u8 {
         self.voters + self.learners

@@ -7,9 +7,10 @@ use delian_core::ids::Round;
 use delian_core::raft::Body;
 use delian_core::{Message, NodeId};
 
-use super::hash::Hash128;
 use super::model::Network;
 use super::symmetry::{Group, Hashes, Renamed, Renaming};
+use crate::explore::flight::Travelling;
+use crate::explore::hash::Hash128;
 
 /// One message on its way; hashed once, when it is sent.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ pub enum Item {
     Flush(u8),
 }
 
-impl Item {
+impl Travelling for Item {
     fn hash(&self) -> u128 {
         match self {
             Self::Letter(letter) => letter.hash,
@@ -80,73 +81,23 @@ impl Item {
             Self::Flush(number) => (*number, *number),
         }
     }
+
+    fn may_fail(&self) -> bool {
+        matches!(self, Self::Letter(_))
+    }
 }
 
 /// All that is on its way.
-#[derive(Debug, Default)]
-pub(super) struct Flight {
-    items: Vec<Item>,
-}
-
-impl Clone for Flight {
-    fn clone(&self) -> Self {
-        Self { items: self.items.clone() }
-    }
-
-    fn clone_from(&mut self, other: &Self) {
-        self.items.clone_from(&other.items);
-    }
-}
+pub(super) type Flight = crate::explore::flight::Flight<Item>;
 
 impl Flight {
-    pub(super) fn items(&self) -> &[Item] {
-        &self.items
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// Takes in what was sent.
-    pub(super) fn send(&mut self, network: Network, item: Item) {
-        match network {
-            Network::Set => {
-                if let Err(place) = self.items.binary_search_by_key(&item.hash(), Item::hash) {
-                    self.items.insert(place, item);
-                }
-            }
-            Network::Fifo { cap } => {
-                let link = item.link();
-                let first = self.items.partition_point(|other| other.link() < link);
-                let after = first + self.items[first..].iter().take_while(|other| other.link() == link).count();
-                if after - first < usize::from(cap) {
-                    self.items.insert(after, item);
-                }
-            }
-            Network::Delay { .. } => self.items.push(item),
-        }
-    }
-
-    /// Returns whether the item at a place is the next of its link.
-    pub(super) fn is_head(&self, place: usize) -> bool {
-        place == 0 || self.items[place - 1].link() != self.items[place].link()
-    }
-
-    pub(super) fn take(&mut self, place: usize) -> Item {
-        self.items.remove(place)
-    }
-
-    pub(super) fn delay_head(&mut self) {
-        self.items.rotate_left(1);
-    }
-
     /// Forgets the flush of a node's disk, whose writes a crash took.
     pub(super) fn forget_flush(&mut self, number: u8) {
-        self.items.retain(|item| !matches!(item, Item::Flush(flushed) if *flushed == number));
+        self.retain(|item| !matches!(item, Item::Flush(flushed) if *flushed == number));
     }
 
     pub(super) fn has_flush(&self, number: u8) -> bool {
-        self.items.iter().any(|item| matches!(item, Item::Flush(flushed) if *flushed == number))
+        self.items().iter().any(|item| matches!(item, Item::Flush(flushed) if *flushed == number))
     }
 
     /// Hashes what would be on its way if nodes had other names, where nothing has a place in a queue of all.
@@ -162,7 +113,7 @@ impl Flight {
                 ((number, number), Item::Flush(number).hash())
             }
         };
-        let mut all: Vec<_> = self.items.iter().map(renamed).collect();
+        let mut all: Vec<_> = self.items().iter().map(renamed).collect();
         match group.network() {
             Network::Set => all.sort_unstable_by_key(|(_, hash)| *hash),
             Network::Fifo { .. } => all.sort_by_key(|(link, _)| *link),
@@ -171,13 +122,6 @@ impl Flight {
         hasher.write_usize(all.len());
         for (_, hash) in all {
             hasher.write_u128(hash);
-        }
-    }
-
-    pub(super) fn hash_into(&self, hasher: &mut Hash128) {
-        hasher.write_usize(self.items.len());
-        for item in &self.items {
-            hasher.write_u128(item.hash());
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::cell::Cell;
 use super::ghost::Ghost;
-use super::hash::Hash128;
 use super::symmetry::{Group, Least};
+use crate::explore::hash::Hash128;
 
 /// The nodes of a cluster and what has happened to it; shared by all states that differ in neither.
 #[derive(Debug)]

@@ -12,13 +12,13 @@ use super::abstract_raft::{Around, abs_next, abs_restart};
 use super::action::Action;
 use super::cell::Cell;
 use super::ghost::{Ghost, Judge, Sight};
-use super::hash::Hash128;
 use super::model::{Goal, Network, UNBOUNDED, id_of, number_of};
 use super::network::{Item, Letter};
 use super::react::{Beat, Cause, Made, Reacting, Reaction, Standing};
 use super::recall::Recall;
 use super::scene::Scene;
 use super::state::State;
+use crate::explore::hash::Hash128;
 use crate::invariants::{Breach, Ledger, Observation};
 
 /// The numbers of reads begin here, so that they are never those of commands.
@@ -33,9 +33,7 @@ impl Cluster {
         self.pay(state, action);
         let (number, cause) = match action {
             Action::Deliver(place) => {
-                let place = usize::from(place);
-                let stays = self.model().network == Network::Set;
-                let item = if stays { state.flight.items()[place].clone() } else { state.flight.take(place) };
+                let item = state.flight.arrive(self.model().network, usize::from(place));
                 return self.arrive(recall, state, &item);
             }
             Action::Lose(place) => {
@@ -43,12 +41,7 @@ impl Cluster {
                 return Ok(());
             }
             Action::Duplicate(place) => {
-                let item = state.flight.items()[usize::from(place)].clone();
-                if matches!(self.model().network, Network::Delay { .. }) {
-                    // The copy comes last.
-                    state.flight.take(usize::from(place));
-                    state.flight.send(self.model().network, item.clone());
-                }
+                let item = state.flight.double(self.model().network, usize::from(place));
                 return self.arrive(recall, state, &item);
             }
             Action::Delay => {

@@ -1,6 +1,4 @@
-//! A path as a story: what happened at each step, in the words of traces, and what it changed.
-
-use std::fmt::Write;
+//! What happens and what it changes, in the words of traces.
 
 use delian_core::projection::Deadline;
 use delian_core::{Node, RequestId};
@@ -10,44 +8,10 @@ use super::action::Action;
 use super::model::id_of;
 use super::network::Item;
 use super::state::State;
-use crate::explore::{Path, System};
 use crate::trace;
 
-/// One step of a story.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// What happened.
-    pub what: String,
-    /// What is different after it: one line for each node that changed.
-    pub changes: Vec<String>,
-}
-
 impl Cluster {
-    /// Tells a path from the initial state on; it ends early at a step that is not enabled.
-    ///
-    /// The last step of a counter-example tells no changes: what it led to is what is broken.
-    pub fn story(&self, path: &Path) -> Vec<Told> {
-        let mut state = self.initial();
-        let mut actions = Vec::new();
-        let mut story = Vec::new();
-        for place in &path.0 {
-            actions.clear();
-            self.actions(&state, &mut actions);
-            let Some(action) = actions.get(usize::from(*place)) else { break };
-            let what = self.tell(&state, *action);
-            let before = state.clone();
-            let stepped = self.step(&mut state, *action);
-            let changes = if stepped.is_ok() { changes(&before, &state) } else { Vec::new() };
-            story.push(Told { what, changes });
-            if stepped.is_err() {
-                break;
-            }
-        }
-        story
-    }
-
-    /// Says what an action that is enabled in a state means.
-    pub fn tell(&self, state: &State, action: Action) -> String {
+    pub(super) fn describe_action(&self, state: &State, action: Action) -> String {
         let item = |place: u8| tell_item(&state.on_their_way()[usize::from(place)]);
         match action {
             Action::Deliver(place) => match &state.on_their_way()[usize::from(place)] {
@@ -90,18 +54,6 @@ impl Cluster {
     }
 }
 
-/// Puts a story into numbered lines, and what each step changed below it.
-pub fn in_lines(story: &[Told]) -> String {
-    let mut text = String::new();
-    for (step, Told { what, changes }) in story.iter().enumerate() {
-        write(&mut text, format_args!("{:>4}  {what}\n", step + 1));
-        for change in changes {
-            write(&mut text, format_args!("          {change}\n"));
-        }
-    }
-    text
-}
-
 pub(super) fn tell_item(item: &Item) -> String {
     match item {
         Item::Letter(letter) => {
@@ -113,7 +65,7 @@ pub(super) fn tell_item(item: &Item) -> String {
 }
 
 /// Says of each node that changed what it is after it.
-fn changes(before: &State, after: &State) -> Vec<String> {
+pub(super) fn changes(before: &State, after: &State) -> Vec<String> {
     let pairs = before.nodes().zip(after.nodes());
     pairs.map(|(before, after)| (summary(before), summary(after))).filter(|(b, a)| b != a).map(|(_, a)| a).collect()
 }
@@ -130,8 +82,4 @@ fn summary(node: &Node) -> String {
     line.extend([" commit ", &status.commit.to_string()]);
     line.extend([vote, leader, halted].into_iter().flatten());
     line
-}
-
-fn write(text: &mut String, what: std::fmt::Arguments<'_>) {
-    text.write_fmt(what).expect("a string takes all that is written");
 }

@@ -17,10 +17,11 @@ use super::action::Action;
 use super::model::id_of;
 use super::network::Item;
 use super::state::State;
-use super::story::{Told, in_lines, tell_item};
+use super::story::tell_item;
 use super::{Cluster, System};
 use crate::explore::Path;
 use crate::explore::path::FollowError;
+use crate::explore::shipped::{Shipped, Told, in_lines};
 use crate::invariants::Breach;
 
 /// What lies at the end of a path.

@@ -20,9 +20,9 @@ use std::sync::OnceLock;
 
 use delian_core::NodeId;
 
-use super::hash::Hash128;
 use super::model::{Model, Network, id_of, number_of};
 use super::state::State;
+use crate::explore::hash::Hash128;
 
 /// The most renamings: those of four voters. Each costs every part of a state a hash.
 const RENAMINGS_MAX: usize = 24;
