@@ -35,7 +35,9 @@ pub mod shipped;
 pub mod path;
 pub mod guards;
 pub mod cluster;
+pub mod pool;
 pub mod models;
+pub mod catalogue;
 pub mod jumps;
 #[cfg(test)]
 mod tests;
