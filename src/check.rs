@@ -1,4 +1,4 @@
-//! `delian check`: every state of small clusters, the verdict, the reports.
+//! `delian check`: every state of small clusters and pools, the verdict, the reports.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use delian_sim::explore::cluster::Cluster;
-use delian_sim::explore::cluster::model::{Model, Tier};
-use delian_sim::explore::{Limits, Options, Outcome, Report, Search, models};
+use delian_sim::explore::catalogue::{self, Model, Prepared};
+use delian_sim::explore::shipped::{Listing, Tier};
+use delian_sim::explore::{Limits, Options, Outcome, Report, Search, Shipped};
 use delian_sim::report::exploration::{self, Verdict};
 use delian_sim::report::human::{bytes, compact, grouped, span};
 use serde_json::json;
@@ -42,10 +42,16 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
         return list(&models, arguments.json);
     }
     if arguments.by_hand.explore {
-        return explore::run(arguments, only(arguments, models, "--explore")?);
+        return match only(arguments, models, "--explore")? {
+            Model::Cluster(model) => explore::run(arguments, model),
+            Model::Pool(model) => Err(Problem::new(format!(
+                "`--explore` walks models of clusters, and {} is one of a pool; its counter-examples can be replayed",
+                model.name
+            ))),
+        };
     }
     if let Some(file) = &arguments.replay {
-        return retell::run(&only(arguments, models, "--replay")?, HASH_SEED, file, arguments.json);
+        return retell::run(only(arguments, models, "--replay")?, HASH_SEED, file, arguments.json);
     }
     let directory = &arguments.report;
     // Before the search, so that nobody waits for minutes to learn of a mistyped directory.
@@ -68,15 +74,15 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
 
 /// Returns the models that are asked for.
 fn chosen(arguments: &CheckArguments) -> Result<Vec<Model>, Problem> {
-    let all = models::all();
+    let all = catalogue::all();
     if arguments.models.is_empty() {
         let tier = if arguments.deep { Tier::Deep } else { Tier::Default };
         let all_tiers = arguments.list && !arguments.deep;
-        return Ok(all.into_iter().filter(|model| all_tiers || model.tier == tier).collect());
+        return Ok(all.into_iter().filter(|model| all_tiers || model.listing().tier == tier).collect());
     }
     let find = |name: &String| {
-        all.iter().find(|model| model.name == name).cloned().ok_or_else(|| {
-            let names: Vec<&str> = all.iter().map(|model| model.name).collect();
+        all.iter().find(|model| model.listing().name == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|model| model.listing().name).collect();
             Problem::new(format!("there is no model `{name}`; there are {}", names.join(", ")))
         })
     };
@@ -100,7 +106,8 @@ fn only(arguments: &CheckArguments, models: Vec<Model>, option: &str) -> Result<
 }
 
 fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
-    let set = |model: &Model| if model.tier == Tier::Deep { "deep" } else { "default" };
+    let models: Vec<Listing> = models.iter().map(Model::listing).collect();
+    let set = |model: &Listing| if model.tier == Tier::Deep { "deep" } else { "default" };
     if as_json {
         let rows: Vec<_> = models
             .iter()
@@ -109,7 +116,7 @@ fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
                 json!({
                     "name": model.name,
                     "set": set(model),
-                    "symmetry": model.is_reduced(),
+                    "symmetry": model.is_reduced,
                     "about": model.sentence,
                     "unique_states": states,
                 })
@@ -122,7 +129,7 @@ fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
     let width = Screen::of_output().columns.unwrap_or(usize::MAX);
     let rows = models.iter().map(|model| {
         let label = format!("{:<width$}{}", model.name, set(model), width = label_width - 7);
-        let but = if model.is_reduced() { " but for the names of nodes" } else { "" };
+        let but = if model.is_reduced { " but for the names of nodes" } else { "" };
         let states = model.pinned.map(|counts| format!(" {} states{but}.", grouped(counts.unique)));
         let states = states.unwrap_or_default();
         screen::row(&label, label_width, &format!("{}{states}", model.sentence), width)
@@ -138,11 +145,11 @@ fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Ver
     let limits = Limits {
         states_max: arguments.space.max_states.unwrap_or(u64::from(u32::MAX)),
         memory_max: arguments.space.max_memory / jobs as u64,
-        state_bytes: Some(Cluster::STATE_BYTES),
+        state_bytes: None,
     };
     let work = Work {
-        clusters: models.into_iter().map(|model| Cluster::new(model, HASH_SEED)).collect(),
-        options: Options { limits, ..Options::default() },
+        systems: models.into_iter().map(|model| model.prepare(HASH_SEED)).collect(),
+        limits,
         report: arguments.report.clone(),
         keeps_checkpoints: arguments.deep,
         next: AtomicUsize::new(0),
@@ -161,8 +168,8 @@ fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Ver
 
 /// What the threads share.
 struct Work {
-    clusters: Vec<Cluster>,
-    options: Options,
+    systems: Vec<Prepared>,
+    limits: Limits,
     /// Where the paths of counter-examples are written, and checkpoints if they are kept.
     report: PathBuf,
     keeps_checkpoints: bool,
@@ -175,24 +182,27 @@ impl Work {
     fn take_turns(&self) {
         loop {
             let place = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(cluster) = self.clusters.get(place) else { return };
-            let verdict = self.explore(cluster);
+            let Some(system) = self.systems.get(place) else { return };
+            let verdict = system.with(Exploring(self));
             self.done.lock().unwrap_or_else(PoisonError::into_inner).push((place, verdict));
         }
     }
 
-    fn explore(&self, cluster: &Cluster) -> Result<Verdict, Problem> {
+    fn explore<S: Shipped>(&self, system: &S) -> Result<Verdict, Problem> {
+        let limits = Limits { state_bytes: Some(S::STATE_BYTES), ..self.limits };
+        let options = Options { limits, ..Options::default() };
+        let name = system.listing().name;
         let started = ThreadTime::now();
-        let kept = if self.keeps_checkpoints { Some(Kept::of(cluster, &self.report)?) } else { None };
-        let mut search = match kept.as_ref().map_or(Ok(None), |kept| kept.load(cluster))? {
+        let kept = if self.keeps_checkpoints { Some(Kept::of(system, &self.report)?) } else { None };
+        let mut search = match kept.as_ref().map_or(Ok(None), |kept| kept.load(system))? {
             Some(search) => search,
-            None => Search::new(cluster, HASH_SEED),
+            None => Search::new(system, HASH_SEED),
         };
         let before = search.generated();
         let report = loop {
             let stopwatch = Stopwatch::start();
-            let report: Report<_> = search.run(&self.options, &mut |progress| {
-                self.bar.tell_exploration(cluster.model().name, progress);
+            let report: Report<_> = search.run(&options, &mut |progress| {
+                self.bar.tell_exploration(name, progress);
                 let is_due = kept.is_some() && stopwatch.wall_seconds() > CHECKPOINT_EVERY;
                 if is_due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
@@ -206,11 +216,22 @@ impl Work {
         };
         let first = report.breaches.first();
         let again = match first {
-            Some(found) => Some(retell::keep(cluster, &found.path, &self.report)?),
-            None => retell::forget(cluster, &self.report).map(|()| None)?,
+            Some(found) => Some(retell::keep(system, &found.path, &self.report)?),
+            None => retell::forget(system, &self.report).map(|()| None)?,
         };
         let cpu = started.try_elapsed().unwrap_or(Duration::ZERO);
-        Ok(Verdict { again, generated_before: before, ..Verdict::new(cluster, report, cpu) })
+        Ok(Verdict { again, generated_before: before, ..Verdict::new(system, report, cpu) })
+    }
+}
+
+/// One search of the work that is shared.
+struct Exploring<'a>(&'a Work);
+
+impl catalogue::Work for Exploring<'_> {
+    type Output = Result<Verdict, Problem>;
+
+    fn work<S: Shipped>(self, system: &S) -> Self::Output {
+        self.0.explore(system)
     }
 }
 
@@ -232,11 +253,11 @@ struct Kept {
 
 impl Kept {
     /// Names the checkpoint of a model as this very command explores it: another build may step otherwise.
-    fn of(cluster: &Cluster, directory: &Path) -> Result<Self, Problem> {
+    fn of<S: Shipped>(system: &S, directory: &Path) -> Result<Self, Problem> {
         let command = std::env::current_exe().and_then(fs::read);
         let command = command.map_err(|error| Problem::new(format!("cannot read this command: {error}")))?;
-        let digest = cluster.digest(&command);
-        Ok(Self { path: directory.join(format!("{}.checkpoint", cluster.model().name)), digest })
+        let digest = system.digest(&command);
+        Ok(Self { path: directory.join(format!("{}.checkpoint", system.listing().name)), digest })
     }
 
     /// Removes the checkpoint, if there is one.
@@ -245,7 +266,7 @@ impl Kept {
     }
 
     /// Goes on with the checkpoint, if there is one.
-    fn load<'a>(&self, cluster: &'a Cluster) -> Result<Option<Search<'a, Cluster>>, Problem> {
+    fn load<'a, S: Shipped>(&self, system: &'a S) -> Result<Option<Search<'a, S>>, Problem> {
         if !self.path.exists() {
             return Ok(None);
         }
@@ -253,11 +274,11 @@ impl Kept {
             Problem::new(format!("{}: {error}; remove the file to begin anew", self.path.display()))
         };
         let file = File::open(&self.path).map_err(|error| refused(&error))?;
-        Search::resume(cluster, self.digest, file).map(Some).map_err(|error| refused(&error))
+        Search::resume(system, self.digest, file).map(Some).map_err(|error| refused(&error))
     }
 
     /// Replaces the checkpoint; one that was written whole stays until then.
-    fn save(&self, search: &Search<'_, Cluster>) -> Result<(), Problem> {
+    fn save<S: Shipped>(&self, search: &Search<'_, S>) -> Result<(), Problem> {
         let beside = self.path.with_extension("checkpoint.new");
         let written = File::create(&beside)
             .and_then(|file| search.save(self.digest, &file).and_then(|()| file.sync_all()))

@@ -1,11 +1,12 @@
 //! `delian check MODEL --replay FILE`: a path through a model, step by step, and what lies at its end.
 
+use std::fmt::Debug;
 use std::fs;
 use std::path::Path as FilePath;
 
-use delian_sim::explore::cluster::model::Model;
-use delian_sim::explore::cluster::{Action, Cluster, Told, in_lines};
-use delian_sim::explore::{Path, follow};
+use delian_sim::explore::catalogue::{Model, Work};
+use delian_sim::explore::shipped::{Told, in_lines};
+use delian_sim::explore::{Path, Shipped, follow};
 use delian_sim::invariants::Breach;
 use delian_sim::report::exploration;
 use delian_sim::report::human::plural;
@@ -19,27 +20,39 @@ use crate::screen::{self, Screen};
 const HEADER: &str = "# delian check";
 
 /// Follows the path in a file.
-pub(crate) fn run(model: &Model, hash_seed: u64, file: &FilePath, as_json: bool) -> Result<Answer, Problem> {
-    let refused =
-        |error: &dyn std::fmt::Display| Problem::new(format!("{} of {}: {error}", file.display(), model.name));
-    let text = fs::read_to_string(file)
-        .map_err(|error| Problem::new(format!("cannot read the path in {}: {error}", file.display())))?;
-    let path: Path = text.parse().map_err(|error| refused(&error))?;
-    let name = model.name;
-    let cluster = Cluster::new(model.clone(), hash_seed);
-    let walk = follow(&cluster, &path.0).map_err(|error| refused(&error))?;
-    is_as_written(&text, &walk.actions).map_err(|error| refused(&error))?;
-    let story = cluster.story(&path);
-    if as_json {
-        screen::say(&document(name, &path, &story, walk.breach.as_ref()))?;
-    } else {
-        screen::say(&told(name, &story, walk.breach.as_ref(), Screen::of_output()))?;
+pub(crate) fn run(model: Model, hash_seed: u64, file: &FilePath, as_json: bool) -> Result<Answer, Problem> {
+    model.prepare(hash_seed).with(Retelling { file, as_json })
+}
+
+/// What is asked for.
+struct Retelling<'a> {
+    file: &'a FilePath,
+    as_json: bool,
+}
+
+impl Work for Retelling<'_> {
+    type Output = Result<Answer, Problem>;
+
+    fn work<S: Shipped>(self, system: &S) -> Self::Output {
+        let (name, file) = (system.listing().name, self.file);
+        let refused = |error: &dyn std::fmt::Display| Problem::new(format!("{} of {name}: {error}", file.display()));
+        let text = fs::read_to_string(file)
+            .map_err(|error| Problem::new(format!("cannot read the path in {}: {error}", file.display())))?;
+        let path: Path = text.parse().map_err(|error| refused(&error))?;
+        let walk = follow(system, &path.0).map_err(|error| refused(&error))?;
+        is_as_written(&text, &walk.actions).map_err(|error| refused(&error))?;
+        let story = system.story(&path);
+        if self.as_json {
+            screen::say(&document(name, &path, &story, walk.breach.as_ref()))?;
+        } else {
+            screen::say(&told(name, &story, walk.breach.as_ref(), Screen::of_output()))?;
+        }
+        Ok(if walk.breach.is_none() { Answer::Yes } else { Answer::No })
     }
-    Ok(if walk.breach.is_none() { Answer::Yes } else { Answer::No })
 }
 
 /// Compares the actions that a path takes with those that it took when this command wrote it.
-fn is_as_written(text: &str, actions: &[Action]) -> Result<(), String> {
+fn is_as_written<A: Debug>(text: &str, actions: &[A]) -> Result<(), String> {
     if !text.starts_with(HEADER) {
         return Ok(());
     }
@@ -56,16 +69,16 @@ fn is_as_written(text: &str, actions: &[Action]) -> Result<(), String> {
 }
 
 /// Removes the path of a counter-example that is none any more.
-pub(crate) fn forget(cluster: &Cluster, directory: &FilePath) -> Result<(), Problem> {
-    let file = directory.join(format!("{}.path", cluster.model().name));
+pub(crate) fn forget<S: Shipped>(system: &S, directory: &FilePath) -> Result<(), Problem> {
+    let file = directory.join(format!("{}.path", system.listing().name));
     remove_if_there(&file)
 }
 
 /// Writes the path of a counter-example beside the reports, to be followed again. Returns what does so.
-pub(crate) fn keep(cluster: &Cluster, path: &Path, directory: &FilePath) -> Result<String, Problem> {
-    let name = cluster.model().name;
+pub(crate) fn keep<S: Shipped>(system: &S, path: &Path, directory: &FilePath) -> Result<String, Problem> {
+    let name = system.listing().name;
     let file = directory.join(format!("{name}.path"));
-    let text = format!("{HEADER} {name} --replay {}\n{}", file.display(), path.told(cluster));
+    let text = format!("{HEADER} {name} --replay {}\n{}", file.display(), path.told(system));
     fs::write(&file, text).map_err(|error| Problem::new(format!("cannot write {}: {error}", file.display())))?;
     Ok(format!("delian check {name} --replay {}", file.display()))
 }
@@ -94,16 +107,17 @@ fn document(name: &str, path: &Path, story: &[Told], breach: Option<&Breach>) ->
 
 #[cfg(test)]
 mod tests {
-    use delian_sim::explore::cluster::model::Budgets;
+    use delian_sim::explore::cluster::Cluster;
+    use delian_sim::explore::cluster::model::{Budgets, Model as ClusterModel};
     use delian_sim::explore::{Options, Search, models, silent};
 
     use super::*;
 
     /// A cluster with a lease and a clock that drifts further than anyone may: the one thing here that is broken.
-    fn broken() -> Model {
+    fn broken() -> ClusterModel {
         let leases = models::all().into_iter().find(|model| model.name == "leases").expect("it is shipped");
         let budgets = Budgets { drifts: 1, ..leases.budgets };
-        Model { budgets, goals: &[], ..leases }
+        ClusterModel { budgets, goals: &[], ..leases }
     }
 
     #[test]
@@ -128,7 +142,10 @@ mod tests {
             Screen { columns: None, color: Screen::of_output().color },
         );
         assert!(told.contains("leases: reads-reflect-what-was-committed is broken after"), "{told}");
-        assert!(matches!(run(&broken(), 1, &file, false), Ok(Answer::No)), "under another hash seed too");
+        assert!(
+            matches!(run(Model::Cluster(broken()), 1, &file, false), Ok(Answer::No)),
+            "under another hash seed too"
+        );
         fs::remove_dir_all(&directory).expect("it is ours");
     }
 }

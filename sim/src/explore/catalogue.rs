@@ -48,6 +48,14 @@ impl Model {
         }
     }
 
+    /// Tells states apart that differ by the names of nodes alone.
+    pub const fn tell_names_apart(&mut self) {
+        match self {
+            Self::Cluster(model) => model.tell_names_apart(),
+            Self::Pool(_) => {}
+        }
+    }
+
     /// Prepares the model; another seed of the hashes must lead to the same counts.
     pub fn prepare(self, seed: u64) -> Prepared {
         match self {

@@ -216,7 +216,8 @@ impl Goal {
 impl Model {
     /// Returns what the model says of itself.
     pub const fn listing(&self) -> Listing {
-        Listing { name: self.name, sentence: self.sentence, tier: self.tier, pinned: self.pinned }
+        let (name, sentence, tier, pinned) = (self.name, self.sentence, self.tier, self.pinned);
+        Listing { name, sentence, tier, pinned, is_reduced: false }
     }
 
     /// Returns how many seats there are.
