@@ -48,12 +48,12 @@ pub(super) fn enabled(model: &Model, state: &State, into: &mut Vec<Action>) {
         for (seat, cell) in state.taken() {
             spontaneous(model, state, seat, cell, into);
         }
-        let may_begin = (0..).zip(model.lives).filter(|(number, life)| may_begin(state, *number, life));
+        let may_begin = (0..).zip(model.lives).filter(|(number, life)| may_begin(state, *number, **life));
         into.extend(may_begin.map(|(number, _)| Action::Begin(number)));
     }
 }
 
-fn may_begin(state: &State, number: u8, life: &Life) -> bool {
+fn may_begin(state: &State, number: u8, life: Life) -> bool {
     let runs = state.taken().any(|(_, cell)| cell.swim.card().id == id_of(life.of));
     state.begun & 1 << number == 0
         && state.cell(life.seat).is_none()

@@ -151,7 +151,7 @@ impl Pool {
     pub(super) fn describe(&self, seat: u8, cell: &Cell) -> String {
         let me = cell.swim.card().id;
         let views = self.ids.iter().filter(|id| **id != me).map(|id| {
-            let told = seen(cell, *id).map_or("unknown".to_owned(), |record| tell(&record));
+            let told = seen(cell, *id).map_or("unknown".to_owned(), tell);
             format!("{id} {told}")
         });
         let standing = match cell.swim.standing() {

@@ -81,7 +81,7 @@ pub(super) fn judge(step: &Step<'_>, ids: &[NodeId]) -> Result<(), Breach> {
     for id in ids.iter().copied() {
         let (before, after) = (seen(step.before, id), seen(step.after, id));
         let facts = |why: &str| {
-            let told = |record: Option<Record>| record.map_or("unknown".to_owned(), |it| tell(&it));
+            let told = |record: Option<Record>| record.map_or("unknown".to_owned(), tell);
             vec![format!("{me} sees {id}: {} before, {} after", told(before), told(after)), why.to_owned()]
         };
         if let (Some(before), Some(after)) = (before, after) {
@@ -101,7 +101,7 @@ pub(super) fn judge(step: &Step<'_>, ids: &[NodeId]) -> Result<(), Breach> {
         judge_events(step, id, (before, after), &facts)?;
         let expected = expected(step, id, before);
         if after != expected {
-            let told = expected.map_or("unknown".to_owned(), |it| tell(&it));
+            let told = expected.map_or("unknown".to_owned(), tell);
             return Err(ViewsFollowTheRules::breach(facts(&format!("by the rules it is {told}"))));
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn judge(step: &Step<'_>, ids: &[NodeId]) -> Result<(), Breach> {
 }
 
 /// Says how a member is seen.
-pub(super) fn tell(record: &Record) -> String {
+pub(super) fn tell(record: Record) -> String {
     let state = match record.state {
         State::Alive => "alive",
         State::Suspect => "suspect",

@@ -24,9 +24,17 @@ const JOINING: &[Kind] = &[Kind::Probe, Kind::Suspicion, Kind::Gossip, Kind::See
 const FORGETTING: &[Kind] = &[Kind::Probe, Kind::Suspicion, Kind::Gossip, Kind::Grave, Kind::Reconnect];
 
 /// Returns all models, those of the default set first.
-// Long on purpose: one row for each model, to be read beside each other.
 pub fn all() -> Vec<Model> {
-    let mut all = vec![
+    let mut all = suspicions();
+    all.extend(lives());
+    all.sort_by_key(|model| model.tier);
+    all
+}
+
+/// Members come and go for others alone.
+// Long on purpose: one row for each model, to be read beside each other.
+fn suspicions() -> Vec<Model> {
+    vec![
         Model {
             name: "pool-suspicion",
             sentence: "A member is suspected, refutes or dies, and comes back.",
@@ -95,6 +103,12 @@ pub fn all() -> Vec<Model> {
             pinned: Some(counts(208_674, 2_437_350, 21)),
             ..base()
         },
+    ]
+}
+
+/// Members leave, restart, move, are copied and forgotten.
+fn lives() -> Vec<Model> {
+    vec![
         Model {
             name: "pool-leave",
             sentence: "A member leaves while others suspect it.",
@@ -154,9 +168,7 @@ pub fn all() -> Vec<Model> {
             pinned: Some(counts(30_883, 54_132, 24)),
             ..base()
         },
-    ];
-    all.sort_by_key(|model| model.tier);
-    all
+    ]
 }
 
 /// The model that others are variations of: three members in a queue, and nothing happens.

@@ -116,7 +116,7 @@ impl Pool {
     }
 
     /// Begins one of the model's later lives.
-    pub(super) fn begin_life(&self, life: &Life, incarnation: Incarnation) -> Result<Made, Breach> {
+    pub(super) fn begin_life(&self, life: Life, incarnation: Incarnation) -> Made {
         let (mut cell, mut out) = self.begin((life.of, life.seat), incarnation, 0);
         let mut effects: Vec<Effect> = out.drain().collect();
         cell.swim.step(NOW, Input::Join(vec![address_of(life.asks)]), &mut cell.directory, &mut out);
@@ -158,7 +158,7 @@ impl Pool {
         });
         let me = before.swim.card().id;
         let left = matches!(cause, Cause::Leave).then(|| (me, before.swim.incarnation()));
-        let mut made = self.made(seat, cell, effects.clone(), Deeds { left, ..Deeds::default() }, exchanged)?;
+        let mut made = self.made(seat, cell, effects.clone(), Deeds { left, ..Deeds::default() }, exchanged);
         if let Some(after) = &made.cell {
             made.shown |= shown_by_views(before, after, what, &self.ids);
             let events: Vec<Event> = effects.into_iter().filter_map(event_of).collect();
@@ -178,22 +178,15 @@ impl Pool {
         cell.swim.forget_chance(self.luck[members.places() - 1][place]);
     }
 
-    fn made(
-        &self,
-        seat: u8,
-        mut cell: Cell,
-        effects: Vec<Effect>,
-        mut deeds: Deeds,
-        exchanged: bool,
-    ) -> Result<Made, Breach> {
+    fn made(&self, seat: u8, mut cell: Cell, effects: Vec<Effect>, mut deeds: Deeds, exchanged: bool) -> Made {
         let me = cell.swim.card().id;
-        let (mut sent, mut claims, mut shown, mut yielded) = (Vec::new(), Vec::new(), 0, false);
+        let (mut letters, mut claims, mut shown, mut yielded) = (Vec::new(), Vec::new(), 0, false);
         for effect in effects {
             match effect {
                 Effect::Send(to, carrier, packet) => {
                     truth::claims_of_packet(&packet, &mut claims);
                     if let Some(to) = seat_of(to) {
-                        sent.push(Arc::new(Letter::new(self.seed, (seat, to), carrier, packet)));
+                        letters.push(Arc::new(Letter::new(self.seed, (seat, to), carrier, packet)));
                     }
                 }
                 Effect::Emit(event) => {
@@ -210,7 +203,7 @@ impl Pool {
         }
         deeds.issued = Some((me, cell.swim.incarnation()));
         if cell.swim.standing() == &Standing::Departed || cell.swim.standing() == &Standing::Yielded {
-            return Ok(Made { cell: None, sent, shown, exchanged, yielded, deeds, claims });
+            return Made { cell: None, sent: letters, shown, exchanged, yielded, deeds, claims };
         }
         cell.swim.assert_invariants(&cell.directory);
         cell.settle(self.seed);
@@ -218,7 +211,7 @@ impl Pool {
             truth::claim(Claim { of, incarnation, state }, &mut claims);
         }
         truth::claims_of_news(cell.swim.waiting_news(), &mut claims);
-        Ok(Made { cell: Some(Arc::new(cell)), sent, shown, exchanged, yielded, deeds, claims })
+        Made { cell: Some(Arc::new(cell)), sent: letters, shown, exchanged, yielded, deeds, claims }
     }
 }
 
@@ -271,7 +264,7 @@ fn shown_by_views(before: &Cell, after: &Cell, what: What<'_>, ids: &[NodeId]) -
 /// Returns seeds by how many are drawn from and who is drawn first.
 pub(super) fn luck(most: u8) -> Vec<Vec<Seed>> {
     let first = |seed: u64, bound: u64| Stream::new(Seed::new(seed), "swim").below(bound);
-    let seed_of = |bound: u64, wanted: u64| (0..).find(|seed| first(*seed, bound) == wanted).map(Seed::new);
+    let seed_of = |bound: u64, wanted: u64| (0..u64::MAX).find(|seed| first(*seed, bound) == wanted).map(Seed::new);
     let seeds =
         |bound: u64| (0..bound).map(|wanted| seed_of(bound, wanted).expect("every draw comes some time")).collect();
     (1..=u64::from(most)).map(seeds).collect()

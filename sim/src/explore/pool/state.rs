@@ -41,7 +41,9 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(seed: u64, seats: Vec<Seat>, truth: Arc<Truth>) -> Self {
         let mut hasher = Hash128::new(seed);
-        seats.iter().for_each(|seat| hasher.write_u128(seat.hash()));
+        for seat in &seats {
+            hasher.write_u128(seat.hash());
+        }
         std::hash::Hash::hash(&*truth, &mut hasher);
         Self { seats, truth, hash: hasher.finish_128() }
     }

@@ -82,14 +82,14 @@ impl Pool {
                 Ok(())
             }
             Action::Begin(number) => {
-                let life = &self.model.lives[usize::from(number)];
+                let life = self.model.lives[usize::from(number)];
                 let issued = state.scene.truth.issued(id_of(life.of)).unwrap_or(self.model.first);
                 let incarnation = match life.memory {
                     Memory::Kept => issued.next(),
                     Memory::Lost => self.model.first,
                 };
                 state.begun |= 1 << number;
-                let made = self.begin_life(life, incarnation)?;
+                let made = self.begin_life(life, incarnation);
                 self.apply(state, life.seat, &made)
             }
         }
@@ -150,13 +150,12 @@ impl Pool {
         hasher.write_u128(cell.hash());
         cause.hash_into(&mut hasher);
         let key = hasher.finish_128();
-        let made = match recall.reactions.get(key) {
-            Some(made) => Arc::clone(made),
-            None => {
-                let made = Arc::new(self.react(seat, cell, cause)?);
-                recall.reactions.keep(key, Arc::clone(&made));
-                made
-            }
+        let made = if let Some(made) = recall.reactions.get(key) {
+            Arc::clone(made)
+        } else {
+            let made = Arc::new(self.react(seat, cell, cause)?);
+            recall.reactions.keep(key, Arc::clone(&made));
+            made
         };
         self.apply(state, seat, &made)
     }
