@@ -43,7 +43,7 @@ impl Pool {
         let mut config = PoolConfig::local("test");
         // A message is handed on once, so that nothing is mended by mere repetition.
         config.retransmit_factor = 1;
-        let settings = Arc::new(config.check().unwrap());
+        let settings = Arc::new(config.check().expect("a test configures what makes sense"));
         let mut pool = Self { now: Time::from_millis(1), settings, processes: Vec::new(), flight: VecDeque::new() };
         for number in 1..=2 {
             let (mut directory, mut members) = (Directory::new(), Roster::new());
@@ -63,7 +63,8 @@ impl Pool {
         let mut out = Outbox::new();
         let seed = Seed::new(self.processes.len() as u64);
         let start = Start { card, incarnation: Incarnation::ZERO, seed, members };
-        let swim = Swim::start(self.now, Arc::clone(&self.settings), start, &mut directory, &mut out).unwrap();
+        let swim = Swim::start(self.now, Arc::clone(&self.settings), start, &mut directory, &mut out)
+            .expect("a test's card is within its limits");
         let IpAddr::V4(ip) = place.ip() else { unreachable!("all addresses here are of version 4") };
         let place = usize::from(ip.octets()[3]);
         self.processes.resize_with(self.processes.len().max(place + 1), || None);
@@ -111,16 +112,16 @@ impl Pool {
     }
 
     fn swim(&self, place: usize) -> &Swim {
-        &self.processes[place].as_ref().unwrap().swim
+        &self.processes[place].as_ref().expect("it runs").swim
     }
 
     /// Asserts that members 1 and 2 see the process at a place as it is.
     fn assert_seen(&self, place: usize) {
         let swim = self.swim(place);
         for other in self.processes[1..=2].iter().flatten() {
-            let record = other.swim.seen(&other.directory, swim.card().id).unwrap();
+            let record = other.swim.seen(&other.directory, swim.card().id).expect("it is known");
             assert_eq!((record.incarnation, record.state), (swim.incarnation(), State::Alive));
-            let slot = other.directory.find(swim.card().id).unwrap();
+            let slot = other.directory.find(swim.card().id).expect("it is known");
             assert_eq!(other.directory.card(slot), Some(swim.card()));
         }
     }

@@ -24,6 +24,7 @@ use std::hint::black_box;
 use cpu_time::ProcessTime;
 use delian_sim::explore::cluster::model::Model;
 use delian_sim::explore::cluster::{Action, Cluster, Hash128, Item, Recall, State};
+use delian_sim::explore::shipped::Shipped;
 use delian_sim::explore::{Limits, Options, Search, System, models, silent};
 use stateright::{Checker, Model as _};
 

@@ -139,7 +139,9 @@ impl Report {
 
     fn write_grid(&self, out: &mut String) {
         let _ = writeln!(out, "## Blocked members\n\n{GRID}\n");
-        let heads: String = BLOCK_MILLIS.iter().map(|millis| format!(" {:.1} s |", f64::from(*millis) / 1e3)).collect();
+        let heads: Vec<String> =
+            BLOCK_MILLIS.iter().map(|millis| format!(" {:.1} s |", f64::from(*millis) / 1e3)).collect();
+        let heads = heads.concat();
         let _ = writeln!(out, "| blocked | whose |{heads}\n|---:|---|{}", "---:|".repeat(BLOCK_MILLIS.len()));
         for count in BLOCKED {
             for contender in [Contender::Delian, Contender::Foca] {
@@ -188,7 +190,11 @@ impl Report {
         let spread =
             |Spread { median, least, greatest }| json!({"median": median, "least": least, "greatest": greatest});
         let rows = self.rows.iter().filter(|row| !row.turns.is_empty()).map(|row| {
-            let names = row.turns.iter().flat_map(|turn| turn.names()).collect::<std::collections::BTreeSet<&str>>();
+            let names = row
+                .turns
+                .iter()
+                .flat_map(super::super::measured::Measured::names)
+                .collect::<std::collections::BTreeSet<&str>>();
             let numbers = names
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), spread(row.spread(|turn| turn.number(name) as f64)?))));

@@ -5,6 +5,7 @@ use crate::explore::cluster::Cluster;
 use crate::explore::cluster::model::{Model, UNBOUNDED};
 use crate::explore::jumps::{Jumps, Stage, look};
 use crate::explore::path::FollowError;
+use crate::explore::shipped::Shipped;
 use crate::explore::{Limits, System, models};
 
 fn model(name: &str) -> Model {

@@ -9,6 +9,7 @@ use super::super::network::{Flight, Item};
 use super::super::scene::Scene;
 use super::super::{Action, Cluster, State};
 use super::{Group, Renamed, Renaming};
+use crate::explore::shipped::Shipped;
 use crate::explore::{OnBreach, Options, Outcome, Report, System, explore, models, under_two_seeds};
 use crate::invariants::Breach;
 
