@@ -49,7 +49,7 @@ fn equal_plans_give_equal_traces_and_another_seed_another() {
     let ((first, lines), (second, again)) = (traced(3), traced(3));
     assert_eq!(first, second);
     assert_eq!(lines, again);
-    assert!(lines.len() > 1_000, "a trace of {} lines exercises nothing", lines.len());
+    assert!(lines.len() > 500, "a trace of {} lines exercises nothing", lines.len());
     assert_ne!(first.fingerprint, traced(4).0.fingerprint);
 }
 

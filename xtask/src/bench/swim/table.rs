@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::bench::measured::Measured;
 use crate::bench::spread::Spread;
 use crate::bench::swim::rows::{AGREED_WITHIN, BLOCK_MILLIS, BLOCKED, Contender, HUGE, MANY, Row, Work};
 use crate::bench::swim::summary::{bytes_each, cpu_per_second, kilobytes_each, seconds, told};
@@ -13,8 +14,8 @@ use crate::{Problem, process};
 
 const INTRODUCTION: &str = "Members of Delian and of foca on the same simulated links (0.2 to 1 ms, each way as likely), \
     with the same faults and the same oracle, both with their defaults for a local network, packets as bytes. Numbers \
-    are medians over seeds, with the least and the greatest. Times are virtual; CPU time is of one thread, measured with \
-    nothing beside it. A ratio says how many times foca's number is ours.";
+    are medians over seeds, with the least and the greatest. Times are virtual; CPU time is of one thread, measured \
+    one process at a time. A ratio says how many times foca's number is ours.";
 
 const COST: &str = "Nothing happens for a minute, with a loss of 1 %. *Memory* is what the process has resident after \
     the warm-up of 5 s and did not have before, shared by the members: their views, the world and, for ours, the \
@@ -139,10 +140,8 @@ impl Report {
 
     fn write_grid(&self, out: &mut String) {
         let _ = writeln!(out, "## Blocked members\n\n{GRID}\n");
-        let heads: Vec<String> =
-            BLOCK_MILLIS.iter().map(|millis| format!(" {:.1} s |", f64::from(*millis) / 1e3)).collect();
-        let heads = heads.concat();
-        let _ = writeln!(out, "| blocked | whose |{heads}\n|---:|---|{}", "---:|".repeat(BLOCK_MILLIS.len()));
+        let heads = BLOCK_MILLIS.map(|millis| format!("{:.1} s", f64::from(millis) / 1e3)).join(" | ");
+        let _ = writeln!(out, "| blocked | whose | {heads} |\n|---:|---|{}", "---:|".repeat(BLOCK_MILLIS.len()));
         for count in BLOCKED {
             for contender in [Contender::Delian, Contender::Foca] {
                 let cells = BLOCK_MILLIS.map(|millis| self.row(contender, Work::Blocks { count, millis }));
@@ -190,11 +189,7 @@ impl Report {
         let spread =
             |Spread { median, least, greatest }| json!({"median": median, "least": least, "greatest": greatest});
         let rows = self.rows.iter().filter(|row| !row.turns.is_empty()).map(|row| {
-            let names = row
-                .turns
-                .iter()
-                .flat_map(super::super::measured::Measured::names)
-                .collect::<std::collections::BTreeSet<&str>>();
+            let names = row.turns.iter().flat_map(Measured::names).collect::<std::collections::BTreeSet<&str>>();
             let numbers = names
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), spread(row.spread(|turn| turn.number(name) as f64)?))));
@@ -218,7 +213,6 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::measured::Measured;
 
     fn row(contender: Contender, work: Work, said: &[&str]) -> Row {
         let turns: Vec<Measured> = said.iter().map(|line| Measured::sample(&format!("cpu_ns=1 {line}"))).collect();
