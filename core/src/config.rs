@@ -4,14 +4,15 @@
 //! looking again. Each number has a unit, a default and the reason for the default beside it.
 
 mod bounds;
+mod error;
 
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt;
 use core::time::Duration;
 
 pub use bounds::Bounds;
+pub use error::ConfigError;
 
 use crate::ids::{FeatureLevel, NodeId};
 use crate::node::{PoolsConfig, PoolsSettings};
@@ -280,23 +281,6 @@ pub struct AutopilotSettings {
     /// The most entries that a fit member may be behind.
     pub lag_max: u64,
 }
-
-/// Why a configuration makes no sense: the field, its value and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// The field of [`Config`] at fault.
-    pub field: &'static str,
-    /// The value and the mend, as a sentence without the field's name.
-    pub problem: String,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.problem)
-    }
-}
-
-impl core::error::Error for ConfigError {}
 
 /// More than the largest entry costs: an embedder's command at its own default limit, several times over.
 const ENTRY_BYTES_MAX: u64 = 1 << 20;

@@ -67,7 +67,9 @@ impl Desk {
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {
-        fs::write(self.0.join(file), text).expect("the desk can be written");
+        let path = self.0.join(file);
+        fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the desk can be written");
+        fs::write(path, text).expect("the desk can be written");
     }
 
     pub(crate) fn read(&self, file: &str) -> String {

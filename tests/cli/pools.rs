@@ -33,7 +33,7 @@ fn a_run_of_a_pool_is_told_and_traced() {
     let told =
         desk.delian("replay calm.toml --seed 2").with(0).says("pool       5 members").says("plan       1 fault in");
     told.says("injected   crash").says("Every invariant held.");
-    desk.delian("replay calm.toml --seed 2 --trace -").with(0).says("  m1     send     to m").says(" fault    crash m");
+    desk.delian("replay calm.toml --seed 2 --trace -").with(0).says("  m1    send     to m").says(" fault    crash m");
     desk.delian("replay calm.toml --seed 2 --fork 5s:plain:1").with(2).complains("a run of a pool does not fork");
 }
 
