@@ -6,7 +6,7 @@ use core::fmt;
 /// Why a configuration makes no sense: the field, its value and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The field of [`Config`] at fault.
+    /// The field at fault, of [`super::Config`] or [`crate::swim::PoolConfig`].
     pub field: &'static str,
     /// The value and the mend, as a sentence without the field's name.
     pub problem: String,

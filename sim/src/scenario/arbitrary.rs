@@ -218,8 +218,9 @@ fn configs() -> impl Strategy<Value = Config> {
         Just(Config::default()),
         (times, sizes).prop_map(|((heartbeat, least, more, resend), (bytes, size, entries, count))| Config {
             heartbeat_interval: heartbeat,
-            election_timeout_min: heartbeat * 2 + least,
-            election_timeout_max: heartbeat * 2 + least + more,
+            // A tenth more than two heartbeats, for drift takes its part of a lease.
+            election_timeout_min: heartbeat * 21 / 10 + least,
+            election_timeout_max: heartbeat * 21 / 10 + least + more,
             snapshot_resend_interval: resend,
             log_bytes_max: bytes << 10,
             append_bytes_max: bytes,
