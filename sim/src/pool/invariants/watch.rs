@@ -74,7 +74,9 @@ fn judge_step<M: Members>(
     judge_own(history, now, place, member, directory)?;
     if matches!(swim.standing(), Standing::Leaving(_) | Standing::Departed) {
         own_life::on_leave(history, now, place)?;
-        history.subjects[subject as usize].left = Some(swim.incarnation());
+        // Two lives of one identity may leave at a time.
+        let left = &mut history.subjects[subject as usize].left;
+        *left = (*left).max(Some(swim.incarnation()));
     }
     let row = &mut history.rows[place as usize];
     let (before, after, events) = (row.reachable, swim.members().reachable(), member.noticed());
