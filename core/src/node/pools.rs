@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Node, RoleName};
 use crate::config::{ConfigError, Settings};
-use crate::ids::{Blob, Boot, NodeId, Term};
+use crate::ids::{Blob, NodeId, Term};
 use crate::io::{Effect, Event, Outbox, Parcel};
 use crate::raft::Raft;
 use crate::rng::Seed;
@@ -124,7 +124,7 @@ impl Pools {
                 metadata: notice.encode(),
             };
             let seed = seed.derive("pool", raft.boot().get() * 2 + tier as u64);
-            let incarnation = Incarnation::of_boot(Boot::new(raft.boot().get()));
+            let incarnation = Incarnation::of_boot(raft.boot());
             let start = Start { card, incarnation, seed, members: Roster::new() };
             carry(tier, out, |effects| {
                 Swim::start(now, Arc::clone(settings), start, &mut directory, effects)
@@ -220,16 +220,20 @@ impl Node {
     pub(super) fn join_roles(&mut self, now: Time, out: &mut Outbox) {
         let Some(pools) = &mut self.pools else { return };
         let heard = out.events().filter_map(notice_in).max_by_key(|notice| notice.term);
-        let mut notice = pools.notice.clone();
-        notice.role = RoleName::of(&self.raft);
-        let known = self.raft.leader().map(|leader| (self.raft.term(), leader));
         let told = heard.and_then(|heard| Some((heard.term, heard.leader?)));
-        if let Some((term, leader)) = known.max(told).filter(|(term, _)| *term > notice.term) {
+        let known = self.raft.leader().map(|leader| (self.raft.term(), leader));
+        let newer = known.max(told).filter(|(term, _)| *term > pools.notice.term);
+        let role = RoleName::of(&self.raft);
+        if newer.is_none() && role == pools.notice.role {
+            return;
+        }
+        let mut notice = Notice { role, ..pools.notice.clone() };
+        if let Some((term, leader)) = newer {
             (notice.term, notice.leader) = (term, Some(leader));
             out.emit(Event::LeaderChanged { term, leader });
         }
         // Only what lasts is worth telling: a candidate is a leader or a follower within an election timeout.
-        if notice != pools.notice && matches!(notice.role, RoleName::Leader | RoleName::Follower | RoleName::Observer) {
+        if matches!(role, RoleName::Leader | RoleName::Follower | RoleName::Observer) {
             pools.publish(now, notice, out);
         }
     }

@@ -56,7 +56,7 @@ impl<M: Members> Swim<M> {
             return;
         }
         self.gossip_at = turn.now + self.settings.gossip_interval;
-        for slot in self.draw_members(turn, self.settings.gossip_fanout, None) {
+        for slot in self.draw_members(self.settings.gossip_fanout, None) {
             if self.rumours.is_empty() {
                 break;
             }
@@ -81,7 +81,7 @@ impl<M: Members> Swim<M> {
     }
 
     /// Draws distinct reachable members other than this one and `except`, as many as there are up to `count`.
-    pub(super) fn draw_members(&mut self, _turn: &Turn<'_>, count: usize, except: Option<Slot>) -> Vec<Slot> {
+    pub(super) fn draw_members(&mut self, count: usize, except: Option<Slot>) -> Vec<Slot> {
         let places = self.members.places();
         let mut drawn = Vec::with_capacity(count);
         let is_new =

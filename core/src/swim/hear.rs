@@ -151,7 +151,14 @@ impl<M: Members> Swim<M> {
         }
     }
 
-    fn hear_suspect(&mut self, turn: &mut Turn<'_>, member: NodeId, incarnation: Incarnation, accuser: NodeId) {
+    /// Takes in that a member did not answer another, or this node.
+    pub(super) fn hear_suspect(
+        &mut self,
+        turn: &mut Turn<'_>,
+        member: NodeId,
+        incarnation: Incarnation,
+        accuser: NodeId,
+    ) {
         if accuser == member {
             return;
         }
@@ -172,7 +179,8 @@ impl<M: Members> Swim<M> {
         match record.state {
             State::Alive => self.suspect(turn, slot, incarnation, accuser),
             State::Suspect => {
-                let live = self.find(turn, accuser).is_some_and(|(_, record)| record.state.is_reachable());
+                let reaches = |(_, record): (Slot, Record)| record.state.is_reachable();
+                let live = accuser == self.me.id || self.find(turn, accuser).is_some_and(reaches);
                 if live && self.suspicions.confirm(slot, incarnation, accuser) == Confirmed::Yes {
                     self.spread(slot, News::Suspect { member, incarnation, accuser });
                 }
@@ -418,89 +426,5 @@ impl<M: Members> Swim<M> {
     /// Queues news of a member.
     pub(super) fn spread(&mut self, slot: Slot, news: News) {
         self.rumours.add(slot, news);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use alloc::vec;
-    use alloc::vec::Vec;
-    use core::net::{Ipv4Addr, SocketAddr};
-
-    use super::super::packet::Packet;
-    use super::super::{Directory, Effect, Input, Outbox, PoolConfig, Roster, Start};
-    use super::*;
-    use crate::rng::Seed;
-    use crate::time::Time;
-
-    const ME: NodeId = NodeId::new(1);
-
-    fn address(host: u8) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::new(10, 0, 0, host), 7400))
-    }
-
-    fn card(node: u64, name: &str, host: u8) -> Card {
-        Card::new(NodeId::new(node), name, address(host))
-    }
-
-    struct One {
-        swim: Swim<Roster>,
-        directory: Directory,
-    }
-
-    impl One {
-        fn begin() -> Self {
-            let settings = Arc::new(PoolConfig::local("eu").check().unwrap());
-            let (mut directory, mut out) = (Directory::new(), Outbox::new());
-            let start = Start {
-                card: card(ME.get(), "one", 1),
-                incarnation: Incarnation::ZERO,
-                seed: Seed::new(1),
-                members: Roster::new(),
-            };
-            let swim = Swim::start(Time::ZERO, settings, start, &mut directory, &mut out).unwrap();
-            Self { swim, directory }
-        }
-
-        /// Hears from a member at an address. Returns what follows.
-        fn hear(&mut self, from: u64, incarnation: u32, host: u8, news: Vec<News>) -> Vec<Effect> {
-            let (label, incarnation) = (self.swim.settings().label(), Incarnation::new(incarnation));
-            let packet = Packet { label, from: NodeId::new(from), incarnation, body: Body::Gossip, news };
-            let mut out = Outbox::new();
-            let input = Input::Receive(address(host), packet);
-            self.swim.step(Time::from_millis(5), input, &mut self.directory, &mut out);
-            out.drain().collect()
-        }
-    }
-
-    fn alive(incarnation: u32, card: Card) -> News {
-        News::Alive { incarnation: Incarnation::new(incarnation), card: Arc::new(card) }
-    }
-
-    #[test]
-    fn a_process_whose_identity_is_held_elsewhere_is_told() {
-        let mut one = One::begin();
-        one.hear(2, 0, 9, vec![alive(0, card(2, "two", 9))]);
-        let told = |effects: Vec<Effect>, host: u8| {
-            effects.into_iter().any(|effect| match effect {
-                Effect::Send(to, _, packet) => {
-                    to == address(host) && packet.news.contains(&alive(0, card(2, "two", 9)))
-                }
-                Effect::Deliver(_) | Effect::Emit(_) => false,
-            })
-        };
-        assert!(told(one.hear(2, 0, 2, vec![]), 2), "the process that lost its identity goes on");
-        assert!(!told(one.hear(2, 0, 9, vec![]), 9), "the one that has it needs no telling");
-    }
-
-    #[test]
-    fn a_member_that_comes_to_bear_the_name_of_another_is_a_conflict() {
-        let mut one = One::begin();
-        one.hear(2, 0, 2, vec![alive(0, card(2, "two", 2)), alive(0, card(3, "three", 3))]);
-        let effects = one.hear(3, 1, 3, vec![alive(1, card(3, "two", 3))]);
-        let conflict = Event::NameConflict { holder: NodeId::new(2), other: NodeId::new(3) };
-        assert!(effects.contains(&Effect::Emit(conflict.clone())), "{effects:?}");
-        let again = one.hear(3, 2, 3, vec![alive(2, card(3, "two", 3))]);
-        assert!(!again.contains(&Effect::Emit(conflict)), "a conflict is reported once: {again:?}");
     }
 }

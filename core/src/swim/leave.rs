@@ -58,7 +58,7 @@ impl<M: Members> Swim<M> {
             return;
         }
         leaving.again_at = turn.now + self.settings.probe_timeout;
-        for slot in self.draw_members(turn, wanted, None) {
+        for slot in self.draw_members(wanted, None) {
             if let Some(address) = turn.directory.card(slot).map(|card| card.address) {
                 self.send(turn, address, Carrier::Datagram, Body::Leave, None);
             }

@@ -219,7 +219,7 @@ impl<M: Members> Swim<M> {
         }
         let (slot, member, number) = (flight.slot, flight.member, flight.number);
         let Some(address) = turn.directory.card(slot).map(|card| card.address) else { return };
-        let helpers = self.draw_members(turn, self.settings.indirect_probes, Some(slot));
+        let helpers = self.draw_members(self.settings.indirect_probes, Some(slot));
         if let Some(flight) = &mut self.probing.flight {
             flight.asked = helpers.len() as u8;
         }
@@ -243,18 +243,14 @@ impl<M: Members> Swim<M> {
         // A helper that sends neither an answer nor a nack shows that the fault may be here.
         let missed = if flight.asked == 0 { 1 } else { flight.asked - flight.nacks };
         self.probing.worsen(missed, &self.settings, turn.out);
-        let Some(record) = self.members.get(flight.slot) else { return };
-        if turn.directory.node(flight.slot) != flight.member || record.incarnation != flight.incarnation {
+        if self.find(turn, flight.member).is_none_or(|(_, record)| record.incarnation != flight.incarnation) {
             return;
         }
         // Who heard nothing at all since it asked has learned something of itself, and nothing of the other.
         if self.probing.heard_at < flight.sent_at && self.is_patient(turn.now) {
             return;
         }
-        match record.state {
-            State::Alive | State::Suspect => self.accuse(turn, flight.slot, flight.member, flight.incarnation),
-            State::Dead | State::Left => {}
-        }
+        self.hear_suspect(turn, flight.member, flight.incarnation, self.me.id);
     }
 
     /// Takes note that someone is heard.
@@ -282,20 +278,6 @@ impl<M: Members> Swim<M> {
     fn is_patient(&self, now: Time) -> bool {
         let members = self.members.reachable();
         members > 2 && now.since(self.probing.heard_at) < self.settings.suspicion_max(members)
-    }
-
-    /// Suspects a member that did not answer this node, or confirms what another said.
-    fn accuse(&mut self, turn: &mut Turn<'_>, slot: Slot, member: NodeId, incarnation: Incarnation) {
-        let me = self.me.id;
-        match self.members.get(slot).map(|record| record.state) {
-            Some(State::Alive) => self.suspect(turn, slot, incarnation, me),
-            Some(State::Suspect) => {
-                if self.suspicions.confirm(slot, incarnation, me) == super::suspicion::Confirmed::Yes {
-                    self.spread(slot, super::News::Suspect { member, incarnation, accuser: me });
-                }
-            }
-            Some(State::Dead | State::Left) | None => {}
-        }
     }
 
     pub(super) fn on_ping(&mut self, turn: &mut Turn<'_>, sender: Sender, ping: Ping, wants: Wants) {

@@ -89,6 +89,21 @@ impl Bench {
         self.effects.extend(out.drain());
     }
 
+    /// Takes in a packet of a member that comes from the address of another one. Returns what follows.
+    pub(crate) fn receive_at(
+        &mut self,
+        host: u64,
+        from: u64,
+        incarnation: u32,
+        news: impl IntoIterator<Item = News>,
+    ) -> Vec<Effect> {
+        self.effects.clear();
+        let (news, body) = (news.into_iter().collect(), Body::Gossip);
+        let packet = Packet { label: self.settings.label(), from: id(from), incarnation: inc(incarnation), body, news };
+        self.feed(Input::Receive(at(host), packet));
+        std::mem::take(&mut self.effects)
+    }
+
     /// Takes in a packet of a member in incarnation 0.
     pub(crate) fn hear(&mut self, from: u64, news: impl IntoIterator<Item = News>) {
         self.receive(from, 0, Body::Gossip, news);

@@ -2,7 +2,7 @@
 
 use delian_core::Blob;
 use delian_core::swim::packet::Body;
-use delian_core::swim::{Card, Event, Input, News, PoolConfig, Standing, State, Urgency};
+use delian_core::swim::{Card, Effect, Event, Input, News, PoolConfig, Standing, State, Urgency};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,6 +196,33 @@ fn of_two_members_with_one_name_the_lower_id_is_meant_and_it_is_said_once() {
 }
 
 #[test]
+fn a_process_whose_identity_is_held_elsewhere_is_told() {
+    let held = News::Alive { incarnation: inc(0), card: Arc::new(Card::new(id(2), "two", at(9))) };
+    let mut bench = Bench::with(PoolConfig::local("bench"));
+    bench.receive_at(9, 2, 0, [held.clone()]);
+    let told = |effects: Vec<Effect>, host: u64| {
+        effects.into_iter().any(|effect| match effect {
+            Effect::Send(to, _, packet) => to == at(host) && packet.news.contains(&held),
+            Effect::Deliver(_) | Effect::Emit(_) => false,
+        })
+    };
+    assert!(told(bench.receive_at(2, 2, 0, []), 2), "the process that lost its identity goes on");
+    assert!(!told(bench.receive_at(9, 2, 0, []), 9), "the one that has it needs no telling");
+}
+
+#[test]
+fn a_member_that_comes_to_bear_the_name_of_another_is_a_conflict() {
+    let renamed =
+        |incarnation: u32| News::Alive { incarnation: inc(incarnation), card: Arc::new(Card::new(id(3), "m2", at(3))) };
+    let mut bench = Bench::among(3);
+    let effects = bench.receive_at(3, 3, 1, [renamed(1)]);
+    let conflict = Event::NameConflict { holder: id(2), other: id(3) };
+    assert!(effects.contains(&Effect::Emit(conflict.clone())), "{effects:?}");
+    let again = bench.receive_at(3, 3, 2, [renamed(2)]);
+    assert!(!again.contains(&Effect::Emit(conflict)), "a conflict is reported once: {again:?}");
+}
+
+#[test]
 fn an_established_member_yields_to_a_later_process_with_its_identity() {
     let mut bench = Bench::among(4);
     let (asked, number) = bench.run_to_probe();
@@ -269,8 +296,7 @@ fn a_broadcast_is_delivered_once_and_handed_on() {
     for _ in 0..3 {
         bench.hear(3, [heard.clone()]);
     }
-    let delivered =
-        bench.effects.iter().filter(|effect| matches!(effect, delian_core::swim::Effect::Deliver(_))).count();
+    let delivered = bench.effects.iter().filter(|effect| matches!(effect, Effect::Deliver(_))).count();
     assert_eq!(delivered, 1);
     bench.run_for(Duration::from_secs(1));
     assert!(bench.sent().iter().any(|(_, _, packet)| packet.news.contains(&heard)));

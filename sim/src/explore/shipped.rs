@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
 use super::{Path, System};
 
 /// A model that ships, ready to be explored.
@@ -60,6 +62,17 @@ pub struct Listing {
     pub pinned: Option<Counts>,
     /// Whether states that differ by the names of nodes alone are one.
     pub is_reduced: bool,
+}
+
+/// Returns a bit for each goal that was reached, by its place; goals and what was shown come as bits of the system's own.
+pub(super) fn reached(goals: impl Iterator<Item = u64>, shown: u64) -> u64 {
+    let met = goals.enumerate().filter(|(_, goal)| shown & goal != 0);
+    met.fold(0, |bits, (place, _)| bits | 1 << place)
+}
+
+/// Returns a number for a model, by all that its states are a function of, under a build of the code.
+pub(super) fn digest_of(model: &str, build: &[u8]) -> u64 {
+    xxh3_64_with_seed(model.as_bytes(), xxh3_64(build))
 }
 
 /// When a model is explored.

@@ -115,8 +115,9 @@ impl Watcher<Member<Roster>> for Watch {
     }
 }
 
-/// In worlds of more places the machine's own invariants are asserted once a second, for they grow with suspicions.
-pub(super) const JUDGED_AT_EVERY_STEP: usize = 64;
+/// In worlds of more places the oracle alone asserts the machine's own invariants, once a second, for what they look at
+/// grows with suspicions.
+const JUDGED_AT_EVERY_STEP: usize = 64;
 
 /// Names a node by where it is at home.
 fn name(node: NodeId) -> String {

@@ -3,9 +3,20 @@
 use std::sync::Arc;
 
 use crate::outcome::Violation;
+use crate::scenario::Expectations;
 
 /// The most runs that one shrinking takes; a bound on time, far above what a plan of a swarm needs.
 const ATTEMPTS_MAX: u64 = 20_000;
+
+/// What a seed made of a scenario, as far as every search for a smaller one needs to know it.
+pub(super) trait Drawn: Clone + PartialEq {
+    /// The scenario it was drawn from.
+    type Scenario: Clone;
+
+    fn scenario(&mut self) -> &mut Arc<Self::Scenario>;
+
+    fn expect(scenario: &mut Self::Scenario) -> &mut Expectations;
+}
 
 /// The search for a smaller plan that breaks the same invariant.
 pub(super) struct Hunt<'a, P> {
@@ -17,7 +28,7 @@ pub(super) struct Hunt<'a, P> {
     attempts: u64,
 }
 
-impl<'a, P: Clone + PartialEq> Hunt<'a, P> {
+impl<'a, P: Drawn> Hunt<'a, P> {
     /// Begins with a plan that breaks an invariant: `breaks` runs one, and `smaller` is told of each that was taken over
     /// and how many runs that took.
     pub(super) fn new(
@@ -47,6 +58,19 @@ impl<'a, P: Clone + PartialEq> Hunt<'a, P> {
             (self.smaller)(&self.plan, self.attempts);
         }
         still_breaks
+    }
+
+    /// Returns the plan as it is now, but for its scenario.
+    pub(super) fn with_scenario(&self, change: impl FnOnce(&mut P::Scenario)) -> P {
+        let mut candidate = self.plan.clone();
+        change(Arc::make_mut(candidate.scenario()));
+        candidate
+    }
+
+    /// The small story need not exercise what the whole one did, unless that is what failed.
+    pub(super) fn drop_expectations(&mut self) {
+        let candidate = self.with_scenario(|scenario| *P::expect(scenario) = Expectations::default());
+        self.accept(candidate);
     }
 
     /// Leaves out parts of a list, halves first, then quarters, down to single items, until none can go.

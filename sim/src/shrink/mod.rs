@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use self::pool::shrink_pool;
 
-use self::hunt::Hunt;
+use self::hunt::{Drawn, Hunt};
 
 use crate::outcome::Violation;
 use crate::plan::Plan;
@@ -75,26 +75,24 @@ pub fn shrink(plan: &Arc<Plan>, embedders: &EmbedderFactory, watch: &dyn Fn(Stag
     Some(Shrunk { plan, violation, attempts })
 }
 
+impl Drawn for Plan {
+    type Scenario = Scenario;
+
+    fn scenario(&mut self) -> &mut Arc<Scenario> {
+        &mut self.scenario
+    }
+
+    fn expect(scenario: &mut Scenario) -> &mut Expectations {
+        &mut scenario.expect
+    }
+}
+
 impl Hunt<'_, Plan> {
     /// Returns a number that falls whenever the plan gets simpler.
     fn size(&self) -> (usize, usize, usize, u8, Duration) {
         let Plan { scenario, steps, operations, forks, .. } = &self.plan;
         let lasting = steps.iter().filter_map(|step| step.lasts).sum();
         (steps.len(), operations.len(), forks.len(), scenario.cluster.processes(), lasting)
-    }
-
-    fn with_scenario(&self, change: impl FnOnce(&mut Scenario)) -> Plan {
-        let mut candidate = self.plan.clone();
-        let mut scenario = Scenario::clone(&candidate.scenario);
-        change(&mut scenario);
-        candidate.scenario = Arc::new(scenario);
-        candidate
-    }
-
-    /// The small story need not exercise what the whole one did, unless that is what failed.
-    fn drop_expectations(&mut self) {
-        let candidate = self.with_scenario(|scenario| scenario.expect = Expectations::default());
-        self.accept(candidate);
     }
 
     /// Nothing after the violation can have caused it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hunt::Hunt;
+use super::hunt::{Drawn, Hunt};
 use super::{Shrunk, Stage};
 use crate::pool::plan::PoolPlan;
 use crate::pool::scenario::{Between, Fault, PoolScenario, Target};
@@ -44,26 +44,24 @@ pub fn shrink_pool(plan: &Arc<PoolPlan>, watch: &dyn Fn(Stage)) -> Option<Shrunk
     Some(Shrunk { plan, violation, attempts })
 }
 
+impl Drawn for PoolPlan {
+    type Scenario = PoolScenario;
+
+    fn scenario(&mut self) -> &mut Arc<PoolScenario> {
+        &mut self.scenario
+    }
+
+    fn expect(scenario: &mut PoolScenario) -> &mut Expectations {
+        &mut scenario.expect
+    }
+}
+
 impl Hunt<'_, PoolPlan> {
     /// Returns a number that falls whenever the plan gets simpler.
     fn size(&self) -> (usize, u32, usize, Duration) {
         let PoolPlan { scenario, steps, .. } = &self.plan;
         let lasting = steps.iter().filter_map(|step| step.lasts).map(|lasts| lasts.most).sum();
         (steps.len(), scenario.population.everyone(), steps.iter().map(|step| hits(&step.target)).sum(), lasting)
-    }
-
-    fn with_scenario(&self, change: impl FnOnce(&mut PoolScenario)) -> PoolPlan {
-        let mut candidate = self.plan.clone();
-        let mut scenario = PoolScenario::clone(&candidate.scenario);
-        change(&mut scenario);
-        candidate.scenario = Arc::new(scenario);
-        candidate
-    }
-
-    /// The small story need not exercise what the whole one did, unless that is what failed.
-    fn drop_expectations(&mut self) {
-        let candidate = self.with_scenario(|scenario| scenario.expect = Expectations::default());
-        self.accept(candidate);
     }
 
     /// Nothing after the violation can have caused it.

@@ -49,7 +49,7 @@ pub use super::shipped::{Told, in_lines};
 
 use self::model::{Asking, Budgets, Heal, Model, Start, Symmetry};
 use super::System;
-use super::shipped::{Listing, Shipped};
+use super::shipped::{self, Listing, Shipped};
 use crate::invariants::{Breach, Invariant, NoPanic};
 use crate::panics;
 
@@ -202,8 +202,7 @@ impl System for Cluster {
     }
 
     fn reached(&self, state: &State) -> u64 {
-        let met = self.model.goals.iter().enumerate().filter(|(_, goal)| state.shown & goal.bit() != 0);
-        met.fold(0, |bits, (place, _)| bits | 1 << place)
+        shipped::reached(self.model.goals.iter().map(|goal| goal.bit()), state.shown)
     }
 }
 
@@ -219,8 +218,7 @@ impl Shipped for Cluster {
             &self.model;
         let bounds = (name, voters, learners, network, disk, start, budgets, deadlines, changes, forget, heal);
         let asked = (self.model.asking, self.model.reads, self.group.is_some());
-        let model = format!("{bounds:?} {asked:?} {:?}", self.settings);
-        xxhash_rust::xxh3::xxh3_64_with_seed(model.as_bytes(), xxhash_rust::xxh3::xxh3_64(build))
+        shipped::digest_of(&format!("{bounds:?} {asked:?} {:?}", self.settings), build)
     }
 
     fn tell(&self, state: &State, action: Action) -> String {

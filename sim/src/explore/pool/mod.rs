@@ -44,7 +44,7 @@ use super::System;
 use super::cluster::judged;
 use super::flight::Network;
 use super::hash::Hash128;
-use super::shipped::{Heal, Listing, Shipped};
+use super::shipped::{self, Heal, Listing, Shipped};
 use crate::invariants::Breach;
 
 /// A model ready to be explored.
@@ -149,8 +149,7 @@ impl System for Pool {
     }
 
     fn reached(&self, state: &State) -> u64 {
-        let met = self.model.goals.iter().enumerate().filter(|(_, goal)| state.shown & goal.bit() != 0);
-        met.fold(0, |bits, (place, _)| bits | 1 << place)
+        shipped::reached(self.model.goals.iter().map(|goal| goal.bit()), state.shown)
     }
 }
 
@@ -164,8 +163,7 @@ impl Shipped for Pool {
     fn digest(&self, build: &[u8]) -> u64 {
         let Model { name, members, first, network, deadlines, lives, budgets, heal, .. } = &self.model;
         let bounds = (name, members, first, network, deadlines, lives, budgets, heal);
-        let model = format!("{bounds:?} {:?}", self.settings);
-        xxhash_rust::xxh3::xxh3_64_with_seed(model.as_bytes(), xxhash_rust::xxh3::xxh3_64(build))
+        shipped::digest_of(&format!("{bounds:?} {:?}", self.settings), build)
     }
 
     fn tell(&self, state: &State, action: Action) -> String {
