@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use delian_core::node::{Notice, PoolsConfig, Tier};
 use delian_core::raft::Recovered;
-use delian_core::swim::{self, PoolConfig, State, Urgency};
+use delian_core::swim::{self, Carrier, PoolConfig, State, Urgency};
 use delian_core::{Blob, Config, Effect, Event, Input, Node, NodeId, Outbox, RoleName, Seed, Time};
 
 /// A few nodes that hear each other at once; disks are fast, and nothing is lost but by `silent`.
@@ -34,10 +34,13 @@ fn number_at(address: SocketAddr) -> u64 {
     u64::from(address.ip().octets()[3])
 }
 
-/// Nodes 1 to 3 vote and are in one pool with 4; nodes 1 and 5 are gateways, and 5 has a local pool of its own.
+/// Who is in the wide pool.
+const GATEWAYS: [u64; 3] = [1, 2, 5];
+
+/// Nodes 1 to 3 vote and are in one pool with 4; 5 has a local pool of its own.
 fn config(number: u64) -> Config {
     let region = if number == 5 { "us" } else { "eu" };
-    let wide = [1, 5].contains(&number).then(|| (PoolConfig::wide("federation"), address(Tier::Wide, number)));
+    let wide = GATEWAYS.contains(&number).then(|| (PoolConfig::wide("federation"), address(Tier::Wide, number)));
     let local = (PoolConfig::local(region), address(Tier::Local, number));
     let voters = if number <= 3 { (1..=3).map(NodeId::new).collect() } else { std::collections::BTreeSet::new() };
     Config { voters, pools: Some(PoolsConfig { name: format!("m{number}"), local, wide }), ..Config::default() }
@@ -60,9 +63,10 @@ impl Federation {
             let node = Node::start(Time::ZERO, NodeId::new(number), settings, Seed::new(number), recovered, &mut out);
             federation.nodes.insert(number, node);
             federation.carry_out(number, &mut out);
-            let (tier, seed) = if number == 5 { (Tier::Wide, 1) } else { (Tier::Local, 1) };
-            let seeds = swim::Input::Join(vec![address(tier, seed)]);
-            federation.queue.push_back((number, Input::Pool(tier, Box::new(seeds))));
+            for (tier, seed) in [(Tier::Local, if number == 5 { 5 } else { 1 }), (Tier::Wide, 1)] {
+                let seeds = swim::Input::Join(vec![address(tier, seed)]);
+                federation.queue.push_back((number, Input::Pool(tier, Box::new(seeds))));
+            }
         }
         federation
     }
@@ -97,7 +101,7 @@ impl Federation {
                     self.queue.push_back((to.get(), Input::Receive(NodeId::new(number), message)));
                 }
                 Effect::SendPacket(tier, parcel) if hears(number_at(parcel.to)) => {
-                    let input = swim::Input::Receive(address(tier, number), parcel.packet);
+                    let input = swim::Input::Receive(address(tier, number), parcel.carrier, parcel.packet);
                     self.queue.push_back((number_at(parcel.to), Input::Pool(tier, Box::new(input))));
                 }
                 Effect::Persist(write, _) => self.queue.push_back((number, Input::Persisted(write))),
@@ -171,11 +175,31 @@ fn each_members_card_says_what_its_node_does_in_the_log() {
 fn pools_of_two_tiers_keep_to_themselves_and_gateways_are_in_both() {
     let mut federation = Federation::new();
     federation.run_for(Duration::from_secs(10));
-    assert_eq!(federation.sees(1, Tier::Wide, 5), Some(State::Alive));
-    assert_eq!(federation.sees(5, Tier::Wide, 1), Some(State::Alive));
-    assert_eq!((federation.sees(1, Tier::Wide, 2), federation.sees(1, Tier::Local, 5)), (None, None));
-    assert_eq!(federation.sees(2, Tier::Local, 4), Some(State::Alive));
-    assert!(federation.nodes[&2].pool(Tier::Wide).is_none());
+    for number in 1..=5 {
+        for other in (1..=5).filter(|other| *other != number) {
+            let local = (number < 5 && other < 5).then_some(State::Alive);
+            let wide = (GATEWAYS.contains(&number) && GATEWAYS.contains(&other)).then_some(State::Alive);
+            assert_eq!(federation.sees(number, Tier::Local, other), local, "{number} of {other}");
+            assert_eq!(federation.sees(number, Tier::Wide, other), wide, "{number} of {other}");
+        }
+    }
+    assert!(federation.nodes[&3].pool(Tier::Wide).is_none());
+}
+
+/// A gateway takes each pool's packets at another address, and says so in each on another card.
+#[test]
+fn gateways_of_one_region_know_each_other_by_both_addresses() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    for (tier, number, other) in [(Tier::Local, 1, 2), (Tier::Wide, 1, 2), (Tier::Local, 2, 1), (Tier::Wide, 5, 2)] {
+        let (_, directory) = federation.nodes[&number].pool(tier).expect("it is in one");
+        let card = directory.find(NodeId::new(other)).and_then(|slot| directory.card(slot));
+        assert_eq!(card.map(|card| card.address), Some(address(tier, other)), "{number} of {other}");
+    }
+    let strayed = federation.events.iter().filter(
+        |(_, event)| matches!(event, Event::Pool { event, .. } if matches!(**event, swim::Event::ForeignPool(..))),
+    );
+    assert_eq!(strayed.count(), 0, "nothing goes to where another pool listens");
 }
 
 #[test]
@@ -198,7 +222,10 @@ fn a_packet_that_strays_into_the_other_tier_is_refused() {
         body: swim::packet::Body::Leave,
         news: Vec::new(),
     };
-    federation.feed(1, Input::Pool(Tier::Wide, Box::new(swim::Input::Receive(address(Tier::Local, 2), packet))));
+    federation.feed(
+        1,
+        Input::Pool(Tier::Wide, Box::new(swim::Input::Receive(address(Tier::Local, 2), Carrier::Datagram, packet))),
+    );
     assert!(matches!(
         &federation.events.last(),
         Some((1, Event::Pool { tier: Tier::Wide, event })) if matches!(**event, swim::Event::ForeignPool(..))

@@ -23,7 +23,7 @@ struct Pool {
     now: Time,
     settings: Arc<PoolSettings>,
     processes: Vec<Option<Process>>,
-    flight: VecDeque<(SocketAddr, SocketAddr, Packet)>,
+    flight: VecDeque<(SocketAddr, Carrier, SocketAddr, Packet)>,
 }
 
 const PORT: u16 = 7400;
@@ -88,7 +88,7 @@ impl Pool {
         for effect in out.drain() {
             if let Effect::Send(to, carrier, packet) = effect {
                 let port = if carrier == Carrier::Stream { STREAM_PORT } else { PORT };
-                self.flight.push_back((address(place, port), to, packet));
+                self.flight.push_back((address(place, port), carrier, to, packet));
             }
         }
     }
@@ -96,10 +96,10 @@ impl Pool {
     fn run(&mut self, seconds: u64) {
         for _ in 0..seconds * 100 {
             self.now = self.now + Duration::from_millis(10);
-            while let Some((from, to, packet)) = self.flight.pop_front() {
+            while let Some((from, carrier, to, packet)) = self.flight.pop_front() {
                 let place = (0..self.processes.len()).find(|place| address(*place, PORT) == to);
                 if let Some(place) = place {
-                    self.feed(place, Input::Receive(from, packet));
+                    self.feed(place, Input::Receive(from, carrier, packet));
                 }
             }
             for place in 0..self.processes.len() {

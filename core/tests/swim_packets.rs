@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use delian_core::swim::ids::{NodeTag, ProbeNumber};
 use delian_core::swim::packet::{Body, Ping, PingRequest, Sums};
-use delian_core::swim::{Broadcast, Card, Coordinate, Incarnation, News, Packet, PoolLabel, Urgency};
+use delian_core::swim::{Broadcast, Card, CardSum, Coordinate, Incarnation, News, Packet, PoolLabel, Urgency};
 use delian_core::{Blob, DecodeError, NodeId};
 use proptest::prelude::*;
 
@@ -63,8 +63,11 @@ fn coordinate() -> impl Strategy<Value = Coordinate> {
 fn body() -> impl Strategy<Value = Body> {
     let number = || prop_oneof![0u32..300, any::<u32>()].prop_map(ProbeNumber::new);
     let ping = || {
-        let parts = (number(), node(), any::<[u8; 4]>());
-        parts.prop_map(|(number, to, digest)| Ping { number, to: NodeTag::of(to), digest })
+        let parts = (number(), node(), any::<[u8; 4]>(), card());
+        parts.prop_map(|(number, to, digest, card)| {
+            let card = CardSum::of(&card);
+            Ping { number, to: NodeTag::of(to), digest, card }
+        })
     };
     let sums = || proptest::collection::vec(any::<u32>(), 0..70).prop_map(|sums| Sums::of(&sums));
     prop_oneof![
@@ -122,10 +125,10 @@ proptest! {
 fn a_ping_and_its_answer_take_less_than_fifty_bytes() {
     let (label, from, incarnation) = (PoolLabel::of("eu"), NodeId::new(u64::MAX), Incarnation::new(300));
     let number = ProbeNumber::new(1000);
-    let ping = Body::Ping(Ping { number, to: NodeTag::of(from), digest: [7; 4] });
+    let ping = Body::Ping(Ping { number, to: NodeTag::of(from), digest: [7; 4], card: CardSum::default() });
     let bytes = [ping, Body::Ack(number)]
         .map(|body| Packet { label, from, incarnation, body, news: Vec::new() }.encode().len());
-    assert_eq!(bytes, [27, 19]);
+    assert_eq!(bytes, [29, 19]);
 }
 
 /// Golden bytes: members of two releases must understand each other.

@@ -105,15 +105,20 @@ impl Notice {
 /// The pools of a running node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pools {
-    directory: Directory,
-    local: Swim<Roster>,
-    wide: Option<Swim<Roster>>,
+    local: Pool,
+    wide: Option<Pool>,
     notice: Notice,
+}
+
+/// One of them, with the cards that its members bear in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Pool {
+    swim: Swim<Roster>,
+    directory: Directory,
 }
 
 impl Pools {
     pub(super) fn start(now: Time, raft: &Raft, settings: &PoolsSettings, seed: Seed, out: &mut Outbox) -> Self {
-        let mut directory = Directory::new();
         let notice = Notice { role: RoleName::of(raft), ..Notice::default() };
         let mut begin = |tier: Tier, (settings, address): &(Arc<PoolSettings>, SocketAddr), name: &Arc<str>| {
             let card = Card {
@@ -126,45 +131,44 @@ impl Pools {
             let seed = seed.derive("pool", raft.boot().get() * 2 + tier as u64);
             let incarnation = Incarnation::of_boot(raft.boot());
             let start = Start { card, incarnation, seed, members: Roster::new() };
-            carry(tier, out, |effects| {
+            let mut directory = Directory::new();
+            let swim = carry(tier, out, |effects| {
                 Swim::start(now, Arc::clone(settings), start, &mut directory, effects)
                     .expect("the card was checked with the settings")
-            })
+            });
+            Pool { swim, directory }
         };
         let local = begin(Tier::Local, &settings.local, &settings.name);
         let wide = settings.wide.as_ref().map(|wide| begin(Tier::Wide, wide, &settings.name));
-        Self { directory, local, wide, notice }
+        Self { local, wide, notice }
     }
 
-    fn tier(&mut self, tier: Tier) -> Option<(&mut Swim<Roster>, &mut Directory)> {
-        let swim = match tier {
+    fn tier(&mut self, tier: Tier) -> Option<&mut Pool> {
+        match tier {
             Tier::Local => Some(&mut self.local),
             Tier::Wide => self.wide.as_mut(),
-        };
-        swim.map(|swim| (swim, &mut self.directory))
+        }
     }
 
-    fn tiers(&self) -> impl Iterator<Item = (Tier, &Swim<Roster>)> {
-        [(Tier::Local, Some(&self.local)), (Tier::Wide, self.wide.as_ref())]
-            .into_iter()
-            .filter_map(|(tier, swim)| Some((tier, swim?)))
+    fn tiers(&self) -> impl Iterator<Item = &Pool> {
+        core::iter::once(&self.local).chain(&self.wide)
     }
 
     pub(super) fn step(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
-        let Some((swim, directory)) = self.tier(tier) else { return };
+        let Some(Pool { swim, directory }) = self.tier(tier) else { return };
         carry(tier, out, |effects| swim.step(now, input, directory, effects));
     }
 
     pub(super) fn wake(&mut self, now: Time, out: &mut Outbox) {
         for tier in [Tier::Local, Tier::Wide] {
-            if self.tier(tier).is_some_and(|(swim, _)| swim.next_wake() <= now) {
+            if self.tier(tier).is_some_and(|pool| pool.swim.next_wake() <= now) {
                 self.step(now, tier, swim::Input::Wake, out);
             }
         }
     }
 
     pub(super) fn next_wake(&self) -> Time {
-        self.tiers().map(|(_, swim)| swim.next_wake()).min().unwrap_or(Time::NEVER)
+        self.tiers().map(|pool| pool.swim.next_wake()).min().unwrap_or(Time::NEVER)
     }
 
     /// Says on the node's card what it does in the log.
@@ -176,7 +180,7 @@ impl Pools {
     }
 
     pub(super) fn assert_invariants(&self) {
-        self.tiers().for_each(|(_, swim)| swim.assert_invariants(&self.directory));
+        self.tiers().for_each(|pool| pool.swim.assert_invariants(&pool.directory));
     }
 }
 
@@ -235,17 +239,19 @@ impl Node {
         // Only what lasts is worth telling: a candidate is a leader or a follower within an election timeout.
         if matches!(role, RoleName::Leader | RoleName::Follower | RoleName::Observer) {
             pools.publish(now, notice, out);
+        } else {
+            pools.notice = notice;
         }
     }
 
     /// Returns one of the node's pools, to look at, with the directory of its slots.
     pub fn pool(&self, tier: Tier) -> Option<(&Swim<Roster>, &Directory)> {
         let pools = self.pools.as_ref()?;
-        let swim = match tier {
+        let pool = match tier {
             Tier::Local => Some(&pools.local),
             Tier::Wide => pools.wide.as_ref(),
         };
-        Some((swim?, &pools.directory))
+        pool.map(|Pool { swim, directory }| (swim, directory))
     }
 
     /// Returns the leader of the highest term in which the node knows one, by the log or by word of its pools.

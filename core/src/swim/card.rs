@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::PoolSettings;
 use crate::ids::{Blob, NodeId};
@@ -57,6 +58,18 @@ impl fmt::Display for CardError {
 }
 
 impl core::error::Error for CardError {}
+
+/// 16 bits of the hash of a card: two lives of a member may claim one incarnation with two cards, which these tell apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CardSum([u8; 2]);
+
+impl CardSum {
+    /// Returns the sum of a card: of its bytes on the wire.
+    pub fn of(card: &Card) -> Self {
+        let bytes = postcard::to_allocvec(card).expect("a vector grows as needed and every card has a postcard form");
+        Self((xxh3_64(&bytes) as u16).to_le_bytes())
+    }
+}
 
 impl Card {
     /// Returns the card of a member without metadata.

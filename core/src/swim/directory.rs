@@ -1,15 +1,15 @@
 //! What is known of nodes, apart from how they are: one small number for each, and its card.
 //!
-//! Views of pools name a node by its [`Slot`], so that a record takes 12 bytes. A directory serves all pools of a node;
-//! a simulator lets all views of a large world share one. It holds facts and no opinions: sharing it tells no view how
-//! another sees a member.
+//! Views of a pool name a node by its [`Slot`], so that a record takes 12 bytes. A node keeps a directory for each of its
+//! pools, for a gateway has another address, and so another card, in each; a simulator lets all views of a large world
+//! share one. It holds facts and no opinions: sharing it tells no view how another sees a member.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::Hash;
 
-use super::card::Card;
+use super::card::{Card, CardSum};
 use super::mix::mix;
 use crate::ids::NodeId;
 
@@ -44,6 +44,8 @@ struct Entry {
     node: NodeId,
     /// None for a node of which only the death is known.
     card: Option<Arc<Card>>,
+    /// The sum of the card.
+    sum: CardSum,
     /// How many views hold it.
     holders: u32,
 }
@@ -78,10 +80,17 @@ impl Directory {
         self.entries[slot.index()].card.as_ref()
     }
 
+    /// Returns the sum of the card of the node at a slot, if the card is known.
+    pub(super) fn sum(&self, slot: Slot) -> Option<CardSum> {
+        let Entry { card, sum, .. } = &self.entries[slot.index()];
+        card.is_some().then_some(*sum)
+    }
+
     /// Puts in another card of the node at a slot.
     pub fn set_card(&mut self, slot: Slot, card: Arc<Card>) {
         let entry = &mut self.entries[slot.index()];
         assert_eq!(entry.node, card.id, "the slot of {} got the card of {}", entry.node, card.id);
+        entry.sum = CardSum::of(&card);
         let name = Arc::clone(&card.name);
         let before = entry.card.replace(card);
         if before.as_ref().is_none_or(|before| before.name != name) {
@@ -102,7 +111,7 @@ impl Directory {
             self.entries[slot.index()].holders += 1;
             return slot;
         }
-        let entry = Entry { node, card: None, holders: 1 };
+        let entry = Entry { node, card: None, sum: CardSum::default(), holders: 1 };
         let slot = if let Some(slot) = self.free.pop() {
             self.entries[slot.index()] = entry;
             slot

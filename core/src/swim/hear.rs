@@ -1,13 +1,14 @@
 //! The rules by which news changes a view.
 //!
 //! For one member and one incarnation: suspect goes before alive, dead before both, left before all. A later incarnation
-//! goes before an earlier one, whatever it says; only the member itself makes one (SWIM, section 4.2). What is learned by
-//! an exchange of views is older than gossip, so a death that only such an exchange tells is a suspicion first: its
-//! subject can refute it.
+//! goes before an earlier one, whatever it says; only the member itself makes one (SWIM, section 4.2). Nobody is buried
+//! on hearsay: a death that others tell is a suspicion, so that its subject can refute it, of the shortest span if gossip
+//! tells it, and of any if an exchange of views does, which is older than gossip. Whoever has suspected the member for
+//! that long already buries it at once.
 
 use alloc::sync::Arc;
 
-use super::card::Card;
+use super::card::{Card, CardSum};
 use super::directory::Slot;
 use super::ids::Incarnation;
 use super::io::Event;
@@ -220,8 +221,12 @@ impl<M: Members> Swim<M> {
             return turn.out.emit(Event::Implausible(member, incarnation));
         }
         match record.state {
-            State::Alive | State::Suspect if source.merged => self.hear_suspect(turn, member, incarnation, source.from),
-            State::Alive | State::Suspect => self.bury(turn, slot, incarnation),
+            State::Alive | State::Suspect => {
+                self.hear_suspect(turn, member, incarnation, source.from);
+                if !source.merged && source.from != member {
+                    self.suspicions.hasten(slot);
+                }
+            }
             State::Dead | State::Left if incarnation > record.incarnation => {
                 self.see(turn, slot, Record { incarnation, state: State::Dead });
                 self.spread(slot, News::Dead { member, incarnation });
@@ -323,7 +328,7 @@ impl<M: Members> Swim<M> {
         if card.check(&self.settings).is_err() || matches!(self.standing, Standing::Leaving(_)) {
             return;
         }
-        self.me = Arc::new(card);
+        (self.sum, self.me) = (CardSum::of(&card), Arc::new(card));
         turn.directory.set_card(self.my_slot, Arc::clone(&self.me));
         self.claim(turn, self.incarnation);
     }
@@ -341,8 +346,9 @@ impl<M: Members> Swim<M> {
             return self.send_datagram(turn, sender.address, Body::Introduce, None);
         }
         let accused = sender.incarnation < record.incarnation || record.state != State::Alive;
-        // Nobody sends to a process that another one under its identity has taken the place of, but it may ask.
-        let replaced = turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
+        // Nobody sends to a process that another one under its identity has taken the place of, but it asks others.
+        let asks = matches!(body, Body::Ping(_) | Body::Locate(_));
+        let replaced = asks && turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
         if (accused || replaced)
             && !matches!(body, Body::Leave)
             && let Some(news) = self.news_of(turn, slot)

@@ -15,8 +15,9 @@ pub enum Input {
     /// Time has passed; early, late and spurious wakes do nothing. A driver hands in all packets that have arrived first,
     /// so that a member that was starved blames nobody for it.
     Wake,
-    /// A packet arrived, by a datagram or a stream that comes from this address. Its sender is authenticated.
-    Receive(SocketAddr, Packet),
+    /// A packet arrived from this address. Its sender is authenticated. The far end of a stream takes no packets: what
+    /// came by one is answered by a stream, to the address on its sender's card.
+    Receive(SocketAddr, Carrier, Packet),
     /// Some of these addresses belong to members; the node asks them in turn until it has joined, and forever after
     /// whenever it is alone.
     Join(Vec<SocketAddr>),

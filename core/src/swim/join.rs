@@ -1,6 +1,7 @@
 //! How a member finds others, at first and after they were lost.
 //!
-//! A newcomer offers its empty view to one seed after another until one answers, for ever. A member that holds others
+//! A newcomer offers its empty view to one seed after another until one answers, for ever: to each in turn with short
+//! pauses, and again after a longer one. A member that holds others
 //! dead asks one of them now and then whether it is there, and tells it what is said of it: so a healed partition grows
 //! together without an operator, and everyone keeps its identity.
 
@@ -8,6 +9,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::ids::NodeTag;
 use super::io::Carrier;
 use super::members::{Members, State};
 use super::packet::Body;
@@ -33,8 +35,8 @@ const SEEDS_MAX: usize = 256;
 /// Turns are counted modulo this where explorers forget chance: a multiple of one and of two dead members.
 const TURNS_TOLD_APART: usize = 2;
 
-/// How many times the first pause the longest one is.
-const PAUSE_FACTOR_MAX: u32 = 30;
+/// How many times the first pause the longest one is: whoever is alone asks all its seeds that often at least.
+const PAUSE_FACTOR_MAX: u32 = 10;
 
 impl Join {
     pub(super) fn begin(now: Time, settings: &PoolSettings, rng: &mut Stream) -> Self {
@@ -92,10 +94,14 @@ impl<M: Members> Swim<M> {
         let alone = self.members.reachable() < 2;
         let join = &mut self.join;
         if alone {
+            let first = self.settings.join_interval;
+            let is_last = (join.seed_turn + 1).is_multiple_of(join.seeds.len());
+            let pause = if is_last { join.pause } else { first };
             // Up to a quarter more, so that many who start at once do not ask at once for ever.
-            let jitter = self.rng.span(Duration::ZERO, join.pause / 4);
-            join.seed_at = turn.now + join.pause + jitter;
-            join.pause = (join.pause * 2).min(self.settings.join_interval * PAUSE_FACTOR_MAX);
+            join.seed_at = turn.now + pause + self.rng.span(Duration::ZERO, pause / 4);
+            if is_last {
+                join.pause = (join.pause * 2).min(first * PAUSE_FACTOR_MAX);
+            }
         } else {
             join.pause = self.settings.join_interval;
             join.seed_at = turn.now + self.settings.sync_interval * 2;
@@ -126,7 +132,7 @@ impl<M: Members> Swim<M> {
             let Some(card) = turn.directory.card(slot) else { continue };
             let (address, member) = (card.address, card.id);
             let number = self.probing.next_number();
-            let (body, news) = (Body::Ping(self.ping(number, member)), self.news_of(turn, slot));
+            let (body, news) = (Body::Ping(self.ping(number, NodeTag::of(member))), self.news_of(turn, slot));
             return self.send(turn, address, Carrier::Datagram, body, news);
         }
     }

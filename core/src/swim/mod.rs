@@ -7,8 +7,8 @@
 //! and grows patient.
 //!
 //! The machine knows no clock, no socket and no randomness but its seed. It holds opinions about members under their
-//! slots in a [`Directory`], which its caller keeps and may share between pools; a death here is no more than "nobody
-//! reaches it", and removes nobody from any topology.
+//! slots in a [`Directory`], which its caller keeps and a simulator may share between views; a death here is no more than
+//! "nobody reaches it", and removes nobody from any topology.
 //!
 //! To read it: [`ids`], [`card`], [`packet`] and [`io`] are the vocabulary; [`members`] is the view; `hear` holds the
 //! rules by which news changes it; `probe`, `gossip`, `exchange`, `join` and `leave` are what a member does.
@@ -38,7 +38,7 @@ mod near;
 mod state;
 pub mod projection;
 
-pub use self::card::{Card, CardError};
+pub use self::card::{Card, CardError, CardSum};
 pub use self::config::{Fallback, PoolConfig, PoolSettings};
 pub use self::coordinate::Coordinate;
 pub use self::directory::{Directory, Slot};
@@ -69,6 +69,8 @@ use crate::time::Time;
 pub struct Swim<M = Roster> {
     settings: Arc<PoolSettings>,
     me: Arc<Card>,
+    /// The sum of the node's card, which goes out with every ping.
+    sum: CardSum,
     my_slot: Slot,
     incarnation: Incarnation,
     standing: Standing,
@@ -134,6 +136,7 @@ impl<M: Members> Swim<M> {
         members.set(my_slot, me.id, Record { incarnation, state: State::Alive });
         let mut rng = Stream::new(seed, "swim");
         Ok(Self {
+            sum: CardSum::of(&me),
             my_slot,
             incarnation,
             standing: Standing::Newcomer,
@@ -167,7 +170,7 @@ impl<M: Members> Swim<M> {
         let turn = &mut Turn { now, directory, out };
         match input {
             Input::Wake => self.wake(turn),
-            Input::Receive(address, packet) => self.receive(turn, address, packet),
+            Input::Receive(address, carrier, packet) => self.receive(turn, address, carrier, packet),
             Input::Join(seeds) => self.join(turn, seeds),
             Input::Leave => self.leave(turn),
             Input::SetMetadata(metadata) => self.set_metadata(turn, metadata),
@@ -204,14 +207,17 @@ impl<M: Members> Swim<M> {
         self.gossip_if_due(turn);
     }
 
-    fn receive(&mut self, turn: &mut Turn<'_>, address: SocketAddr, packet: Packet) {
+    fn receive(&mut self, turn: &mut Turn<'_>, address: SocketAddr, carrier: Carrier, packet: Packet) {
         let Packet { label, from, incarnation, body, news } = packet;
         if label != self.settings.label {
             return turn.out.emit(Event::ForeignPool(address, label));
         }
         let merged = matches!(body, Body::SyncOffer(_) | Body::SyncAnswer(_) | Body::SyncPush);
-        let address = if merged { self.address_behind(turn, from, &news).unwrap_or(address) } else { address };
-        let sender = Sender { id: from, incarnation, address };
+        let address = match carrier {
+            Carrier::Stream => self.address_behind(turn, from, &news).unwrap_or(address),
+            Carrier::Datagram => address,
+        };
+        let sender = Sender { id: from, incarnation, address, carrier };
         let source = hear::Source { from, merged };
         for piece in news {
             self.hear(turn, piece, source);
@@ -248,7 +254,8 @@ impl<M: Members> Swim<M> {
 struct Sender {
     id: crate::ids::NodeId,
     incarnation: Incarnation,
-    /// Where it takes packets: where the packet came from, or for an exchange, which comes by a stream, where the sender's
-    /// card says. A ping by a stream is answered to where the stream came from.
+    /// Where it takes packets: where a datagram came from, and for what came by a stream where the sender's card says.
     address: SocketAddr,
+    /// How its packet came.
+    carrier: Carrier,
 }

@@ -7,6 +7,7 @@
 
 use core::time::Duration;
 
+use super::card::CardSum;
 use super::coordinate::Coordinate;
 use super::directory::Slot;
 use super::ids::{Incarnation, NodeTag, ProbeNumber};
@@ -198,7 +199,7 @@ impl<M: Members> Swim<M> {
             nacks: 0,
             answered: false,
         });
-        let ping = self.ping(number, member);
+        let ping = self.ping(number, NodeTag::of(member));
         let locating = number.get().is_multiple_of(self.settings.coordinate_every);
         let body = if locating { Body::Locate(ping) } else { Body::Ping(ping) };
         // Whoever is suspected hears it first of all from whoever probes it (Lifeguard, section 4, "buddy system").
@@ -206,8 +207,8 @@ impl<M: Members> Swim<M> {
         self.send_datagram(turn, address, body, accusation);
     }
 
-    pub(super) fn ping(&self, number: ProbeNumber, member: NodeId) -> Ping {
-        Ping { number, to: NodeTag::of(member), digest: self.members.digest().total().to_le_bytes() }
+    pub(super) fn ping(&self, number: ProbeNumber, member: NodeTag) -> Ping {
+        Ping { number, to: member, digest: self.members.digest().total().to_le_bytes(), card: self.sum }
     }
 
     /// Asks others to probe the member that did not answer in time, and tries a stream.
@@ -229,8 +230,9 @@ impl<M: Members> Swim<M> {
             self.send_datagram(turn, address, Body::PingRequest(request), None);
         }
         if self.settings.fallback == Fallback::Stream {
-            let body = Body::Ping(self.ping(number, member));
-            self.send(turn, address, Carrier::Stream, body, None);
+            // The far end of a stream says nothing of where an answer goes: the card does.
+            let (body, card) = (Body::Ping(self.ping(number, NodeTag::of(member))), self.my_news());
+            self.send(turn, address, Carrier::Stream, body, Some(card));
         }
     }
 
@@ -284,14 +286,26 @@ impl<M: Members> Swim<M> {
         if ping.to != NodeTag::of(self.me.id) {
             return;
         }
+        if self.holds_another_card(turn, sender, ping.card) {
+            self.send_datagram(turn, sender.address, Body::Introduce, None);
+        }
         let body = match wants {
             Wants::Answer => Body::Ack(ping.number),
             Wants::Coordinate => Body::Located(ping.number, self.near.coordinate()),
         };
-        self.send_datagram(turn, sender.address, body, None);
+        // Where only streams get through, an answer must come by one.
+        self.send(turn, sender.address, sender.carrier, body, None);
         if u32::from_le_bytes(ping.digest) != self.members.digest().total() {
             self.offer_if_due(turn, sender.id);
         }
+    }
+
+    /// Returns whether another card of a sender is known in the incarnation that it is in: another life has claimed it.
+    fn holds_another_card(&self, turn: &Turn<'_>, sender: Sender, card: CardSum) -> bool {
+        self.find(turn, sender.id).is_some_and(|(slot, record)| {
+            let is_current = record.incarnation == sender.incarnation && record.state.is_reachable();
+            is_current && turn.directory.sum(slot).is_some_and(|known| known != card)
+        })
     }
 
     pub(super) fn on_ack(

@@ -103,6 +103,7 @@ impl Swim<Roster> {
         let Self {
             settings: _,
             me,
+            sum: _,
             my_slot,
             incarnation,
             standing,

@@ -66,8 +66,7 @@ impl<M: Members> Swim<M> {
         if self.relays.under_way.len() == settings.relays_max {
             self.relays.under_way.pop_front();
         }
-        let digest = self.members.digest().total().to_le_bytes();
-        let ping = super::packet::Ping { number: relay.number, to: request.to, digest };
+        let ping = self.ping(relay.number, request.to);
         self.relays.under_way.push_back(relay);
         self.send_datagram(turn, request.address, Body::Ping(ping), None);
     }

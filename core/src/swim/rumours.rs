@@ -76,10 +76,14 @@ impl Rumours {
     }
 
     /// Takes as much news as fits in so many bytes into a packet, and lets each piece go that went out `limit` times.
+    /// What the packet holds already counts as handed on and takes no room twice.
     pub(super) fn hand_on(&mut self, into: &mut Vec<News>, mut bytes: usize, limit: u32) {
         let mut handed = Vec::new();
+        let held = into.len();
         for (place, rumour) in &self.queue {
-            if rumour.bytes <= bytes {
+            if into.contains(&rumour.news) {
+                handed.push(*place);
+            } else if rumour.bytes <= bytes {
                 bytes -= rumour.bytes;
                 handed.push(*place);
             } else if bytes < NEWS_BYTES_LEAST {
@@ -88,7 +92,9 @@ impl Rumours {
         }
         for place in handed {
             let rumour = self.queue.remove(&place).expect("it was seen there");
-            into.push(rumour.news.clone());
+            if !into[..held].contains(&rumour.news) {
+                into.push(rumour.news.clone());
+            }
             let after = Place { transmissions: place.transmissions + 1, ..place };
             if after.transmissions < limit {
                 if let Some(slot) = rumour.slot {
@@ -192,6 +198,17 @@ mod tests {
         let rounds = (0..10).filter(|_| !handed_on(&mut rumours, 100, 4).is_empty()).count();
         assert_eq!(rounds, 4);
         assert_eq!(rumours, Rumours { added: 1, ..Rumours::default() });
+    }
+
+    #[test]
+    fn what_a_packet_holds_already_is_not_put_in_twice_and_counts_as_handed_on() {
+        let mut rumours = Rumours::default();
+        rumours.add(Slot::new(1), dead(1));
+        rumours.add(Slot::new(2), dead(2));
+        let mut news = alloc::vec![dead(2)];
+        rumours.hand_on(&mut news, 100, 1);
+        assert_eq!(news, [dead(2), dead(1)]);
+        assert!(rumours.is_empty());
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) struct Suspicions {
 struct Suspicion {
     incarnation: Incarnation,
     since: Time,
+    /// Before which it does not end, whoever confirms it: the member was cut off and may have missed a refutation.
+    not_before: Time,
     due_at: Time,
     span: Span,
     accusers: Vec<NodeId>,
@@ -80,7 +82,8 @@ impl Suspicions {
         self.end(slot);
         let due_at = now + span.after(0);
         self.due.insert((due_at, slot));
-        self.by_slot.insert(slot, Suspicion { incarnation, since: now, due_at, span, accusers: alloc::vec![accuser] });
+        let accusers = alloc::vec![accuser];
+        self.by_slot.insert(slot, Suspicion { incarnation, since: now, not_before: now, due_at, span, accusers });
     }
 
     /// Takes in one more accusation of a member that is suspected in this incarnation.
@@ -94,10 +97,23 @@ impl Suspicions {
             return Confirmed::No;
         }
         suspicion.accusers.push(accuser);
-        self.due.remove(&(suspicion.due_at, slot));
-        suspicion.due_at = suspicion.since + suspicion.span.after(heard);
-        self.due.insert((suspicion.due_at, slot));
+        let span = suspicion.span.after(heard);
+        self.shorten(slot, span);
         Confirmed::Yes
+    }
+
+    /// Gives a suspicion its shortest span, as if all had confirmed it: somebody's has ended.
+    pub(super) fn hasten(&mut self, slot: Slot) {
+        if let Some(suspicion) = self.by_slot.get(&slot) {
+            self.shorten(slot, suspicion.span.shortest);
+        }
+    }
+
+    fn shorten(&mut self, slot: Slot, span: Duration) {
+        let suspicion = self.by_slot.get_mut(&slot).expect("its caller has seen it");
+        self.due.remove(&(suspicion.due_at, slot));
+        suspicion.due_at = suspicion.due_at.min((suspicion.since + span).max(suspicion.not_before));
+        self.due.insert((suspicion.due_at, slot));
     }
 
     /// Ends the suspicion of a member.
@@ -123,6 +139,7 @@ impl Suspicions {
             let suspicion = self.by_slot.get_mut(&slot).expect("what is due is suspected");
             let last = suspicion.since + suspicion.span.longest.saturating_mul(POSTPONED_MAX);
             suspicion.due_at = until.min(last).max(due_at);
+            suspicion.not_before = suspicion.due_at;
             self.due.remove(&(due_at, slot));
             self.due.insert((suspicion.due_at, slot));
         }
@@ -132,7 +149,9 @@ impl Suspicions {
     pub(super) fn stand_still(&mut self, span: Duration) {
         self.due.clear();
         for (slot, suspicion) in &mut self.by_slot {
-            (suspicion.since, suspicion.due_at) = (suspicion.since + span, suspicion.due_at + span);
+            for at in [&mut suspicion.since, &mut suspicion.not_before, &mut suspicion.due_at] {
+                *at = *at + span;
+            }
             self.due.insert((suspicion.due_at, *slot));
         }
     }
@@ -156,6 +175,7 @@ impl Suspicions {
         self.due.clear();
         for (slot, suspicion) in &mut self.by_slot {
             suspicion.since = map(Deadline::Past, suspicion.since);
+            suspicion.not_before = map(Deadline::Past, suspicion.not_before);
             suspicion.due_at = map(Deadline::Suspicion(*slot), suspicion.due_at);
             self.due.insert((suspicion.due_at, *slot));
         }
@@ -195,6 +215,25 @@ mod tests {
             assert_eq!(suspicions.confirm(Slot::new(0), Incarnation::new(1), NodeId::new(1)), Confirmed::No);
         }
         assert_eq!(suspicions.next_at(), Some(Time::ZERO + SPAN.longest));
+    }
+
+    #[test]
+    fn a_suspicion_that_is_hastened_has_its_shortest_span_and_no_more_than_it_had() {
+        let mut suspicions = suspected();
+        suspicions.hasten(Slot::new(0));
+        assert_eq!(suspicions.next_at(), Some(Time::ZERO + SPAN.shortest));
+        suspicions.confirm(Slot::new(0), Incarnation::new(1), NodeId::new(2));
+        assert_eq!(suspicions.next_at(), Some(Time::ZERO + SPAN.shortest));
+    }
+
+    #[test]
+    fn whoever_confirms_a_suspicion_does_not_undo_that_it_was_postponed() {
+        let (mut suspicions, until) = (suspected(), Time::from_millis(40_000));
+        suspicions.postpone(until);
+        suspicions.confirm(Slot::new(0), Incarnation::new(1), NodeId::new(2));
+        assert_eq!(suspicions.next_at(), Some(until));
+        suspicions.hasten(Slot::new(0));
+        assert_eq!(suspicions.next_at(), Some(until));
     }
 
     #[test]

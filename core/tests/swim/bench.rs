@@ -89,7 +89,7 @@ impl Bench {
         self.effects.extend(out.drain());
     }
 
-    /// Takes in a packet of a member that comes from the address of another one. Returns what follows.
+    /// Takes in news from a member that comes from the address of another one. Returns what follows.
     pub(crate) fn receive_at(
         &mut self,
         host: u64,
@@ -97,10 +97,18 @@ impl Bench {
         incarnation: u32,
         news: impl IntoIterator<Item = News>,
     ) -> Vec<Effect> {
+        self.take_at(host, (from, incarnation), Body::Gossip, news.into_iter().collect())
+    }
+
+    /// Takes in a ping of a member in incarnation 0 that comes from the address of another one. Returns what follows.
+    pub(crate) fn ping_at(&mut self, host: u64, from: u64, ping: Ping) -> Vec<Effect> {
+        self.take_at(host, (from, 0), Body::Ping(ping), Vec::new())
+    }
+
+    fn take_at(&mut self, host: u64, (from, incarnation): (u64, u32), body: Body, news: Vec<News>) -> Vec<Effect> {
         self.effects.clear();
-        let (news, body) = (news.into_iter().collect(), Body::Gossip);
         let packet = Packet { label: self.settings.label(), from: id(from), incarnation: inc(incarnation), body, news };
-        self.feed(Input::Receive(at(host), packet));
+        self.feed(Input::Receive(at(host), Carrier::Datagram, packet));
         std::mem::take(&mut self.effects)
     }
 
@@ -112,7 +120,7 @@ impl Bench {
     pub(crate) fn receive(&mut self, from: u64, incarnation: u32, body: Body, news: impl IntoIterator<Item = News>) {
         let news = news.into_iter().collect();
         let packet = Packet { label: self.settings.label(), from: id(from), incarnation: inc(incarnation), body, news };
-        self.feed(Input::Receive(at(from), packet));
+        self.feed(Input::Receive(at(from), Carrier::Datagram, packet));
     }
 
     /// Lets time pass and wakes the member whenever it asked for it.
@@ -123,6 +131,17 @@ impl Bench {
             self.feed(Input::Wake);
         }
         self.now = until;
+    }
+
+    /// Lets a member die: another tells it, and nothing refutes that until the suspicion is over.
+    pub(crate) fn bury(&mut self, number: u64) {
+        let (incarnation, _) = self.sees(number).expect("who dies was known");
+        self.hear(2, [dead(number, incarnation)]);
+        while self.sees(number) == Some((incarnation, State::Suspect)) {
+            self.run_answered(Duration::from_millis(50), number);
+        }
+        assert_eq!(self.sees(number), Some((incarnation, State::Dead)));
+        self.effects.clear();
     }
 
     /// Lets time pass while all others but `silent` answer what they are asked, and help.
@@ -142,7 +161,8 @@ impl Bench {
                     (None, _) => continue,
                 };
                 if number != silent {
-                    self.receive(number, 0, answer, []);
+                    let incarnation = self.sees(number).map_or(0, |(incarnation, _)| incarnation);
+                    self.receive(number, incarnation, answer, []);
                 }
             }
         }

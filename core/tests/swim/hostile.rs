@@ -2,13 +2,15 @@
 
 use delian_core::swim::ids::{NodeTag, ProbeNumber};
 use delian_core::swim::packet::{Body, Ping, PingRequest, Sums};
-use delian_core::swim::{Broadcast, Card, Incarnation, Input, News, Packet, PoolConfig, PoolLabel, Urgency};
+use delian_core::swim::{
+    Broadcast, Card, CardSum, Carrier, Incarnation, Input, News, Packet, PoolConfig, PoolLabel, Urgency,
+};
 use delian_core::{Blob, NodeId};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bench::{Bench, at};
+use crate::bench::{Bench, at, card};
 
 fn incarnation() -> impl Strategy<Value = Incarnation> {
     prop_oneof![4 => 0u32..4, 1 => any::<u32>()].prop_map(Incarnation::new)
@@ -37,10 +39,11 @@ fn news() -> impl Strategy<Value = News> {
 fn body() -> impl Strategy<Value = Body> {
     let number = || (0u32..12).prop_map(ProbeNumber::new);
     prop_oneof![
-        (number(), node(), any::<[u8; 4]>()).prop_map(|(number, to, digest)| Body::Ping(Ping {
+        (number(), node(), any::<[u8; 4]>(), 1u64..8).prop_map(|(number, to, digest, other)| Body::Ping(Ping {
             number,
             to: NodeTag::of(to),
-            digest
+            digest,
+            card: CardSum::of(&card(other))
         })),
         number().prop_map(Body::Ack),
         number().prop_map(Body::Relayed),
@@ -59,7 +62,7 @@ fn body() -> impl Strategy<Value = Body> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Packet(NodeId, Incarnation, Body, Vec<News>),
+    Packet(Carrier, NodeId, Incarnation, Body, Vec<News>),
     Run(u64),
     Freeze(u64),
     Leave,
@@ -68,10 +71,14 @@ enum Step {
     Join,
 }
 
+fn carrier() -> impl Strategy<Value = Carrier> {
+    prop_oneof![3 => Just(Carrier::Datagram), 1 => Just(Carrier::Stream)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (node(), incarnation(), body(), proptest::collection::vec(news(), 0..4))
-            .prop_map(|(from, incarnation, body, news)| Step::Packet(from, incarnation, body, news)),
+        12 => (carrier(), node(), incarnation(), body(), proptest::collection::vec(news(), 0..4))
+            .prop_map(|(carrier, from, incarnation, body, news)| Step::Packet(carrier, from, incarnation, body, news)),
         6 => (0u64..20_000).prop_map(Step::Run),
         1 => (0u64..60_000).prop_map(Step::Freeze),
         1 => Just(Step::Leave),
@@ -94,9 +101,9 @@ fn limits() -> PoolConfig {
 
 fn take(bench: &mut Bench, step: Step) {
     match step {
-        Step::Packet(from, incarnation, body, news) => {
+        Step::Packet(carrier, from, incarnation, body, news) => {
             let packet = Packet { label: PoolLabel::of("bench"), from, incarnation, body, news };
-            bench.feed(Input::Receive(at(from.get()), packet));
+            bench.feed(Input::Receive(at(from.get()), carrier, packet));
         }
         Step::Run(millis) => bench.run_for(Duration::from_millis(millis)),
         Step::Freeze(millis) => {

@@ -50,8 +50,7 @@ fn a_leave_is_no_death_and_is_answered() {
 #[test]
 fn a_leave_that_comes_late_corrects_a_death_and_says_so_once() {
     let mut bench = Bench::among(4);
-    bench.hear(2, [dead(3, 0)]);
-    bench.events();
+    bench.bury(3);
     for _ in 0..3 {
         bench.hear(2, [left(3, 0)]);
     }
@@ -72,7 +71,9 @@ fn whoever_left_comes_back_in_a_later_incarnation() {
 fn the_gone_are_forgotten_when_their_tombstones_have_stood_long_enough() {
     let (horizon, second) = (Duration::from_secs(40), Duration::from_secs(1));
     let mut bench = Bench::with(PoolConfig { tombstone_horizon: horizon, ..PoolConfig::local("bench") });
-    bench.hear(2, [alive(2, 0), alive(3, 0), alive(4, 0), dead(3, 0), left(4, 0)]);
+    bench.hear(2, [alive(2, 0), alive(3, 0), alive(4, 0)]);
+    bench.bury(3);
+    bench.hear(2, [left(4, 0)]);
     bench.run_for(horizon.saturating_sub(second));
     assert_eq!((bench.sees(3), bench.sees(4)), (Some((0, State::Dead)), Some((0, State::Left))));
     bench.hear(2, []);
@@ -96,11 +97,24 @@ fn a_newcomer_asks_one_seed_after_another_for_ever() {
     );
 }
 
+/// However long it has been alone, all its seeds are asked within a quarter of a minute or so.
+#[test]
+fn a_member_that_is_alone_never_leaves_a_seed_unasked_for_long() {
+    let mut bench = Bench::with(PoolConfig::local("bench"));
+    bench.feed(Input::Join(vec![at(2), at(3), at(4)]));
+    bench.run_for(Duration::from_mins(10));
+    for _ in 0..20 {
+        bench.sent();
+        bench.run_for(Duration::from_secs(16));
+        let sent = bench.sent();
+        assert!((2..=4).all(|seed| sent.iter().any(|(to, ..)| *to == at(seed))), "{sent:?}");
+    }
+}
+
 #[test]
 fn the_dead_are_asked_now_and_then_whether_they_are_there() {
     let mut bench = Bench::among(3);
-    bench.hear(2, [dead(3, 0)]);
-    bench.sent();
+    bench.bury(3);
     let asked = bench.run_answered(Duration::from_mins(1), 3).into_iter().filter(|number| *number == 3).count();
     assert!((5..=7).contains(&asked), "{asked} times in a minute");
     let told = loop {

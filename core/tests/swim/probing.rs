@@ -2,12 +2,12 @@
 
 use delian_core::swim::ids::{NodeTag, ProbeNumber};
 use delian_core::swim::packet::{Body, Ping, PingRequest};
-use delian_core::swim::{Carrier, Event, Input, Members, PoolConfig, State};
+use delian_core::swim::{CardSum, Carrier, Event, Input, Members, Packet, PoolConfig, PoolLabel, State};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::bench::{Bench, alive, asks, at, id, suspect};
+use crate::bench::{Bench, alive, asks, at, card, id, inc, suspect};
 
 fn pings(bench: &mut Bench) -> Vec<(SocketAddr, Carrier, Ping)> {
     let sent = bench.sent().into_iter();
@@ -68,11 +68,44 @@ fn an_answer_of_an_earlier_life_or_of_someone_else_counts_for_nothing() {
     assert_eq!(bench.sees(target), Some((4, State::Suspect)));
 }
 
+/// What another member asks the one on the bench.
+fn ping_of(number: u64) -> Ping {
+    let (to, card) = (NodeTag::of(id(1)), CardSum::of(&card(number)));
+    Ping { number: ProbeNumber::new(5), to, digest: [0; 4], card }
+}
+
+#[test]
+fn a_ping_by_a_stream_is_answered_by_one_at_the_address_on_the_card() {
+    let mut bench = Bench::among(3);
+    let (label, body) = (PoolLabel::of("bench"), Body::Ping(ping_of(2)));
+    let packet = Packet { label, from: id(2), incarnation: inc(0), body, news: Vec::new() };
+    bench.feed(Input::Receive("10.0.0.2:50000".parse().unwrap(), Carrier::Stream, packet));
+    let answer = Body::Ack(ProbeNumber::new(5));
+    assert!(
+        bench
+            .sent()
+            .iter()
+            .any(|(to, carrier, packet)| { (*to, *carrier, &packet.body) == (at(2), Carrier::Stream, &answer) })
+    );
+}
+
+/// Two lives of one member claim one incarnation: whoever holds the other card finds out at the next ping.
+#[test]
+fn whoever_pings_with_another_card_than_is_known_is_asked_for_it() {
+    let mut bench = Bench::among(3);
+    for (card, asked) in [(CardSum::of(&card(2)), 0), (CardSum::of(&card(3)), 1)] {
+        bench.sent();
+        bench.receive(2, 0, Body::Ping(Ping { card, ..ping_of(2) }), []);
+        let sent = bench.sent();
+        assert_eq!(sent.iter().filter(|(_, _, packet)| packet.body == Body::Introduce).count(), asked);
+    }
+}
+
 #[test]
 fn a_member_answers_only_pings_that_are_meant_for_it() {
     let mut bench = Bench::among(3);
     for (meant, answers) in [(1, 1), (9, 0)] {
-        let ping = Ping { number: ProbeNumber::new(5), to: NodeTag::of(id(meant)), digest: [0; 4] };
+        let ping = Ping { to: NodeTag::of(id(meant)), ..ping_of(2) };
         bench.receive(2, 0, Body::Ping(ping), []);
         let sent = bench.sent();
         let acks = sent.iter().filter(|(_, _, packet)| packet.body == Body::Ack(ProbeNumber::new(5))).count();
@@ -150,7 +183,7 @@ fn views_that_differ_are_exchanged_and_equal_ones_are_not() {
     bench.run_answered(Duration::from_secs(5), 0);
     for (digest, offers) in [([1, 2, 3, 4], 1), (bench.swim.members().digest().total().to_le_bytes(), 0)] {
         bench.sent();
-        let ping = Ping { number: ProbeNumber::new(1), to: NodeTag::of(id(1)), digest };
+        let ping = Ping { digest, ..ping_of(2) };
         bench.receive(2, 0, Body::Ping(ping), []);
         let offered =
             bench.sent().into_iter().filter(|(_, _, packet)| matches!(packet.body, Body::SyncOffer(_))).count();

@@ -1,8 +1,9 @@
 //! By which news a view changes, and by which it does not.
 
 use delian_core::Blob;
-use delian_core::swim::packet::Body;
-use delian_core::swim::{Card, Effect, Event, Input, News, PoolConfig, Standing, State, Urgency};
+use delian_core::swim::ids::{NodeTag, ProbeNumber};
+use delian_core::swim::packet::{Body, Ping};
+use delian_core::swim::{Card, CardSum, Carrier, Effect, Event, Input, News, PoolConfig, Standing, State, Urgency};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +24,7 @@ fn suspect_goes_before_alive_and_dead_before_both_in_one_incarnation() {
     assert_eq!(bench.sees(3), Some((0, State::Suspect)));
     bench.hear(2, [alive(3, 0)]);
     assert_eq!(bench.sees(3), Some((0, State::Suspect)));
-    bench.hear(2, [dead(3, 0)]);
-    assert_eq!(bench.sees(3), Some((0, State::Dead)));
+    bench.bury(3);
     bench.hear(2, [suspect(3, 0, 2)]);
     bench.hear(2, [alive(3, 0)]);
     assert_eq!(bench.sees(3), Some((0, State::Dead)));
@@ -34,7 +34,7 @@ fn suspect_goes_before_alive_and_dead_before_both_in_one_incarnation() {
 fn all_evidence_of_an_incarnation_raises_it() {
     for later in [suspect(3, 7, 2), dead(3, 7), left(3, 7)] {
         let mut bench = Bench::among(4);
-        bench.hear(2, [dead(3, 0)]);
+        bench.bury(3);
         bench.hear(2, [later.clone()]);
         bench.hear(2, [alive(3, 5)]);
         let (incarnation, state) = bench.sees(3).unwrap();
@@ -138,8 +138,7 @@ fn a_member_itself_may_claim_any_incarnation_and_the_last_one_stays() {
 #[test]
 fn whoever_speaks_and_is_held_dead_is_told_so() {
     let mut bench = Bench::among(4);
-    bench.hear(2, [dead(3, 0)]);
-    bench.sent();
+    bench.bury(3);
     bench.hear(3, []);
     assert!(bench.told(3).contains(&dead(3, 0)));
     assert_eq!(bench.sees(3), Some((0, State::Dead)), "its word alone refutes nothing");
@@ -176,11 +175,45 @@ fn a_stranger_that_died_is_not_believed_alive_by_older_news() {
     assert_eq!(bench.sees(9), Some((4, State::Alive)));
 }
 
-#[test]
-fn a_death_that_only_an_exchange_of_views_tells_is_a_suspicion_first() {
-    let mut bench = Bench::among(4);
-    bench.receive(2, 0, Body::SyncPush, [dead(3, 0)]);
+/// How long the bench takes to bury a member whose death it was told in this way, if nothing refutes it.
+fn buried_after(body: &Body) -> Duration {
+    let mut bench = Bench::among(6);
+    bench.receive(2, 0, body.clone(), [dead(3, 0)]);
     assert_eq!(bench.sees(3), Some((0, State::Suspect)));
+    let told = bench.now;
+    while bench.sees(3) == Some((0, State::Suspect)) {
+        bench.run_answered(Duration::from_millis(50), 3);
+    }
+    bench.now.since(told)
+}
+
+#[test]
+fn a_death_that_others_tell_is_a_suspicion_and_gossip_makes_it_the_shortest() {
+    let settings = PoolConfig::local("bench").check().unwrap();
+    let (gossiped, merged) = (buried_after(&Body::Gossip), buried_after(&Body::SyncPush));
+    assert!(gossiped >= settings.suspicion_min(6) && gossiped < merged, "{gossiped:?} and {merged:?}");
+}
+
+#[test]
+fn a_death_that_others_tell_ends_a_suspicion_that_has_lasted_for_long_enough() {
+    let mut bench = Bench::among(6);
+    bench.hear(2, [suspect(3, 0, 2)]);
+    let shortest = PoolConfig::local("bench").check().unwrap().suspicion_min(6);
+    bench.run_answered(shortest, 3);
+    assert_eq!(bench.sees(3), Some((0, State::Suspect)), "one accuser alone");
+    bench.hear(2, [dead(3, 0)]);
+    bench.run_for(Duration::ZERO);
+    assert_eq!(bench.sees(3), Some((0, State::Dead)));
+}
+
+#[test]
+fn a_death_that_others_tell_is_refuted_by_its_subject() {
+    let mut bench = Bench::among(4);
+    bench.hear(2, [dead(3, 0)]);
+    bench.hear(3, [alive(3, 1)]);
+    bench.run_answered(Duration::from_mins(1), 9);
+    assert_eq!(bench.sees(3), Some((1, State::Alive)));
+    assert!(!bench.events().iter().any(|event| matches!(event, Event::Died(..))));
 }
 
 #[test]
@@ -202,12 +235,19 @@ fn a_process_whose_identity_is_held_elsewhere_is_told() {
     bench.receive_at(9, 2, 0, [held.clone()]);
     let told = |effects: Vec<Effect>, host: u64| {
         effects.into_iter().any(|effect| match effect {
-            Effect::Send(to, _, packet) => to == at(host) && packet.news.contains(&held),
+            Effect::Send(to, _, packet) => to == at(host) && packet.body == Body::Gossip && packet.news.contains(&held),
             Effect::Deliver(_) | Effect::Emit(_) => false,
         })
     };
-    assert!(told(bench.receive_at(2, 2, 0, []), 2), "the process that lost its identity goes on");
-    assert!(!told(bench.receive_at(9, 2, 0, []), 9), "the one that has it needs no telling");
+    let ping = |to: u64| Ping {
+        number: ProbeNumber::new(1),
+        to: NodeTag::of(id(1)),
+        digest: [0; 4],
+        card: CardSum::of(&Card::new(id(2), "two", at(to))),
+    };
+    assert!(told(bench.ping_at(2, 2, ping(2)), 2), "the process that lost its identity goes on");
+    assert!(!told(bench.ping_at(9, 2, ping(9)), 9), "the one that has it needs no telling");
+    assert!(!told(bench.receive_at(2, 2, 0, []), 2), "and the other is told when it asks, not for every packet");
 }
 
 #[test]
@@ -275,7 +315,7 @@ fn a_packet_of_another_pool_is_refused() {
     let (mut bench, mut other) = (Bench::among(3), Bench::with(PoolConfig::local("other")));
     bench.run_for(Duration::from_secs(1));
     let (_, _, packet) = bench.sent().pop().unwrap();
-    other.feed(Input::Receive(at(1), packet));
+    other.feed(Input::Receive(at(1), Carrier::Datagram, packet));
     assert!(matches!(other.events()[..], [Event::ForeignPool(..)]));
     assert_eq!(other.swim.known(&other.directory).count(), 1);
 }

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use delian_core::swim::{
-    Broadcast, Card, Directory, Effect, Event, Incarnation, Input, Members, Outbox, Packet, PoolSettings, Roster,
-    Start, Swim,
+    Broadcast, Card, Carrier, Directory, Effect, Event, Incarnation, Input, Members, Outbox, Packet, PoolSettings,
+    Roster, Start, Swim,
 };
 use delian_core::{NodeId, Seed, Time};
 
@@ -172,7 +172,7 @@ impl<M: Members> Participant for Member<M> {
     type Shared = Directory;
 
     fn receive(&mut self, now: Time, from: u32, packet: Packet, directory: &mut Directory, sink: &mut Sink<Self>) {
-        self.feed(now, Input::Receive(address_of(from), packet), directory, sink);
+        self.feed(now, Input::Receive(address_of(from), Carrier::Datagram, packet), directory, sink);
     }
 
     fn fire(&mut self, now: Time, (): (), directory: &mut Directory, sink: &mut Sink<Self>) {

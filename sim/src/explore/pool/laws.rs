@@ -224,7 +224,6 @@ fn later(one: Record, other: Record) -> Record {
 
 /// Takes in a packet.
 fn told(step: &Step<'_>, packet: &Packet, id: NodeId, before: Option<Record>) -> Option<Record> {
-    let merged = matches!(packet.body, Body::SyncOffer(_) | Body::SyncAnswer(_) | Body::SyncPush);
     let mut record = before;
     let slot = slot_of(step.before, id);
     let mut has_card = slot.is_some_and(|slot| step.before.directory.card(slot).is_some());
@@ -239,8 +238,8 @@ fn told(step: &Step<'_>, packet: &Packet, id: NodeId, before: Option<Record>) ->
                 (*incarnation, State::Suspect)
             }
             News::Dead { member, incarnation } if *member == id => {
-                // What an exchange tells is old: the subject may yet refute it.
-                if merged && record.is_some_and(|record| record.state.is_reachable()) {
+                // Nobody is buried on hearsay: the subject may yet refute it.
+                if record.is_some_and(|record| record.state.is_reachable()) {
                     if packet.from == id {
                         continue;
                     }

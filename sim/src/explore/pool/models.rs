@@ -41,7 +41,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: PROBING,
             budgets: Budgets { probes: 3, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(144_412, 213_534, 29)),
+            pinned: Some(counts(180_760, 273_114, 30)),
             ..base()
         },
         Model {
@@ -51,7 +51,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 2, duplicates: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(33_991, 170_820, 16)),
+            pinned: Some(counts(94_837, 560_376, 20)),
             ..base()
         },
         Model {
@@ -69,7 +69,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 3, exchanges: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(72_703, 116_604, 29)),
+            pinned: Some(counts(94_579, 154_932, 30)),
             ..base()
         },
         Model {
@@ -78,7 +78,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 2, changes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Updated, Goal::CameBack],
-            pinned: Some(counts(254_302, 455_265, 26)),
+            pinned: Some(counts(295_120, 533_463, 27)),
             ..base()
         },
         Model {
@@ -89,7 +89,7 @@ fn suspicions() -> Vec<Model> {
             budgets: Budgets { probes: 2, ..Budgets::NONE },
             heal: Heal::Skipped,
             goals: &[Goal::Suspected, Goal::Died],
-            pinned: Some(counts(15_013, 21_822, 18)),
+            pinned: Some(counts(16_543, 24_630, 19)),
             ..base()
         },
         Model {
@@ -100,7 +100,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: PROBING,
             budgets: Budgets { probes: 3, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(208_674, 2_437_350, 21)),
+            pinned: Some(counts(95_142, 1_056_944, 20)),
             ..base()
         },
     ]
@@ -115,7 +115,7 @@ fn lives() -> Vec<Model> {
             deadlines: LEAVING,
             budgets: Budgets { probes: 2, leaves: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Left, Goal::Departed, Goal::LeftLate],
-            pinned: Some(counts(162_867, 243_895, 26)),
+            pinned: Some(counts(175_457, 264_255, 30)),
             ..base()
         },
         Model {
@@ -125,7 +125,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Kept, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, exchanges: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(154_380, 266_789, 31)),
+            pinned: Some(counts(181_014, 317_704, 33)),
             ..base()
         },
         Model {
@@ -136,7 +136,18 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Lost, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Outgrew],
-            pinned: Some(counts(58_047, 102_810, 25)),
+            pinned: Some(counts(73_760, 133_666, 29)),
+            ..base()
+        },
+        Model {
+            name: "pool-restart-changed",
+            sentence: "The same, but the first life may have changed what it says of itself, so that both claim one incarnation.",
+            deadlines: JOINING,
+            first: Incarnation::new(1),
+            lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Lost, begins: Begins::After }],
+            budgets: Budgets { probes: 1, seeds: 1, crashes: 1, changes: 1, ..Budgets::NONE },
+            goals: &[Goal::Outgrew],
+            pinned: None,
             ..base()
         },
         Model {
@@ -146,7 +157,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Updated],
-            pinned: Some(counts(74_496, 124_292, 34)),
+            pinned: Some(counts(82_490, 143_842, 34)),
             ..base()
         },
         Model {
@@ -156,7 +167,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::Beside }],
             budgets: Budgets { probes: 2, seeds: 1, ..Budgets::NONE },
             goals: &[Goal::Yielded],
-            pinned: Some(counts(117_875, 180_942, 38)),
+            pinned: Some(counts(147_669, 237_155, 37)),
             ..base()
         },
         Model {
@@ -165,7 +176,7 @@ fn lives() -> Vec<Model> {
             deadlines: FORGETTING,
             budgets: Budgets { probes: 2, graves: 2, reconnects: 1, ..Budgets::NONE },
             goals: &[Goal::Died, Goal::Forgotten, Goal::CameBack],
-            pinned: Some(counts(30_883, 54_132, 24)),
+            pinned: Some(counts(33_463, 59_460, 25)),
             ..base()
         },
     ]

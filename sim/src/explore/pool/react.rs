@@ -137,7 +137,7 @@ impl Pool {
                     Carrier::Datagram => address_of(letter.from),
                     Carrier::Stream => stream_from(letter.from),
                 };
-                (Input::Receive(from, letter.packet.clone()), What::Heard(&letter.packet))
+                (Input::Receive(from, letter.carrier, letter.packet.clone()), What::Heard(&letter.packet))
             }
             Cause::Fire(due, aim) => {
                 cell.swim.map_instants(|deadline, at| if deadline == due { NOW } else { at });
