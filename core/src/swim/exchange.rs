@@ -52,6 +52,12 @@ impl Exchange {
         self.pause = settings.sync_interval / FIRST_PAUSE;
     }
 
+    /// Lets the next exchange be soon, and others soon after it: there is more to learn than one lost packet would leave.
+    pub(super) fn hurry(&mut self, now: Time, settings: &PoolSettings) {
+        self.pause = settings.sync_interval / FIRST_PAUSE;
+        self.after = self.after.min(now + self.pause);
+    }
+
     fn is_due(&self, now: Time, settings: &PoolSettings) -> bool {
         // Soon after it came a view changes all the time, and an exchange is of use anyway.
         let hurried = self.pause < settings.sync_interval / 2;

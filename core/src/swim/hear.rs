@@ -86,7 +86,8 @@ impl<M: Members> Swim<M> {
                     self.welcome(turn, slot, &card, incarnation);
                     if source.from == card.id && !source.merged {
                         // It was out of reach and is back, and others with it: this node may be the first to hear.
-                        self.offer(turn, card.address);
+                        self.exchange.hurry(turn.now, &self.settings);
+                        self.offer_if_due(turn, card.id);
                     }
                 }
             }

@@ -41,7 +41,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: PROBING,
             budgets: Budgets { probes: 3, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(180_760, 273_114, 30)),
+            pinned: Some(counts(172_156, 262_020, 29)),
             ..base()
         },
         Model {
@@ -51,7 +51,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 2, duplicates: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(94_837, 560_376, 20)),
+            pinned: Some(counts(70_465, 380_778, 19)),
             ..base()
         },
         Model {
@@ -69,7 +69,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 3, exchanges: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(94_579, 154_932, 30)),
+            pinned: Some(counts(103_999, 170_880, 28)),
             ..base()
         },
         Model {
@@ -78,7 +78,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 2, changes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Updated, Goal::CameBack],
-            pinned: Some(counts(295_120, 533_463, 27)),
+            pinned: Some(counts(267_340, 484_719, 28)),
             ..base()
         },
         Model {
@@ -100,7 +100,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: PROBING,
             budgets: Budgets { probes: 3, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(95_142, 1_056_944, 20)),
+            pinned: Some(counts(83_784, 888_976, 20)),
             ..base()
         },
     ]
@@ -115,7 +115,7 @@ fn lives() -> Vec<Model> {
             deadlines: LEAVING,
             budgets: Budgets { probes: 2, leaves: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Left, Goal::Departed, Goal::LeftLate],
-            pinned: Some(counts(175_457, 264_255, 30)),
+            pinned: Some(counts(171_250, 258_692, 24)),
             ..base()
         },
         Model {
@@ -125,7 +125,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Kept, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, exchanges: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(181_014, 317_704, 33)),
+            pinned: Some(counts(195_323, 342_808, 32)),
             ..base()
         },
         Model {
@@ -136,7 +136,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Lost, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Outgrew],
-            pinned: Some(counts(73_760, 133_666, 29)),
+            pinned: Some(counts(69_376, 126_457, 28)),
             ..base()
         },
         Model {
@@ -147,7 +147,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Lost, begins: Begins::After }],
             budgets: Budgets { probes: 1, seeds: 1, crashes: 1, changes: 1, ..Budgets::NONE },
             goals: &[Goal::Outgrew],
-            pinned: None,
+            pinned: Some(counts(138_360, 263_040, 25)),
             ..base()
         },
         Model {
@@ -157,7 +157,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Updated],
-            pinned: Some(counts(82_490, 143_842, 34)),
+            pinned: Some(counts(76_445, 133_821, 35)),
             ..base()
         },
         Model {
@@ -167,7 +167,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::Beside }],
             budgets: Budgets { probes: 2, seeds: 1, ..Budgets::NONE },
             goals: &[Goal::Yielded],
-            pinned: Some(counts(147_669, 237_155, 37)),
+            pinned: Some(counts(132_179, 211_667, 36)),
             ..base()
         },
         Model {
@@ -176,7 +176,7 @@ fn lives() -> Vec<Model> {
             deadlines: FORGETTING,
             budgets: Budgets { probes: 2, graves: 2, reconnects: 1, ..Budgets::NONE },
             goals: &[Goal::Died, Goal::Forgotten, Goal::CameBack],
-            pinned: Some(counts(33_463, 59_460, 25)),
+            pinned: Some(counts(30_031, 53_880, 24)),
             ..base()
         },
     ]

@@ -85,6 +85,8 @@ pub(super) struct Pair {
     pub(super) phase: Phase,
     /// Since when the incarnation is this one, and whether it is reachable is the same.
     pub(super) since: Time,
+    /// In which incarnation somebody else told last that it is dead.
+    pub(super) told_dead: Option<Incarnation>,
 }
 
 /// Where the story of a subject stands that an observer's events tell.
