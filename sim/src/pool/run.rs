@@ -96,7 +96,7 @@ fn unexpected(plan: &PoolPlan, stage: &Stage) -> Option<Violation> {
 }
 
 fn counts(stage: &Stage) -> Counts {
-    let mut counts = stage.world().watcher.counts.clone();
+    let mut counts = stage.world().watcher.counts();
     let traffic = stage.world().traffic();
     counts.add("messages", traffic.packets);
     counts.add("lost", traffic.lost);

@@ -111,6 +111,11 @@ impl Stage {
 
     /// Runs to the end, or until something is broken.
     pub(super) fn run(&mut self) -> Result<(), Breach> {
+        self.run_until_settled()?;
+        self.world.look(|now, watch, members, directory| watch.oracle.finish(now, members, directory)).map(drop)
+    }
+
+    fn run_until_settled(&mut self) -> Result<(), Breach> {
         let chaos = Time::ZERO + self.plan.scenario.chaos;
         self.run_to(chaos)?;
         if self.plan.scenario.discovery == Discovery::Again {

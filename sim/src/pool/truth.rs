@@ -29,6 +29,8 @@ const LOSS_PPM_MAX: u32 = 50_000;
 #[derive(Clone, Debug, Default)]
 struct Place {
     life: Option<Lifetime>,
+    /// The last life here of each other node that lived here before, the latest last.
+    before: Vec<Lifetime>,
     /// How many lives there were.
     lives: u32,
     /// How many faults its path has.
@@ -88,6 +90,8 @@ impl Truth {
         self.stopped(now, place);
         let it = &mut self.places[place as usize];
         it.lives += 1;
+        it.before.retain(|life| life.node != node);
+        it.before.extend(it.life.filter(|life| life.node != node));
         it.life = Some(Lifetime { node, incarnation, since: now, asked_to_leave: None, ended: None });
         self.changed_at = now;
         let homes = self.homes.entry(node).or_default();
@@ -191,10 +195,14 @@ impl Truth {
         &self.places[place as usize].troubles
     }
 
-    /// Returns the places whose present or last life is this node's, with those lives.
+    /// Returns where this node lives or lived, with its present or last life at each place.
     pub fn lives_of(&self, node: NodeId) -> impl Iterator<Item = (u32, &Lifetime)> + '_ {
         let homes = self.homes.get(&node).into_iter().flatten();
-        homes.filter_map(move |place| Some((*place, self.life(*place).filter(|life| life.node == node)?)))
+        homes.map(move |place| {
+            let it = &self.places[*place as usize];
+            let mut lives = it.before.iter().chain(&it.life);
+            (*place, lives.find(|life| life.node == node).expect("it lived there"))
+        })
     }
 
     /// Returns where a node is up.
@@ -271,5 +279,16 @@ mod tests {
         assert_eq!((truth.home_of(NODE), truth.end_of(NODE)), (None, Some((at(4), End::Crashed))));
         truth.started(at(5), 0, NODE, Incarnation::new(3));
         assert_eq!((truth.home_of(NODE), truth.well_since(0), truth.lives(0)), (Some(0), Some(at(5)), 2));
+    }
+
+    #[test]
+    fn a_life_is_remembered_when_another_node_takes_its_place() {
+        let mut truth = started();
+        truth.started(at(2), 0, NodeId::new(8), Incarnation::ZERO);
+        assert_eq!((truth.end_of(NODE), truth.home_of(NODE)), (Some((at(2), End::Crashed)), None));
+        assert_eq!(truth.home_of(NodeId::new(8)), Some(0));
+        truth.started(at(3), 0, NODE, Incarnation::new(1));
+        assert_eq!((truth.home_of(NODE), truth.end_of(NodeId::new(8))), (Some(0), Some((at(3), End::Crashed))));
+        assert_eq!(truth.lives_of(NODE).count(), 1);
     }
 }

@@ -1,9 +1,7 @@
-//! What is seen of a run: the oracle's judgement, facts that are counted, and lines of a trace.
-
-use std::collections::BTreeMap;
+//! What is seen of a run: the oracle's judgement and its facts, and lines of a trace.
 
 use delian_core::swim::packet::Body;
-use delian_core::swim::{Directory, Event, Incarnation, News, Packet, Roster};
+use delian_core::swim::{Directory, Event, News, Packet, Roster};
 use delian_core::{NodeId, Time};
 
 use super::invariants::Oracle;
@@ -18,70 +16,26 @@ use crate::trace::{Line, Tracer};
 pub(super) struct Watch {
     pub(super) oracle: Oracle,
     pub(super) tracer: Tracer,
-    pub(super) counts: Counts,
-    /// The processes that run, by place.
-    pub(super) processes: BTreeMap<u32, Process>,
-    /// The places with which nothing has gone wrong.
-    pub(super) unharmed: Vec<bool>,
-}
-
-/// What is known of a process.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Process {
-    pub(super) node: NodeId,
-    /// From which incarnation on its death is false; none if an earlier life had the same ones.
-    pub(super) lives_from: Option<Incarnation>,
+    /// What was done to the members; what they met, the oracle counts.
+    pub(super) done: Counts,
+    judges_every_step: bool,
 }
 
 impl Watch {
     pub(super) fn new(oracle: Oracle, tracer: Tracer, places: u32) -> Self {
-        let unharmed = vec![true; places as usize];
-        Self { oracle, tracer, counts: Counts::default(), processes: BTreeMap::new(), unharmed }
+        Self { oracle, tracer, done: Counts::default(), judges_every_step: places <= JUDGED_AT_EVERY_STEP }
+    }
+
+    /// Returns what was done to the members and what they met.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = self.oracle.facts().counts();
+        counts.merge(&self.done);
+        counts
     }
 
     pub(super) fn trace(&mut self, line: impl FnOnce() -> Line) {
         if self.tracer.is_on() {
             self.tracer.write(line());
-        }
-    }
-
-    fn count(&mut self, observer: u32, event: &Event) {
-        let fact = match event {
-            Event::Joined(..) => "joined",
-            Event::Updated(..) => "updated",
-            Event::Suspected { .. } => "suspected",
-            Event::Recovered(..) => "recovered",
-            Event::Died(node, incarnation) => {
-                self.count_death(observer, *node, *incarnation);
-                "died"
-            }
-            Event::Left { late, .. } => {
-                self.counts.add("late_leaves", u64::from(*late));
-                "left"
-            }
-            Event::Refuted(_) => "refuted",
-            Event::Yielded { .. } => "yielded",
-            Event::NameConflict { .. } => "name_conflicts",
-            Event::Isolated => "isolated",
-            Event::Reunited => "reunited",
-            Event::HealthChanged(_) => "health_changes",
-            Event::Departed(_) => "departed",
-            Event::ForeignPool(..) => "foreign_packets",
-            Event::Implausible(..) => "implausible",
-            Event::Full(_) => "full",
-            Event::BroadcastDropped(..) => "dropped",
-            Event::BroadcastTooLarge { .. } | _ => return,
-        };
-        self.counts.add(fact, 1);
-    }
-
-    fn count_death(&mut self, observer: u32, node: NodeId, incarnation: Incarnation) {
-        let bears =
-            |process: &Process| process.node == node && process.lives_from.is_some_and(|first| first <= incarnation);
-        let Some(place) = self.processes.iter().find(|(_, it)| bears(it)).map(|(place, _)| *place) else { return };
-        self.counts.add("false_deaths", 1);
-        if self.unharmed[place as usize] && self.unharmed[observer as usize] {
-            self.counts.add("healthy_false_deaths", 1);
         }
     }
 }
@@ -94,13 +48,9 @@ impl Watcher<Member<Roster>> for Watch {
     fn stepped(&mut self, now: Time, place: u32, member: &Member<Roster>, shared: &Directory) {
         self.oracle.stepped(now, place, member, shared);
         for event in member.noticed() {
-            self.count(place, event);
             self.trace(|| Line::of_member(now, place + 1, "event", told(event)));
         }
-        if !member.delivered().is_empty() {
-            self.counts.add("delivered", member.delivered().len() as u64);
-        }
-        if self.unharmed.len() <= JUDGED_AT_EVERY_STEP {
+        if self.judges_every_step {
             member.swim().assert_invariants(member.directory(shared));
         }
     }
@@ -117,7 +67,7 @@ impl Watcher<Member<Roster>> for Watch {
 
 /// In worlds of more places the oracle alone asserts the machine's own invariants, once a second, for what they look at
 /// grows with suspicions.
-const JUDGED_AT_EVERY_STEP: usize = 64;
+const JUDGED_AT_EVERY_STEP: u32 = 64;
 
 /// Names a node by where it is at home.
 fn name(node: NodeId) -> String {

@@ -28,8 +28,9 @@ pub(super) fn on_death(history: &mut History, told: &Told) -> Result<(), Breach>
         return Ok(());
     };
     let life = truth.life(home).expect("it lives there");
-    if told.incarnation < life.incarnation {
-        // An earlier life died indeed.
+    let outlived = history.subject(told.subject).outlived;
+    if told.incarnation < life.incarnation || outlived.is_some_and(|outlived| told.incarnation <= outlived) {
+        // An earlier life died indeed, or may have: nothing tells two lives in one incarnation apart.
         return Ok(());
     }
     history.facts.false_deaths_of_any += 1;
@@ -59,6 +60,16 @@ pub(super) fn on_death(history: &mut History, told: &Told) -> Result<(), Breach>
     Err(Accuracy::breach(told.now, facts))
 }
 
+/// Takes note of a second in which a death of anyone who is well would be a breach.
+pub(super) fn on_sample(history: &mut History, now: Time) {
+    let (well, over) = history.truth.census();
+    let span = history.bounds.stabilisation(well, over);
+    let stable = history.truth.untroubled_since().is_some_and(|since| since + span <= now);
+    if stable && (0..history.truth.size()).any(|place| well_for(history, place, now, span)) {
+        history.facts.judge(Accuracy::NAME);
+    }
+}
+
 fn life_since(history: &History, place: u32) -> Time {
     history.truth.life(place).map_or(Time::NEVER, |life| life.since)
 }
@@ -71,9 +82,10 @@ fn well_for(history: &History, place: u32, now: Time, span: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Word;
-    use super::super::fixture::{at, history, tell};
+    use super::super::fixture::{at, history, tell, tell_in};
     use super::super::history::History;
     use super::*;
+    use delian_core::swim::Incarnation;
 
     fn counts(history: &History) -> [u64; 4] {
         let facts = &history.facts;
@@ -96,6 +108,28 @@ mod tests {
         assert_eq!(on_death(&mut history, &tell(110, 0, 1, Word::Died)), Ok(()), "so soon after");
         let breach = on_death(&mut history, &tell(1000, 0, 1, Word::Died)).unwrap_err();
         assert_eq!(breach.invariant, Accuracy::NAME);
+    }
+
+    #[test]
+    fn a_death_that_may_be_of_an_earlier_life_is_no_false_one() {
+        let mut history = history(3);
+        history.subjects[2].outlived = Some(Incarnation::new(1));
+        assert_eq!(on_death(&mut history, &tell_in(1, 100, 0, 2, Word::Died)), Ok(()));
+        assert_eq!(counts(&history), [1, 0, 0, 0]);
+        assert_eq!(on_death(&mut history, &tell_in(2, 100, 0, 2, Word::Died)), Ok(()));
+        assert_eq!(counts(&history), [2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn calm_is_counted_once_it_has_lasted() {
+        let mut history = history(3);
+        for second in [10, 1000, 1001] {
+            on_sample(&mut history, at(second));
+        }
+        assert_eq!(history.facts.judged[Accuracy::NAME], 2);
+        history.truth.troubled(at(1001), 1);
+        on_sample(&mut history, at(1002));
+        assert_eq!(history.facts.judged[Accuracy::NAME], 2);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) fn on_sample(history: &mut History, now: Time, glances: &[Glance]) ->
     };
     let up = || glances.iter().filter(|glance| history.truth.is_up(glance.place));
     let Some(wrong) = up().find(differs) else {
+        history.facts.judge(Agreement::NAME);
         if history.agreed_in != Some(calm_since) {
             history.agreed_in = Some(calm_since);
             history.facts.settled.push(now.since(calm_since));

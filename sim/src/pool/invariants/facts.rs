@@ -6,6 +6,9 @@ use std::time::Duration;
 use delian_core::swim::packet::Body;
 use delian_core::{NodeId, Time};
 
+use crate::outcome::Counts;
+use crate::pool::scenario::fact_names;
+
 /// The numbers of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -43,17 +46,29 @@ pub struct Facts {
     pub name_conflicts: u64,
     /// Members that heard nobody for long.
     pub isolations: u64,
+    /// Those of them that heard someone again.
+    pub reunions: u64,
+    /// Changes of a member's local health.
+    pub health_changes: u64,
+    /// Members that had left, by their own account.
+    pub departures: u64,
     /// Incarnations that were not believed.
     pub implausible: u64,
     /// Packets of another pool that were refused.
     pub foreign_packets: u64,
+    /// Members that were not taken in because there were too many.
+    pub refused_for_room: u64,
+    /// Broadcasts that were handed to an embedder.
+    pub deliveries: u64,
+    /// Broadcasts that were handed on no further because there were too many.
+    pub drops: u64,
     /// Packets sent, by what they say.
     pub packets: BTreeMap<&'static str, u64>,
     /// How long after the last fault all agreed, for each time of calm in which they did.
     pub settled: Vec<Duration>,
     /// How long it took until a new incarnation was known to all who were well, to the second.
     pub spreads: Vec<Duration>,
-    /// How often each property that waits for a bound was judged.
+    /// How often each property that asks for something in time was judged.
     pub judged: BTreeMap<&'static str, u64>,
 }
 
@@ -88,6 +103,43 @@ impl Facts {
         self.packets.values().sum()
     }
 
+    /// Returns the numbers by the names that scenarios ask for them by.
+    pub(in crate::pool) fn counts(&self) -> Counts {
+        let numbers = [
+            ("joined", self.joins),
+            ("updated", self.updates),
+            ("suspected", self.suspicions),
+            ("recovered", self.recoveries),
+            ("died", self.deaths),
+            ("false_deaths", self.false_deaths_of_any),
+            ("healthy_false_deaths", self.false_deaths_at_healthy),
+            ("left", self.leaves),
+            ("late_leaves", self.late_leaves),
+            ("refuted", self.refutations),
+            ("yielded", self.yields),
+            ("name_conflicts", self.name_conflicts),
+            ("isolated", self.isolations),
+            ("reunited", self.reunions),
+            ("health_changes", self.health_changes),
+            ("departed", self.departures),
+            ("foreign_packets", self.foreign_packets),
+            ("implausible", self.implausible),
+            ("full", self.refused_for_room),
+            ("delivered", self.deliveries),
+            ("dropped", self.drops),
+            ("agreed", self.settled.len() as u64),
+        ];
+        let mut counts = Counts::default();
+        // What never happened is no fact of a run.
+        for (name, number) in numbers.into_iter().filter(|(_, number)| *number > 0) {
+            counts.add(name, number);
+        }
+        for (property, number) in &self.judged {
+            counts.add(judged_name(property), *number);
+        }
+        counts
+    }
+
     /// Takes note that a property was judged.
     pub(super) fn judge(&mut self, name: &'static str) {
         *self.judged.entry(name).or_default() += 1;
@@ -104,6 +156,12 @@ impl Facts {
             None => self.detections.push(Detection { node, at, first: after, last: after, observers: 1 }),
         }
     }
+}
+
+/// Returns the name by which scenarios ask how often a property was judged.
+fn judged_name(property: &'static str) -> &'static str {
+    let mut names = fact_names();
+    names.find(|name| name.strip_prefix("judged.") == Some(property)).expect("what is judged in time is a fact")
 }
 
 /// Returns what people call a kind of packet.

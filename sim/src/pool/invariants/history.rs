@@ -49,6 +49,10 @@ pub(super) struct Subject {
     pub(super) issued: Incarnation,
     /// When that rose last, other than by the beginning of a life.
     pub(super) raised_at: Time,
+    /// How many lives it has begun.
+    pub(super) lives: u32,
+    /// The greatest incarnation that it issued in lives that were over when it began the present one.
+    pub(super) outlived: Option<Incarnation>,
     /// The greatest incarnation in which it left.
     pub(super) left: Option<Incarnation>,
     /// Since when all who are up hold it gone, if it runs nowhere.
@@ -165,6 +169,8 @@ impl History {
             label: None,
             issued: Incarnation::ZERO,
             raised_at: Time::ZERO,
+            lives: 0,
+            outlived: None,
             left: None,
             buried_at: None,
             contested_since: None,
@@ -196,7 +202,8 @@ impl History {
     pub(super) fn hold(&mut self, now: Time, observer: u32, subject: u32, record: Record) {
         let pair = self.pair_mut(observer, subject);
         let reachable = |state: Option<State>| state.is_some_and(State::is_reachable);
-        if pair.incarnation != record.incarnation || reachable(pair.state) != reachable(Some(record.state)) {
+        let is_other = pair.state.is_none() || pair.incarnation != record.incarnation;
+        if is_other || reachable(pair.state) != reachable(Some(record.state)) {
             pair.since = now;
         }
         pair.incarnation = record.incarnation;

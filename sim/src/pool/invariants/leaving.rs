@@ -18,8 +18,8 @@ pub(super) fn on_death(history: &mut History, told: &Told) -> Result<(), Breach>
     let node = history.subject(told.subject).node;
     let truth = &history.truth;
     let lives = truth.lives_of(node);
-    let left = lives.filter_map(|(place, life)| Some((place, life.asked_to_leave?, life.ended))).max();
-    let Some((home, asked_at, ended)) = left.filter(|_| truth.home_of(node).is_none()) else { return Ok(()) };
+    let left = lives.filter_map(|(place, life)| Some((life.asked_to_leave?, place, life.ended))).max();
+    let Some((asked_at, home, ended)) = left.filter(|_| truth.home_of(node).is_none()) else { return Ok(()) };
     let untroubled = truth.untroubled_since().is_some_and(|since| since <= asked_at);
     let well = truth.well_since(told.observer).is_some_and(|since| since <= asked_at);
     let crashed = matches!(ended, Some((_, End::Crashed | End::Yielded)));

@@ -213,6 +213,7 @@ impl Oracle {
             }
             glances.push(glance);
         }
+        accuracy::on_sample(history, now);
         refutation::on_sample(history, now)?;
         identity::on_sample(history, now)?;
         if history.keeps_pairs() {
@@ -276,13 +277,18 @@ fn look_through<M: Members>(
     swim: &Swim<M>,
     directory: &Directory,
 ) -> Result<(), Breach> {
+    let mut held = vec![false; history.rows[place as usize].pairs.len()];
     for (node, record) in swim.known(directory) {
         let subject = history.meet(node);
+        if let Some(held) = held.get_mut(subject as usize) {
+            *held = true;
+        }
         bounded::on_record(history, now, place, subject, record)?;
         event_order::on_record(history, now, place, subject, record)?;
         hold(history, now, place, subject, record)?;
     }
     let view = swim.members();
+    bounded::on_forgotten(history, now, place, &held, view.known())?;
     history.rows[place as usize].looked = Some((view.digest().total(), view.known(), now));
     Ok(())
 }
@@ -358,8 +364,12 @@ fn count(history: &mut History, told: &Told) {
             facts.suspicions += 1;
             facts.first_accusations += u64::from(own == Some(accuser));
         }
-        Word::Recovered => facts.recoveries += 1,
+        Word::Recovered => {
+            facts.recoveries += 1;
+            facts.judge(refutation::Refutation::NAME);
+        }
         // Deaths are counted where they are judged.
+        Word::Died if told.woke => facts.judge(confirmations::Confirmations::NAME),
         Word::Died => {}
         Word::Left { late } => {
             facts.leaves += 1;

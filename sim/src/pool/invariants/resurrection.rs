@@ -73,6 +73,9 @@ pub(super) fn on_sample(history: &mut History, now: Time) {
                     pair.phase.is_up() || pair.state.is_some_and(State::is_reachable)
                 });
             history.subjects[number].buried_at = (!shown).then_some(now);
+            if !shown {
+                history.facts.judge(Resurrection::NAME);
+            }
         }
     }
 }

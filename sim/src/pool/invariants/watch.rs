@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use delian_core::Time;
 use delian_core::swim::{Carrier, Directory, Event, Members, Packet, Standing, Swim};
+use delian_core::{NodeId, Time};
 
 use super::history::{History, Row};
 use super::own_life::Own;
@@ -63,12 +63,17 @@ fn judge_step<M: Members>(
 ) -> Result<(), Breach> {
     let swim = member.swim();
     let life = history.truth.life(place).expect("the truth is told who begins a life before it begins");
-    assert_eq!(life.node, swim.card().id, "the truth was told of another life at place {place}");
+    let life_of = life.node;
+    assert_eq!(life_of, swim.card().id, "the truth was told of another life at place {place}");
     if life.ended.is_some() {
         return Ok(());
     }
+    let begins = history.rows[place as usize].life != history.truth.lives(place);
+    if begins {
+        note_life(history, place, life_of);
+    }
     let subject = note_issued(history, now, swim);
-    if history.rows[place as usize].life != history.truth.lives(place) {
+    if begins {
         begin(history, now, place, swim, directory);
     }
     judge_own(history, now, place, member, directory)?;
@@ -91,10 +96,22 @@ fn judge_step<M: Members>(
             judge_told(history, &Told { now, observer: place, subject, word, incarnation, woke: member.woke() })?;
         }
     }
+    history.facts.deliveries += member.delivered().len() as u64;
     if history.truth.size() <= CLOSELY_MAX {
         look_through(history, now, place, swim, directory)?;
     }
     events.iter().try_for_each(|event| note_own_event(history, now, place, event))
+}
+
+/// Takes note that a node begins a life: what its earlier ones issued, if none of them goes on.
+fn note_life(history: &mut History, place: u32, node: NodeId) {
+    let number = history.meet(node);
+    let alone = history.truth.lives_of(node).all(|(other, life)| other == place || life.ended.is_some());
+    let subject = &mut history.subjects[number as usize];
+    if subject.lives > 0 && alone {
+        subject.outlived = Some(subject.issued);
+    }
+    subject.lives += 1;
 }
 
 /// Takes note of the incarnation that a member is in.
@@ -158,6 +175,10 @@ fn note_own_event(history: &mut History, now: Time, place: u32, event: &Event) -
         Event::Refuted(_) => facts.refutations += 1,
         Event::NameConflict { .. } => facts.name_conflicts += 1,
         Event::Isolated => facts.isolations += 1,
+        Event::Reunited => facts.reunions += 1,
+        Event::HealthChanged(_) => facts.health_changes += 1,
+        Event::Full(_) => facts.refused_for_room += 1,
+        Event::BroadcastDropped(..) => facts.drops += 1,
         Event::ForeignPool(..) => facts.foreign_packets += 1,
         Event::Implausible(..) => facts.implausible += 1,
         Event::Yielded { .. } => {
@@ -167,6 +188,7 @@ fn note_own_event(history: &mut History, now: Time, place: u32, event: &Event) -
         }
         // Whoever leaves unheard looks like one that crashed.
         Event::Departed(heard) => {
+            facts.departures += 1;
             history.truth.end(now, place, if *heard > 0 { End::Left } else { End::Crashed });
         }
         Event::Joined(..)
@@ -175,10 +197,6 @@ fn note_own_event(history: &mut History, now: Time, place: u32, event: &Event) -
         | Event::Recovered(..)
         | Event::Left { .. }
         | Event::Died(..)
-        | Event::Reunited
-        | Event::HealthChanged(_)
-        | Event::Full(_)
-        | Event::BroadcastDropped(..)
         | Event::BroadcastTooLarge { .. }
         | _ => {}
     }

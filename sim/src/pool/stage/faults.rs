@@ -71,14 +71,14 @@ impl Stage {
     }
 
     fn count(&mut self, fault: &Fault, hit: usize) {
-        let counts = &mut self.world.watcher.counts;
+        let done = &mut self.world.watcher.done;
         let count = if matches!(fault, Fault::Partition | Fault::Replay(_)) { 1 } else { hit as u64 };
         if let Some(fact) = fault.fact() {
-            counts.add(fact, count);
+            done.add(fact, count);
         }
         match fault {
-            Fault::Crash(_) | Fault::Replace => counts.add("crashes", count),
-            Fault::Broadcast => counts.add("broadcasts", count),
+            Fault::Crash(_) | Fault::Replace => done.add("crashes", count),
+            Fault::Broadcast => done.add("broadcasts", count),
             Fault::Pause
             | Fault::Block(_)
             | Fault::Partition
@@ -242,7 +242,6 @@ impl Stage {
     fn trouble(&mut self, place: u32) {
         let now = self.world.now();
         self.world.watcher.oracle.truth().troubled(now, place);
-        self.world.watcher.unharmed[place as usize] = false;
     }
 
     fn ease(&mut self, place: u32) {

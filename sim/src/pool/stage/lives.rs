@@ -10,7 +10,6 @@ use super::Stage;
 use crate::pool::member::{Member, address_of};
 use crate::pool::plan::PoolPlan;
 use crate::pool::scenario::{Beginning, Comeback, Fault, Incarnations, Step, Target, Where};
-use crate::pool::watch::Process;
 
 /// A node, whether it runs or not.
 #[derive(Clone, Debug)]
@@ -119,11 +118,8 @@ impl Stage {
         let (card, incarnation) = (node.card(place), node.incarnation());
         let id = node.id;
         let settings = Arc::clone(if node.is_stranger { &self.theirs } else { &self.ours });
-        // After a life in which it issued the same ones, a death of this one cannot be told from one of that.
-        let lives_from = (node.boot + 1 == node.lives).then_some(incarnation);
-        let (now, watch) = (self.world.now(), &mut self.world.watcher);
-        watch.processes.insert(place, Process { node: id, lives_from });
-        watch.oracle.truth().started(now, place, id, incarnation);
+        let now = self.world.now();
+        self.world.watcher.oracle.truth().started(now, place, id, incarnation);
         let start = Start { card, incarnation, seed, members: known };
         self.world.start(place, |now, shared, sink| {
             let mut member = Member::begin_apart(now, &settings, start, directory, sink);
@@ -141,7 +137,6 @@ impl Stage {
             return;
         }
         self.world.watcher.oracle.truth().stopped(now, place);
-        self.world.watcher.processes.remove(&place);
         self.world.stop(place);
     }
 
@@ -156,7 +151,7 @@ impl Stage {
             Incarnations::Lost => 0,
         };
         let place = node.place;
-        self.world.watcher.counts.add("restarts", 1);
+        self.world.watcher.done.add("restarts", 1);
         self.start(home, place);
     }
 
