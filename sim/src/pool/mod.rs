@@ -28,4 +28,4 @@ pub use self::run::{pool_catalogue, run_pool, run_pool_plan, run_pool_traced};
 pub use self::shared::SharedView;
 pub use self::truth::{End, Lifetime, Truth};
 pub use self::wheel::{Ordering, Queue};
-pub use self::world::{Traffic, Watcher, World};
+pub use self::world::{Service, Traffic, Watcher, World};

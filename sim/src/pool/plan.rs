@@ -9,6 +9,7 @@ use std::time::Duration;
 use delian_core::Seed;
 
 use super::scenario::{Between, Comeback, Fault, Gap, Incarnations, PoolScenario, PoolSwarm, Step, Target, Way, Where};
+use super::world::Service;
 use crate::plan::Dice;
 
 /// A run as data; equal plans give equal runs.
@@ -80,6 +81,7 @@ fn draw_step(scenario: &PoolScenario, step: &Step, dice: &mut Dice, steps: &mut 
         | Fault::OneWay(_)
         | Fault::Loss(_)
         | Fault::Slow(_)
+        | Fault::SlowService(_)
         | Fault::Join
         | Fault::Leave(_)
         | Fault::Clone
@@ -183,6 +185,10 @@ fn draw_fault(scenario: &PoolScenario, kind: &str, dice: &mut Dice) -> Fault {
         "flip-flop" => Fault::FlipFlop(way(dice), millis(dice, 1_000, 20_000)),
         "loss" => Fault::Loss(dice.number(50, 1000) as u16),
         "slow" => Fault::Slow(millis(dice, 50, 2_000)),
+        "slow-service" => {
+            let takes = millis(dice, 50, 2_000);
+            Fault::SlowService(Service { takes, room: dice.number(1, 256) as u32 })
+        }
         "join" => Fault::Join,
         "leave" => Fault::Leave(comeback(dice)),
         "churn" => Fault::Churn(millis(dice, 2_000, 10_000), millis(dice, 500, 20_000)),

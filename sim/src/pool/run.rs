@@ -100,5 +100,6 @@ fn counts(stage: &Stage) -> Counts {
     let traffic = stage.world().traffic();
     counts.add("messages", traffic.packets);
     counts.add("lost", traffic.lost);
+    counts.add("overflowed", traffic.overflowed);
     counts
 }

@@ -1,5 +1,8 @@
 //! The world: members, links, a clock, and an oracle that hears what members notice.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use delian_core::{Seed, Time};
 
 use super::network::{Links, Network, Path};
@@ -33,12 +36,23 @@ pub struct Traffic {
     pub packets: u64,
     /// Their bytes, without those of lower layers.
     pub bytes: u64,
-    /// Packets that were lost, by chance or a cut.
+    /// Packets that were lost, by chance, by a cut or for want of room.
     pub lost: u64,
+    /// Those of them that found no room in the queue of a slow member.
+    pub overflowed: u64,
     /// Packets that arrived, and timers that were due.
     pub steps: u64,
     /// The most bytes in a datagram.
     pub datagram_bytes_max: usize,
+}
+
+/// How a member serves packets that cannot keep up with them. Its timers are not late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// How long it takes over each packet.
+    pub takes: Duration,
+    /// How many packets may wait, the one under way among them; what comes beyond is dropped.
+    pub room: u32,
 }
 
 /// Members of one protocol on one network.
@@ -56,8 +70,21 @@ pub struct World<P: Participant, W> {
 }
 
 enum Happening<P: Participant> {
-    Arrival { from: u32, to: u32, packet: P::Packet },
-    Timer { member: u32, life: u32, timer: P::Timer },
+    Arrival {
+        from: u32,
+        to: u32,
+        packet: P::Packet,
+    },
+    Timer {
+        member: u32,
+        life: u32,
+        timer: P::Timer,
+    },
+    /// A slow member is done with the packet that it worked at.
+    Served {
+        member: u32,
+        shift: u32,
+    },
 }
 
 struct Place<P: Participant> {
@@ -70,6 +97,12 @@ struct Place<P: Participant> {
     /// Packets that wait for the end of a block, in and out, in order.
     inbound: Vec<(u32, P::Packet)>,
     outbound: Vec<(u32, Carrier, P::Packet)>,
+    /// How slowly it serves packets, if it does.
+    service: Option<Service>,
+    /// Which spell of slow service this is: packets that an earlier one worked at are done.
+    shift: u32,
+    /// Packets that wait for a slow member, the one that it works at first.
+    queued: VecDeque<(u32, P::Packet)>,
 }
 
 impl<P: Participant, W: Watcher<P>> World<P, W> {
@@ -82,6 +115,9 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
             missed: Vec::new(),
             inbound: Vec::new(),
             outbound: Vec::new(),
+            service: None,
+            shift: 0,
+            queued: VecDeque::new(),
         };
         Self {
             now: Time::ZERO,
@@ -152,6 +188,8 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         it.missed.clear();
         it.inbound.clear();
         it.outbound.clear();
+        it.queued.clear();
+        it.shift += 1;
         it.participant.take()
     }
 
@@ -172,11 +210,24 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
             let it = &mut self.places[place as usize];
             let (inbound, outbound) = (std::mem::take(&mut it.inbound), std::mem::take(&mut it.outbound));
             for (from, packet) in inbound {
-                self.deliver(from, place, packet);
+                self.take_in(from, place, packet);
             }
             for (to, carrier, packet) in outbound {
                 self.send(place, to, carrier, packet);
             }
+        }
+    }
+
+    /// Makes a member slow at its packets, or swift again; then all that waits for it is served at once.
+    pub fn set_service(&mut self, place: u32, service: Option<Service>) {
+        let it = &mut self.places[place as usize];
+        if it.service == service {
+            return;
+        }
+        it.service = service;
+        it.shift += 1;
+        for (from, packet) in std::mem::take(&mut it.queued) {
+            self.take_in(from, place, packet);
         }
     }
 
@@ -213,7 +264,7 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
     fn happen(&mut self, happening: Happening<P>) {
         let place = match &happening {
             Happening::Arrival { to, .. } => *to,
-            Happening::Timer { member, .. } => *member,
+            Happening::Timer { member, .. } | Happening::Served { member, .. } => *member,
         };
         if self.places[place as usize].paused {
             return self.places[place as usize].missed.push(happening);
@@ -228,6 +279,7 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
                     self.carry_out(member);
                 }
             }
+            Happening::Served { member, shift } => self.serve_next(member, shift),
         }
     }
 
@@ -237,8 +289,41 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         } else if self.network.paths[to as usize].blocked {
             self.places[to as usize].inbound.push((from, packet));
         } else {
-            self.deliver(from, to, packet);
+            self.take_in(from, to, packet);
         }
+    }
+
+    /// Hands a packet to a member, or puts it into the queue of one that is slow.
+    fn take_in(&mut self, from: u32, to: u32, packet: P::Packet) {
+        let it = &mut self.places[to as usize];
+        let Some(service) = it.service.filter(|_| it.participant.is_some()) else {
+            return self.deliver(from, to, packet);
+        };
+        if it.queued.len() >= service.room as usize {
+            self.traffic.lost += 1;
+            self.traffic.overflowed += 1;
+            return;
+        }
+        it.queued.push_back((from, packet));
+        if it.queued.len() == 1 {
+            self.serve_later(to, service);
+        }
+    }
+
+    fn serve_later(&mut self, member: u32, service: Service) {
+        let shift = self.places[member as usize].shift;
+        self.queue.schedule(self.now + service.takes, Happening::Served { member, shift });
+    }
+
+    /// Hands a slow member the packet that it worked at, and lets it begin with the next one.
+    fn serve_next(&mut self, member: u32, shift: u32) {
+        let it = &mut self.places[member as usize];
+        let Some(service) = it.service.filter(|_| it.shift == shift) else { return };
+        let (from, packet) = it.queued.pop_front().expect("it worked at a packet");
+        if !it.queued.is_empty() {
+            self.serve_later(member, service);
+        }
+        self.deliver(from, member, packet);
     }
 
     fn deliver(&mut self, from: u32, to: u32, packet: P::Packet) {
@@ -296,5 +381,78 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
             }
             None => self.traffic.lost += 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends what it is told to, and notes what arrives and when.
+    struct Clerk;
+
+    impl Participant for Clerk {
+        type Packet = u32;
+        type Timer = ();
+        type Shared = Vec<(u64, u32)>;
+
+        fn receive(&mut self, now: Time, _: u32, packet: u32, seen: &mut Self::Shared, _: &mut Sink<Self>) {
+            seen.push((now.as_nanos() / 1_000_000, packet));
+        }
+
+        fn fire(&mut self, _: Time, (): (), _: &mut Self::Shared, _: &mut Sink<Self>) {}
+
+        fn packet_bytes(_: &u32) -> usize {
+            4
+        }
+    }
+
+    fn clerks() -> World<Clerk, ()> {
+        let mut world = World::new(2, Links::local(0), Seed::new(1), Ordering::Wheel, Vec::new(), ());
+        (0..2).for_each(|place| world.start(place, |_, _, _| Clerk));
+        world
+    }
+
+    /// Sends these packets to the second clerk, and lets them arrive.
+    fn send(world: &mut World<Clerk, ()>, packets: std::ops::Range<u32>) {
+        world.ask(0, |_, _, _, sink| sink.sends.extend(packets.map(|packet| (1, Carrier::Datagram, packet))));
+        world.run_until(world.now() + Duration::from_millis(2));
+    }
+
+    const SLOW: Service = Service { takes: Duration::from_millis(100), room: 3 };
+
+    #[test]
+    fn a_slow_member_takes_its_time_for_each_packet_and_what_finds_no_room_is_lost() {
+        let mut world = clerks();
+        world.set_service(1, Some(SLOW));
+        send(&mut world, 0..5);
+        world.run_until(Time::from_millis(1000));
+        let times: Vec<u64> = world.shared().iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [100, 200, 300]);
+        assert_eq!((world.traffic().lost, world.traffic().overflowed), (2, 2));
+    }
+
+    #[test]
+    fn what_waits_for_a_slow_member_is_served_at_once_when_it_is_swift_again() {
+        let mut world = clerks();
+        world.set_service(1, Some(SLOW));
+        send(&mut world, 0..3);
+        world.run_until(Time::from_millis(150));
+        world.set_service(1, None);
+        let times: Vec<u64> = world.shared().iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [100, 150, 150]);
+        world.run_until(Time::from_millis(1000));
+        assert_eq!(world.shared().len(), 3);
+    }
+
+    #[test]
+    fn packets_that_wait_for_a_slow_member_go_with_it() {
+        let mut world = clerks();
+        world.set_service(1, Some(SLOW));
+        send(&mut world, 0..2);
+        world.start(1, |_, _, _| Clerk);
+        send(&mut world, 9..10);
+        world.run_until(Time::from_millis(1000));
+        assert_eq!(world.shared().iter().map(|(_, packet)| *packet).collect::<Vec<u32>>(), [9]);
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Subject {
     pub(super) left: Option<Incarnation>,
     /// Since when all who are up hold it gone, if it runs nowhere.
     pub(super) buried_at: Option<Time>,
+    /// How many lives were settled when two processes began to bear this identity at once: all but theirs.
+    pub(super) settled_lives: u32,
     /// When two processes began to bear this identity at once.
     pub(super) contested_since: Option<Time>,
 }
@@ -170,6 +172,7 @@ impl History {
             issued: Incarnation::ZERO,
             raised_at: Time::ZERO,
             lives: 0,
+            settled_lives: 0,
             outlived: None,
             left: None,
             buried_at: None,

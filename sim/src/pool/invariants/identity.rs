@@ -11,11 +11,15 @@ pub(super) struct Identity;
 impl Property for Identity {
     const NAME: &'static str = "one-process-keeps-an-identity";
     const RULE: &'static str = "Of two processes with one identity exactly one goes on once all is well, the other yields \
-                                to it and to nobody else, and no member changes its mind more than three times.";
+                                to it and to nobody else, and no member changes its mind more than three times, or for \
+                                each process beyond two twice more.";
 }
 
-/// How often an observer may change its mind: each of two claims the identity at most once, and the later one again.
-const FLIPS_MAX: u32 = 3;
+/// How often an observer may change its mind of so many processes: each claims the identity at most once, and each but one
+/// once more, after another did.
+const fn flips_max(claimants: u32) -> u32 {
+    2 * claimants - 1
+}
 
 /// Judges that a process yields, which is not noted yet.
 pub(super) fn on_yield(history: &History, now: Time, place: u32) -> Result<(), Breach> {
@@ -40,13 +44,15 @@ pub(super) fn on_told(history: &mut History, told: &Told) -> Result<(), Breach> 
     *flips += u32::from(*known != address);
     *known = address;
     let flips = *flips;
-    if flips <= FLIPS_MAX {
+    let subject = history.subject(told.subject);
+    let claimants = (subject.lives - subject.settled_lives).max(2);
+    if flips <= flips_max(claimants) {
         return Ok(());
     }
     let facts = format!(
-        "{} changed its mind {flips} times where {} is",
+        "{} changed its mind {flips} times where {} is, of which there were {claimants} processes",
         history.who(told.observer),
-        history.subject(told.subject).node
+        subject.node
     );
     Err(Identity::breach(told.now, facts))
 }
@@ -65,7 +71,11 @@ pub(super) fn on_sample(history: &mut History, now: Time) -> Result<(), Breach> 
             }
             continue;
         }
-        let since = *history.subjects[number].contested_since.get_or_insert(now);
+        let subject = &mut history.subjects[number];
+        if subject.contested_since.is_none() {
+            subject.settled_lives = subject.lives.saturating_sub(bearers as u32);
+        }
+        let since = *subject.contested_since.get_or_insert(now);
         let Some(calm_since) = calm_since else { continue };
         history.facts.judge(Identity::NAME);
         if since.max(calm_since) + span < now {
@@ -113,5 +123,10 @@ mod tests {
         let addresses = [1, 3, 1, 3, 1].map(place_address);
         let judged = addresses.map(|it| on_told(&mut history, &tell(11, 0, 1, Word::Updated(it))).is_ok());
         assert_eq!(judged, [true, true, true, true, false]);
+        let mut of_three = contested();
+        (of_three.subjects[1].lives, of_three.subjects[1].settled_lives) = (4, 1);
+        let addresses = [1, 3, 2, 1, 3, 2, 1].map(place_address);
+        let judged = addresses.map(|it| on_told(&mut of_three, &tell(11, 0, 1, Word::Updated(it))).is_ok());
+        assert_eq!(judged, [true, true, true, true, true, true, false]);
     }
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 use super::faults::{Fault, Gap, fact_names};
 use super::words::{TIERS, write_between};
 use super::{Between, PoolScenario, PoolSwarm, Step, Target};
+use crate::pool::world::Service;
 use crate::scenario::check::{Finding, RUN_MAX, Section, common, outside};
 use crate::scenario::words::{word, write_span};
 
 /// How many members a pool may have: more take minutes, and the benchmark measures them.
 pub(super) const MEMBERS: RangeInclusive<u64> = 1..=4096;
+
+/// How many packets may wait for a slow member: from one at a time to more than a socket's buffer holds.
+pub(super) const QUEUE: RangeInclusive<u32> = 1..=65_536;
 
 pub(super) const PPM_PER_PERMILLE: u32 = 1000;
 
@@ -146,6 +150,12 @@ impl Checker<'_> {
                 if !each.is_zero() && self.scenario.chaos.as_nanos() / each.as_nanos() > DRAWN_MAX {
                     let message = format!("each is {}, which makes more than {DRAWN_MAX} turns", write_span(*each));
                     self.find(section, "each", message);
+                }
+            }
+            Fault::SlowService(Service { takes, room }) => {
+                self.span(section, "takes", *takes, Duration::from_mins(1));
+                if !QUEUE.contains(room) {
+                    self.find(section, "queue", outside("queue", *room, &QUEUE));
                 }
             }
             Fault::Slow(by) => self.span(section, "by", *by, Duration::from_mins(1)),

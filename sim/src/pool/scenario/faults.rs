@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pool::world::Service;
+
 /// Something that goes wrong, or that members are asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -23,6 +25,8 @@ pub enum Fault {
     Loss(u16),
     /// Every packet takes so much longer, in and out.
     Slow(Duration),
+    /// Processes take long over each packet, and more than so many do not wait.
+    SlowService(Service),
     /// Members that were absent start, and join.
     Join,
     /// Members leave; they come back when it ends, if it does.
@@ -95,7 +99,7 @@ impl Comeback {
 
 impl Fault {
     /// Every kind, as scenario files name it.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 19] = [
         "crash",
         "replace",
         "pause",
@@ -105,6 +109,7 @@ impl Fault {
         "flip-flop",
         "loss",
         "slow",
+        "slow-service",
         "join",
         "leave",
         "churn",
@@ -128,6 +133,7 @@ impl Fault {
             Self::FlipFlop(..) => "flip-flop",
             Self::Loss(_) => "loss",
             Self::Slow(_) => "slow",
+            Self::SlowService(_) => "slow-service",
             Self::Join => "join",
             Self::Leave(_) => "leave",
             Self::Churn(..) => "churn",
@@ -196,7 +202,8 @@ pub const FACTS: &[(&str, &str)] = &[
     ("crashes", "processes that ended without a word"),
     ("restarts", "nodes that began another life"),
     ("messages", "packets that were sent"),
-    ("lost", "packets that got lost, by chance or a cut"),
+    ("lost", "packets that got lost, by chance, by a cut or for want of room"),
+    ("overflowed", "those of them that found no room in the queue of a member with slow service"),
     ("fault.crash", "crashes"),
     ("fault.replace", "addresses that another node took over"),
     ("fault.pause", "processes frozen"),
@@ -204,7 +211,8 @@ pub const FACTS: &[(&str, &str)] = &[
     ("fault.partition", "partitions"),
     ("fault.one-way", "members that were not heard, or did not hear"),
     ("fault.loss", "members whose packets got lost"),
-    ("fault.slow", "members made slow"),
+    ("fault.slow", "members to which and from which packets took longer"),
+    ("fault.slow-service", "members that took long over each packet"),
     ("fault.join", "absent members started"),
     ("fault.leave", "members asked to leave"),
     ("fault.clone", "processes started under another's identity"),

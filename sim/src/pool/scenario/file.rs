@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::{self, MEMBERS, check};
+use super::check::{self, MEMBERS, QUEUE, check};
 use super::faults::{Comeback, Fault, Gap, Incarnations, Way, Where};
 use super::settings::{FALLBACKS, SETTINGS, Setting};
 use super::words::{INCARNATIONS, PLACES, TIERS, WAYS, beginning, read_between, read_member, read_target, some_time};
 use super::{Between, Discovery, PoolScenario, PoolSwarm, Step, Target, Tier};
+use crate::pool::world::Service;
 use crate::scenario::ScenarioError;
 use crate::scenario::check::Section;
 use crate::scenario::file::sections::{put, read_counts, read_number, read_time};
@@ -198,6 +199,7 @@ impl Fault {
             | Self::FlipFlop(..)
             | Self::Loss(_)
             | Self::Slow(_)
+            | Self::SlowService(_)
             | Self::Leave(_)
             | Self::Clone
             | Self::Rename(_)
@@ -252,6 +254,14 @@ fn read_fault<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, kind: &'static
         }
         "loss" => Fault::Loss(share(reader, table, "loss", LOSS)?),
         "slow" => Fault::Slow(span(reader, table, "by", SLOW)?),
+        "slow-service" => {
+            let takes = span(reader, table, "takes", SERVICE.takes);
+            let room = match table.take(reader, "queue") {
+                Some(entry) => entry.number(reader, &QUEUE),
+                None => Some(SERVICE.room),
+            };
+            Fault::SlowService(Service { takes: takes?, room: room? })
+        }
         "join" => Fault::Join,
         "churn" => {
             let interval = span(reader, table, "interval", CHURN.0);
@@ -275,6 +285,8 @@ pub(super) const LOSS: u16 = 800;
 pub(super) const FLIP_FLOP: Duration = Duration::from_secs(20);
 /// Longer than a probe of the local tier waits.
 pub(super) const SLOW: Duration = Duration::from_millis(600);
+/// Longer than the packets of a quiet pool come apart, and a queue that takes most of a minute to work off.
+pub(super) const SERVICE: Service = Service { takes: Duration::from_millis(600), room: 64 };
 /// How often somebody goes, and for how long.
 pub(super) const CHURN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10));
 pub(super) const REPLAY: u16 = 200;

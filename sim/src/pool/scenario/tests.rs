@@ -91,6 +91,11 @@ at = "9s"
 fault = "slow"
 by = "1s"
 [[step]]
+at = "9s"
+fault = "slow-service"
+takes = "20ms"
+queue = 8
+[[step]]
 at = "10s"
 fault = "join"
 target = "m8"
@@ -159,6 +164,7 @@ fn what_is_wrong_is_told_with_its_place_and_the_mend() {
         ("[pool]\n[[step]]\nfault = \"pause\"\ntarget = \"haf\"\n", "that is nobody: did you mean `half`?"),
         ("[pool]\n[[step]]\nat = \"61s\"\nfault = \"pause\"\n", "at is 61s, after the end of the chaos, 60s"),
         ("[pool]\n[[step]]\nfor = \"1s\"\nfault = \"metadata\"\n", "`metadata` happens at once and does not end"),
+        ("[pool]\n[[step]]\nfault = \"slow-service\"\nqueue = 0\n", "must be from 1 to 65536"),
         ("[pool]\n[[step]]\nfault = \"block\"\nopen = \"64ms\"\n", "`open` needs `closed`"),
         ("[pool]\n[expect]\nat_least = { yeilded = 1 }\n", "nothing counts `yeilded`: did you mean `yielded`?"),
         ("[pool]\n[workload]\n", "a scenario of a pool has no `workload`"),

@@ -10,6 +10,7 @@ use super::settings::{FALLBACKS, SETTINGS, Setting};
 use super::words::{INCARNATIONS, PLACES, WAYS, beginning, some_time, write_between, write_target};
 use super::{Discovery, PoolScenario, PoolSwarm, Step, Tier};
 use crate::pool::network::Links;
+use crate::pool::world::Service;
 use crate::scenario::words::{word, write_bounds, write_permille, write_span};
 use crate::scenario::write::{Text, list, quoted, write_expect};
 use crate::scenario::{Latency, Shape};
@@ -69,6 +70,10 @@ impl PoolScenario {
                 text.key("each", quoted(&write_span(*each)));
             }
             Fault::Loss(permille) => text.key("loss", quoted(&write_permille(*permille))),
+            Fault::SlowService(Service { takes, room }) => {
+                text.key("takes", quoted(&write_span(*takes)));
+                text.key("queue", room);
+            }
             Fault::Slow(by) => text.key("by", quoted(&write_span(*by))),
             Fault::Churn(interval, away) => {
                 text.key("interval", quoted(&write_span(*interval)));

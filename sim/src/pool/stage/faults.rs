@@ -10,6 +10,7 @@ use super::{Act, Stage};
 use crate::pool::member::address_of;
 use crate::pool::network::{Links, Path};
 use crate::pool::scenario::{Fault, Gap, Step, Target, Way};
+use crate::pool::world::Service;
 
 /// What one step does to the path to a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub(super) enum Effect {
     Deaf,
     Loss(u32),
     Slow(Duration),
+    SlowService(Service),
     Paused,
 }
 
@@ -86,6 +88,7 @@ impl Stage {
             | Fault::FlipFlop(..)
             | Fault::Loss(_)
             | Fault::Slow(_)
+            | Fault::SlowService(_)
             | Fault::Join
             | Fault::Leave(_)
             | Fault::Churn(..)
@@ -146,6 +149,7 @@ impl Stage {
             | Fault::FlipFlop(..)
             | Fault::Loss(_)
             | Fault::Slow(_)
+            | Fault::SlowService(_)
             | Fault::Churn(..)
             | Fault::Replay(_) => unreachable!("{} hits no process", fault.kind()),
         }
@@ -180,7 +184,8 @@ impl Stage {
                 | Fault::Partition
                 | Fault::OneWay(_)
                 | Fault::Loss(_)
-                | Fault::Slow(_) => {
+                | Fault::Slow(_)
+                | Fault::SlowService(_) => {
                     self.set(place, number, None);
                     self.ease(place);
                 }
@@ -255,7 +260,7 @@ impl Stage {
             Some(effect) => self.effects.insert((place, number), effect),
             None => self.effects.remove(&(place, number)),
         };
-        let (mut path, mut paused) = (Path::default(), false);
+        let (mut path, mut paused, mut service) = (Path::default(), false, None::<Service>);
         for (_, effect) in self.effects.range((place, 0)..=(place, usize::MAX)) {
             match *effect {
                 Effect::Side(side) => path.side = side,
@@ -264,10 +269,16 @@ impl Stage {
                 Effect::Deaf => path.deaf = true,
                 Effect::Loss(ppm) => path.loss_ppm = path.loss_ppm.max(ppm),
                 Effect::Slow(by) => path.slow += by,
+                Effect::SlowService(other) => {
+                    // The slower of two, with the smaller queue.
+                    let Service { takes, room } = service.unwrap_or(other);
+                    service = Some(Service { takes: takes.max(other.takes), room: room.min(other.room) });
+                }
                 Effect::Paused => paused = true,
             }
         }
         self.world.set_path(place, |it| *it = path);
+        self.world.set_service(place, service);
         if paused { self.world.pause(place) } else { self.world.resume(place) }
     }
 }
@@ -286,6 +297,7 @@ fn effect_of(fault: &Fault, number: usize) -> Option<Effect> {
         Fault::OneWay(Way::Deaf) => Some(Effect::Deaf),
         Fault::Loss(permille) => Some(Effect::Loss(u32::from(*permille) * PPM_PER_PERMILLE)),
         Fault::Slow(by) => Some(Effect::Slow(*by)),
+        Fault::SlowService(service) => Some(Effect::SlowService(*service)),
         Fault::Crash(_)
         | Fault::Replace
         | Fault::FlipFlop(..)

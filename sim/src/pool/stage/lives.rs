@@ -60,6 +60,7 @@ pub(super) fn spares(plan: &PoolPlan) -> u32 {
         | Fault::FlipFlop(..)
         | Fault::Loss(_)
         | Fault::Slow(_)
+        | Fault::SlowService(_)
         | Fault::Join
         | Fault::Churn(..)
         | Fault::Rename(_)
