@@ -6,7 +6,7 @@ use delian_core::swim::{
     Directory, Incarnation, Input, Members, Packet, PoolConfig, PoolSettings, Record, Roster, Slot, State,
 };
 use delian_core::{NodeId, Seed, Time};
-use delian_sim::pool::{Life, Member, Participant, SharedView, Sink, World, address_of, card_of};
+use delian_sim::pool::{Letter, Life, Member, Participant, SharedView, Sink, World, address_of, card_of};
 
 use crate::contender::{Contender, Crowd, Watch};
 
@@ -65,9 +65,10 @@ impl<M: Members> Participant for Delian<M> {
     type Timer = ();
     type Shared = Around<M>;
 
-    fn receive(&mut self, now: Time, from: u32, packet: Vec<u8>, around: &mut Around<M>, sink: &mut Sink<Self>) {
+    fn receive(&mut self, now: Time, letter: Letter<Vec<u8>>, around: &mut Around<M>, sink: &mut Sink<Self>) {
+        let Letter { from, carrier, packet } = letter;
         let packet = Packet::decode(&packet).expect("what a member sends is a packet");
-        self.0.receive(now, from, packet, &mut around.directory, &mut around.inner);
+        self.0.receive(now, Letter { from, carrier, packet }, &mut around.directory, &mut around.inner);
         around.hand_over(sink);
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use delian_core::Time;
-use delian_sim::pool::{Carrier, Note, Participant, Sink, World};
+use delian_sim::pool::{Carrier, Letter, Note, Participant, Sink, World};
 use foca::{Codec, Config, Foca, Header, Identity, Message, NoCustomBroadcast, Notification, Runtime, State, Timer};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -57,8 +57,8 @@ impl Participant for FocaMember {
     type Timer = Due;
     type Shared = ();
 
-    fn receive(&mut self, now: Time, _: u32, packet: Vec<u8>, (): &mut (), sink: &mut Sink<Self>) {
-        judge(self.foca.handle_data(&packet, Driver { now, sink }));
+    fn receive(&mut self, now: Time, letter: Letter<Vec<u8>>, (): &mut (), sink: &mut Sink<Self>) {
+        judge(self.foca.handle_data(&letter.packet, Driver { now, sink }));
     }
 
     fn fire(&mut self, now: Time, due: Due, (): &mut (), sink: &mut Sink<Self>) {

@@ -9,7 +9,7 @@ use delian_core::swim::{
 };
 use delian_core::{NodeId, Seed, Time};
 
-use super::participant::{Note, Participant, Sink};
+use super::participant::{Letter, Note, Participant, Sink};
 
 /// A member and the driver around it.
 #[derive(Clone, Debug)]
@@ -171,8 +171,13 @@ impl<M: Members> Participant for Member<M> {
     type Timer = ();
     type Shared = Directory;
 
-    fn receive(&mut self, now: Time, from: u32, packet: Packet, directory: &mut Directory, sink: &mut Sink<Self>) {
-        self.feed(now, Input::Receive(address_of(from), Carrier::Datagram, packet), directory, sink);
+    fn receive(&mut self, now: Time, letter: Letter<Packet>, directory: &mut Directory, sink: &mut Sink<Self>) {
+        let Letter { from, carrier, packet } = letter;
+        let address = match carrier {
+            Carrier::Datagram => address_of(from),
+            Carrier::Stream => SocketAddr::new(address_of(from).ip(), STREAM_PORT),
+        };
+        self.feed(now, Input::Receive(address, carrier, packet), directory, sink);
     }
 
     fn fire(&mut self, now: Time, (): (), directory: &mut Directory, sink: &mut Sink<Self>) {
@@ -195,15 +200,21 @@ impl<M: Members> Participant for Member<M> {
     }
 }
 
+/// The port at which members take packets.
+const PORT: u16 = 7400;
+
+/// The port that streams come from, which takes nothing.
+const STREAM_PORT: u16 = 50_000;
+
 /// Returns the address of a place.
 pub fn address_of(place: u32) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | place)), 7400)
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | place)), PORT)
 }
 
 /// Returns the place of an address; one that belongs to nobody if it is not of this world.
 fn place_of(address: SocketAddr) -> u32 {
     match address.ip() {
-        IpAddr::V4(ip) if ip.octets()[0] == 10 => ip.to_bits() & 0x00ff_ffff,
+        IpAddr::V4(ip) if ip.octets()[0] == 10 && address.port() == PORT => ip.to_bits() & 0x00ff_ffff,
         IpAddr::V4(_) | IpAddr::V6(_) => u32::MAX,
     }
 }

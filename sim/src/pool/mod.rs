@@ -23,7 +23,7 @@ pub use self::calibration::FalseSuspicion;
 pub use self::invariants::{Breach, Detection, Facts, Oracle, catalogue};
 pub use self::member::{Life, Member, address_of, card_of, home_of};
 pub use self::network::{Links, Path};
-pub use self::participant::{Carrier, Note, Participant, Sink};
+pub use self::participant::{Carrier, Letter, Note, Participant, Sink};
 pub use self::run::{pool_catalogue, run_pool, run_pool_plan, run_pool_traced};
 pub use self::shared::SharedView;
 pub use self::truth::{End, Lifetime, Truth};

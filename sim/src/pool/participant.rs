@@ -12,7 +12,7 @@ pub trait Participant: Sized {
     type Shared;
 
     /// A packet arrived.
-    fn receive(&mut self, now: Time, from: u32, packet: Self::Packet, shared: &mut Self::Shared, sink: &mut Sink<Self>);
+    fn receive(&mut self, now: Time, letter: Letter<Self::Packet>, shared: &mut Self::Shared, sink: &mut Sink<Self>);
 
     /// A timer is due that the member set in this life.
     fn fire(&mut self, now: Time, timer: Self::Timer, shared: &mut Self::Shared, sink: &mut Sink<Self>);
@@ -23,6 +23,17 @@ pub trait Participant: Sized {
 
 /// How a packet travels.
 pub use delian_core::swim::Carrier;
+
+/// A packet on its way.
+#[derive(Clone, Debug)]
+pub struct Letter<P> {
+    /// The place that it comes from.
+    pub from: u32,
+    /// How it travels.
+    pub carrier: Carrier,
+    /// The packet itself.
+    pub packet: P,
+}
 
 /// What a participant asks of its world.
 #[derive(Debug)]

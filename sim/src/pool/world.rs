@@ -6,7 +6,7 @@ use std::time::Duration;
 use delian_core::{Seed, Time};
 
 use super::network::{Links, Network, Path};
-use super::participant::{Carrier, Note, Participant, Sink};
+use super::participant::{Carrier, Letter, Note, Participant, Sink};
 use super::wheel::{Ordering, Queue};
 use crate::fingerprint::Fingerprint;
 
@@ -71,9 +71,8 @@ pub struct World<P: Participant, W> {
 
 enum Happening<P: Participant> {
     Arrival {
-        from: u32,
         to: u32,
-        packet: P::Packet,
+        letter: Letter<P::Packet>,
     },
     Timer {
         member: u32,
@@ -95,14 +94,14 @@ struct Place<P: Participant> {
     /// What happened to it while it was paused, in order.
     missed: Vec<Happening<P>>,
     /// Packets that wait for the end of a block, in and out, in order.
-    inbound: Vec<(u32, P::Packet)>,
+    inbound: Vec<Letter<P::Packet>>,
     outbound: Vec<(u32, Carrier, P::Packet)>,
     /// How slowly it serves packets, if it does.
     service: Option<Service>,
     /// Which spell of slow service this is: packets that an earlier one worked at are done.
     shift: u32,
     /// Packets that wait for a slow member, the one that it works at first.
-    queued: VecDeque<(u32, P::Packet)>,
+    queued: VecDeque<Letter<P::Packet>>,
 }
 
 impl<P: Participant, W: Watcher<P>> World<P, W> {
@@ -209,8 +208,8 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         if was_blocked && !path.blocked {
             let it = &mut self.places[place as usize];
             let (inbound, outbound) = (std::mem::take(&mut it.inbound), std::mem::take(&mut it.outbound));
-            for (from, packet) in inbound {
-                self.take_in(from, place, packet);
+            for letter in inbound {
+                self.take_in(place, letter);
             }
             for (to, carrier, packet) in outbound {
                 self.send(place, to, carrier, packet);
@@ -226,8 +225,8 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         }
         it.service = service;
         it.shift += 1;
-        for (from, packet) in std::mem::take(&mut it.queued) {
-            self.take_in(from, place, packet);
+        for letter in std::mem::take(&mut it.queued) {
+            self.take_in(place, letter);
         }
     }
 
@@ -270,7 +269,7 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
             return self.places[place as usize].missed.push(happening);
         }
         match happening {
-            Happening::Arrival { from, to, packet } => self.arrive(from, to, packet),
+            Happening::Arrival { to, letter } => self.arrive(to, letter),
             Happening::Timer { member, life, timer } => {
                 let it = &mut self.places[member as usize];
                 if let Some(participant) = it.participant.as_mut().filter(|_| it.life == life) {
@@ -283,28 +282,28 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
         }
     }
 
-    fn arrive(&mut self, from: u32, to: u32, packet: P::Packet) {
-        if !self.network.is_open(from, to) {
+    fn arrive(&mut self, to: u32, letter: Letter<P::Packet>) {
+        if !self.network.is_open(letter.from, to) {
             self.traffic.lost += 1;
         } else if self.network.paths[to as usize].blocked {
-            self.places[to as usize].inbound.push((from, packet));
+            self.places[to as usize].inbound.push(letter);
         } else {
-            self.take_in(from, to, packet);
+            self.take_in(to, letter);
         }
     }
 
     /// Hands a packet to a member, or puts it into the queue of one that is slow.
-    fn take_in(&mut self, from: u32, to: u32, packet: P::Packet) {
+    fn take_in(&mut self, to: u32, letter: Letter<P::Packet>) {
         let it = &mut self.places[to as usize];
         let Some(service) = it.service.filter(|_| it.participant.is_some()) else {
-            return self.deliver(from, to, packet);
+            return self.deliver(to, letter);
         };
         if it.queued.len() >= service.room as usize {
             self.traffic.lost += 1;
             self.traffic.overflowed += 1;
             return;
         }
-        it.queued.push_back((from, packet));
+        it.queued.push_back(letter);
         if it.queued.len() == 1 {
             self.serve_later(to, service);
         }
@@ -319,19 +318,20 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
     fn serve_next(&mut self, member: u32, shift: u32) {
         let it = &mut self.places[member as usize];
         let Some(service) = it.service.filter(|_| it.shift == shift) else { return };
-        let (from, packet) = it.queued.pop_front().expect("it worked at a packet");
+        let letter = it.queued.pop_front().expect("it worked at a packet");
         if !it.queued.is_empty() {
             self.serve_later(member, service);
         }
-        self.deliver(from, member, packet);
+        self.deliver(member, letter);
     }
 
-    fn deliver(&mut self, from: u32, to: u32, packet: P::Packet) {
+    fn deliver(&mut self, to: u32, letter: Letter<P::Packet>) {
+        let from = letter.from;
         self.fingerprint.mix(self.now.as_nanos() ^ (u64::from(from) << 32) ^ u64::from(to).rotate_left(17));
         if let Some(participant) = &mut self.places[to as usize].participant {
             self.traffic.steps += 1;
-            self.watcher.arrives(self.now, from, to, &packet);
-            participant.receive(self.now, from, packet, &mut self.shared, &mut self.sink);
+            self.watcher.arrives(self.now, from, to, &letter.packet);
+            participant.receive(self.now, letter, &mut self.shared, &mut self.sink);
             self.carry_out(to);
         }
     }
@@ -370,14 +370,15 @@ impl<P: Participant, W: Watcher<P>> World<P, W> {
 
     fn send(&mut self, from: u32, to: u32, carrier: Carrier, packet: P::Packet) {
         let fate = self.network.fate(from, to, carrier);
+        let letter = Letter { from, carrier, packet };
         if let Some(again) = fate.again {
             let at = Time::from_nanos(self.now.as_nanos() + again);
-            self.queue.schedule(at, Happening::Arrival { from, to, packet: packet.clone() });
+            self.queue.schedule(at, Happening::Arrival { to, letter: letter.clone() });
         }
         match fate.arrives {
             Some(after) => {
                 let at = Time::from_nanos(self.now.as_nanos() + after);
-                self.queue.schedule(at, Happening::Arrival { from, to, packet });
+                self.queue.schedule(at, Happening::Arrival { to, letter });
             }
             None => self.traffic.lost += 1,
         }
@@ -396,8 +397,8 @@ mod tests {
         type Timer = ();
         type Shared = Vec<(u64, u32)>;
 
-        fn receive(&mut self, now: Time, _: u32, packet: u32, seen: &mut Self::Shared, _: &mut Sink<Self>) {
-            seen.push((now.as_nanos() / 1_000_000, packet));
+        fn receive(&mut self, now: Time, letter: Letter<u32>, seen: &mut Self::Shared, _: &mut Sink<Self>) {
+            seen.push((now.as_nanos() / 1_000_000, letter.packet));
         }
 
         fn fire(&mut self, _: Time, (): (), _: &mut Self::Shared, _: &mut Sink<Self>) {}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delian_core::swim::{Directory, Fallback, Incarnation, Input, Packet, Roster};
 use delian_core::{Seed, Time};
-use delian_sim::pool::{Life, Links, Member, Ordering, Participant, Sink, World, address_of};
+use delian_sim::pool::{Letter, Life, Links, Member, Ordering, Participant, Sink, World, address_of};
 
 use crate::worlds::{Pool, acquainted, at, crash, ease, go_on, joining, node, settings, trouble};
 
@@ -67,9 +67,9 @@ impl Participant for Skewed {
     type Timer = ();
     type Shared = Directory;
 
-    fn receive(&mut self, now: Time, from: u32, packet: Packet, directory: &mut Directory, sink: &mut Sink<Self>) {
+    fn receive(&mut self, now: Time, letter: Letter<Packet>, directory: &mut Directory, sink: &mut Sink<Self>) {
         let mut inner = Sink::default();
-        self.member.receive(now + self.ahead, from, packet, directory, &mut inner);
+        self.member.receive(now + self.ahead, letter, directory, &mut inner);
         self.hand_on(inner, sink);
     }
 
