@@ -3,24 +3,26 @@
 //! Members keep directories of their own, so that no card is known that nobody told of. A place is an address; a node
 //! usually lives at the place that its identity names, and may come back at another one.
 
+mod federation;
 mod faults;
 mod lives;
 mod running;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use delian_core::swim::{Directory, Members, PoolSettings, Roster, Standing};
+use delian_core::swim::{Directory, Members, PoolLabel, Roster, Standing};
 use delian_core::{Seed, Time};
 
 use self::faults::Effect;
+use self::federation::Federation;
 use self::lives::Node;
 use self::running::Running;
 use super::invariants::{Breach, Oracle};
 use super::member::Member;
 use super::plan::PoolPlan;
-use super::scenario::{Discovery, POOL, STRANGERS};
+use super::scenario::Discovery;
 use super::watch::Watch;
 use super::wheel::Ordering;
 use super::world::World;
@@ -31,9 +33,8 @@ use crate::trace::{Line, Tracer};
 pub(super) struct Stage {
     plan: Arc<PoolPlan>,
     world: World<Member<Roster>, Watch>,
-    ours: Arc<PoolSettings>,
-    theirs: Arc<PoolSettings>,
-    /// By the number of a member, less one: who is at home there.
+    federation: Federation,
+    /// By the number of a member, less one: who is at home there; then the other halves of gateways.
     nodes: Vec<Node>,
     /// Addresses and identities that are left for those who move, are cloned or take over.
     spare: u32,
@@ -42,8 +43,12 @@ pub(super) struct Stage {
     planned: u64,
     /// What is wrong with the path to a place at present, by the step that made it so.
     effects: BTreeMap<(u32, usize), Effect>,
+    /// How much longer packets take from and to a place, for the pool of the node there.
+    farness: BTreeMap<u32, Duration>,
     /// By step: the places that it hit, and the nodes there.
     hit: BTreeMap<usize, Vec<(u32, u32)>>,
+    /// By place of a gateway: the regions that it does not reach.
+    lost: BTreeSet<(u32, usize)>,
     fingerprint: Fingerprint,
     settled: Settling,
 }
@@ -74,31 +79,27 @@ const HELD_FOR: Duration = Duration::from_secs(5);
 impl Stage {
     pub(super) fn new(plan: &Arc<PoolPlan>, tracer: Tracer) -> Self {
         let scenario = &plan.scenario;
-        let settings = |name: &str| {
-            let mut config = scenario.config.clone();
-            config.name = name.to_string();
-            Arc::new(config.check().expect("the scenario was checked"))
-        };
-        let (ours, theirs) = (settings(POOL), settings(STRANGERS));
-        let population = scenario.population;
-        let places = population.everyone() + lives::spares(plan);
+        let federation = Federation::of(scenario);
+        let homes = federation.homes();
+        let places = homes + lives::spares(plan);
         let seed = Seed::new(plan.seed);
-        let mut oracle = Oracle::new(&ours, places);
+        let mut oracle = Oracle::new(federation.slowest(), places);
         oracle.truth().lose(Time::ZERO, scenario.links.loss_ppm);
         let watch = Watch::new(oracle, tracer, places);
         let world = World::new(places as usize, scenario.links, seed, Ordering::Wheel, Directory::new(), watch);
-        let nodes = (0..population.everyone()).map(|home| Node::new(seed, home, home >= population.members));
+        let nodes = (0..homes).map(|home| Node::new(seed, home)).collect();
         let mut stage = Self {
             plan: Arc::clone(plan),
             world,
-            ours,
-            theirs,
-            nodes: nodes.collect(),
-            spare: population.everyone(),
+            federation,
+            nodes,
+            spare: homes,
             agenda: BTreeMap::new(),
             planned: 0,
             effects: BTreeMap::new(),
+            farness: BTreeMap::new(),
             hit: BTreeMap::new(),
+            lost: BTreeSet::new(),
             fingerprint: Fingerprint::new(plan.seed),
             settled: Settling::Apart,
         };
@@ -171,6 +172,7 @@ impl Stage {
             // A process that has left, or yielded, ends by itself.
             self.stop(place);
         }
+        self.look_for_regions();
         let mut fingerprint = self.fingerprint;
         for (place, member) in self.processes() {
             let swim = member.swim();
@@ -182,6 +184,27 @@ impl Stage {
         }
         self.fingerprint = fingerprint;
         self.world.look(|now, watch, members, directory| watch.oracle.sample(now, members, directory))
+    }
+
+    /// Counts the regions that gateways lost, all of whose gateways they hold dead or gone, and found again.
+    fn look_for_regions(&mut self) {
+        let mut lost = BTreeSet::new();
+        for (place, member) in self.processes().filter(|(_, it)| self.federation.is_wide(it.swim().settings())) {
+            let none = Directory::new();
+            let directory = member.directory(&none);
+            for (region, gateways) in self.federation.gateways().enumerate() {
+                let seen = |home: u32| member.swim().seen(directory, self.nodes[home as usize].id);
+                let mut seen = gateways.map(seen);
+                if seen.all(|record| record.is_some_and(|record| !record.state.is_reachable())) {
+                    lost.insert((place, region));
+                }
+            }
+        }
+        let (now, before) = (lost.difference(&self.lost).count(), self.lost.difference(&lost).count());
+        for (fact, count) in [("regions_lost", now), ("regions_found", before)].into_iter().filter(|(_, it)| *it > 0) {
+            self.world.watcher.done.add(fact, count as u64);
+        }
+        self.lost = lost;
     }
 
     fn processes(&self) -> impl Iterator<Item = (u32, &Member<Roster>)> + '_ {
@@ -207,11 +230,12 @@ impl Stage {
         })
     }
 
-    fn pools(&self) -> [Running<'_>; 2] {
-        [self.ours.label(), self.theirs.label()].map(|label| {
-            let of_pool = |(_, member): &(u32, &Member<Roster>)| member.swim().settings().label() == label;
-            Running(self.processes().filter(of_pool).collect())
-        })
+    fn pools(&self) -> Vec<Running<'_>> {
+        let of_pool = |label: PoolLabel| {
+            let is_of_it = move |(_, member): &(u32, &Member<Roster>)| member.swim().settings().label() == label;
+            Running(self.processes().filter(is_of_it).collect())
+        };
+        self.federation.labels().map(of_pool).collect()
     }
 
     pub(super) fn settled_after(&self) -> Option<Duration> {

@@ -57,6 +57,7 @@ pub(crate) enum Section {
     Top,
     Cluster,
     Pool,
+    Region(usize),
     Config,
     Run,
     Network,

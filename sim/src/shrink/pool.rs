@@ -97,6 +97,10 @@ impl Hunt<'_, PoolPlan> {
     /// Leaves out the last of those who are there from the beginning; whoever comes behind moves up.
     fn leave_out_last(&mut self, count: u32) -> bool {
         let population = self.plan.scenario.population;
+        if !self.plan.scenario.regions.is_empty() {
+            // Members of regions are numbered by them.
+            return false;
+        }
         let Some(left) = population.present().checked_sub(count).filter(|left| *left >= population.seeds) else {
             return false;
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::faults::{Fault, Gap, fact_names};
 use super::words::{TIERS, write_between};
-use super::{Between, PoolScenario, PoolSwarm, Step, Target};
+use super::{Between, PoolScenario, PoolSwarm, Step, Target, Tier};
 use crate::pool::world::Service;
 use crate::scenario::check::{Finding, RUN_MAX, Section, common, outside};
 use crate::scenario::words::{word, write_span};
@@ -68,8 +68,38 @@ impl Checker<'_> {
                 self.find(Section::Pool, key, outside(key, number, &range));
             }
         }
+        self.regions();
         if let Err(error) = self.scenario.config.clone().check() {
             self.find(Section::Pool, error.field, error.to_string());
+        }
+    }
+
+    fn regions(&mut self) {
+        let (regions, population) = (&self.scenario.regions, self.scenario.population);
+        let members: u32 = regions.iter().map(|region| region.members).sum();
+        let mut wrong = Vec::new();
+        for (position, region) in regions.iter().enumerate() {
+            let numbers = [("gateways", region.gateways, region.members), ("seeds", population.seeds, region.members)];
+            for (key, number, most) in numbers.into_iter().filter(|(_, number, most)| !(1..=*most).contains(number)) {
+                wrong.push((Section::Region(position), key, outside(key, number, &(1..=most))));
+            }
+        }
+        if !regions.is_empty() && members != population.members {
+            let told = population.members;
+            wrong.push((Section::Pool, "members", format!("members is {told}, but the regions have {members} in all")));
+        }
+        for (key, number) in [("absent", population.absent), ("strangers", population.strangers)] {
+            if !regions.is_empty() && number > 0 {
+                wrong.push((Section::Pool, key, format!("{key} is {number}, but regions have none: leave it out")));
+            }
+        }
+        if !regions.is_empty() && population.tier == Tier::Wide {
+            let message =
+                "tier is wide, but regions have local pools, and the wide one has its own numbers".to_string();
+            wrong.push((Section::Pool, "tier", message));
+        }
+        for (section, key, message) in wrong {
+            self.find(section, key, message);
         }
     }
 

@@ -184,6 +184,8 @@ pub const FACTS: &[(&str, &str)] = &[
     ("broadcasts", "broadcasts that were made"),
     ("delivered", "broadcasts that a member handed to its embedder"),
     ("dropped", "broadcasts that a member handed on no further because there were too many"),
+    ("regions_lost", "regions of which a gateway held all gateways dead or gone"),
+    ("regions_found", "those of them of which it reached a gateway again"),
     ("agreed", "times of calm in which all came to agree"),
     ("judged.who-crashed-is-buried", "looks at a member that reached a node which ran nowhere"),
     ("judged.who-is-well-is-not-buried", "seconds of calm in which no member that was well might be buried"),

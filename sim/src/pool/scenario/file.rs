@@ -7,7 +7,7 @@ use super::check::{self, MEMBERS, QUEUE, check};
 use super::faults::{Comeback, Fault, Gap, Incarnations, Way, Where};
 use super::settings::{FALLBACKS, SETTINGS, Setting};
 use super::words::{INCARNATIONS, PLACES, TIERS, WAYS, beginning, read_between, read_member, read_target, some_time};
-use super::{Between, Discovery, PoolScenario, PoolSwarm, Step, Target, Tier};
+use super::{Between, Discovery, PoolScenario, PoolSwarm, Region, Step, Target, Tier};
 use crate::pool::world::Service;
 use crate::scenario::ScenarioError;
 use crate::scenario::check::Section;
@@ -27,7 +27,8 @@ impl PoolScenario {
         let document = parse(text, path)?;
         let mut reader = Reader::new(text);
         let top = Table::new(&mut reader, Section::Top, "a scenario of a pool", 0..0, document.get_ref());
-        let mut draft = Draft { scenario: Self::plain(stem_of(path), Tier::Local), steps: Vec::new() };
+        let mut draft =
+            Draft { scenario: Self::plain(stem_of(path), Tier::Local), steps: Vec::new(), says_members: false };
         draft.scenario.path = path.to_string();
         draft.read(&mut reader, top);
         draft.steps.sort_by_key(|(step, _)| step.at);
@@ -58,6 +59,8 @@ impl PoolScenario {
 struct Draft {
     scenario: PoolScenario,
     steps: Vec<(Step, usize)>,
+    /// Whether it says how many members there are.
+    says_members: bool,
 }
 
 impl Draft {
@@ -74,6 +77,18 @@ impl Draft {
         if let Some(table) = section(reader, "pool", Section::Pool, "[pool]") {
             self.read_pool(reader, table);
         }
+        let tables = top.take(reader, "region").and_then(|entry| entry.array(reader, "[[region]]"));
+        for (position, entry) in tables.unwrap_or_default().into_iter().enumerate() {
+            if let Some(table) = entry.table(reader, Section::Region(position), "a [[region]]") {
+                self.read_region(reader, table);
+            }
+        }
+        if !self.says_members && !self.scenario.regions.is_empty() {
+            self.scenario.population.members = self.scenario.regions.iter().map(|region| region.members).sum();
+        }
+        let mut section = |reader: &mut Reader<'t>, key, section, title| {
+            top.take(reader, key).and_then(|entry| entry.table(reader, section, title))
+        };
         if let Some(table) = section(reader, "run", Section::Run, "[run]") {
             self.read_run(reader, table);
         }
@@ -103,9 +118,11 @@ impl Draft {
             self.scenario.population.tier = tier;
         }
         let population = &mut self.scenario.population;
+        let members = read_number(reader, &mut table, "members", &MEMBERS).map(|number| number as u32);
+        self.says_members = members.is_some();
+        put(&mut population.members, members);
         let none_to = |most: u64| 0..=most;
         let numbers = [
-            ("members", MEMBERS, &mut population.members),
             ("seeds", MEMBERS, &mut population.seeds),
             ("absent", none_to(*MEMBERS.end()), &mut population.absent),
             ("strangers", none_to(*MEMBERS.end()), &mut population.strangers),
@@ -127,6 +144,15 @@ impl Draft {
             }
         }
         table.finish(reader);
+    }
+
+    fn read_region<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
+        let mut region = Region { members: 5, gateways: 1 };
+        for (key, field) in [("members", &mut region.members), ("gateways", &mut region.gateways)] {
+            put(field, read_number(reader, &mut table, key, &MEMBERS).map(|number| number as u32));
+        }
+        table.finish(reader);
+        self.scenario.regions.push(region);
     }
 
     fn read_run<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {

@@ -38,6 +38,8 @@ pub struct PoolScenario {
     pub seeds_max: Option<u64>,
     /// Who takes part.
     pub population: Population,
+    /// The regions of a federation, if the members are not all in one pool: each has a pool of its own.
+    pub regions: Vec<Region>,
     /// The numbers of the pool; its name is [`POOL`].
     pub config: PoolConfig,
     /// What links are like when nothing is wrong with them.
@@ -59,6 +61,9 @@ pub struct PoolScenario {
 /// The name of the pool that a scenario is about.
 pub const POOL: &str = "pool";
 
+/// The name of the pool of all gateways.
+pub const WIDE: &str = "wide";
+
 /// The name of the other pool in its network.
 pub const STRANGERS: &str = "strangers";
 
@@ -77,6 +82,18 @@ pub struct Population {
     pub strangers: u32,
     /// Which numbers the pool has by default.
     pub tier: Tier,
+}
+
+/// A region of a federation. Its members are numbered behind those of the regions before it, gateways first.
+///
+/// A gateway is in two pools, that of its region and the wide one of all gateways, with an address and an incarnation of
+/// its own in each: nothing that it knows in the one helps it in the other, but it runs or does not in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// How many members it has.
+    pub members: u32,
+    /// How many of the first of them are gateways.
+    pub gateways: u32,
 }
 
 /// How the members of a pool begin.
@@ -229,6 +246,7 @@ impl PoolScenario {
                 strangers: 0,
                 tier,
             },
+            regions: Vec::new(),
             config: tier.config(POOL),
             links: tier.links(),
             chaos: secs(60),

@@ -144,6 +144,15 @@ fn what_was_written_reads_back_as_it_was() {
 }
 
 #[test]
+fn regions_read_back_as_they_were_and_have_as_many_members_as_there_are() {
+    let text = "about = \"It holds.\"\n\n[pool]\nseeds = 2\n\n[[region]]\nmembers = 5\ngateways = 2\n\n\
+                [[region]]\nmembers = 4\ngateways = 1\n";
+    let scenario = read(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((scenario.population.members, scenario.regions.len()), (9, 2));
+    assert_eq!(scenario.to_toml(), text);
+}
+
+#[test]
 fn a_scenario_says_only_what_is_not_usual() {
     let text = "about = \"It holds.\"\n\n[pool]\nmembers = 5\n";
     assert_eq!(read(text).map(|scenario| scenario.to_toml()), Ok(text.to_string()));
@@ -166,6 +175,11 @@ fn what_is_wrong_is_told_with_its_place_and_the_mend() {
         ("[pool]\n[[step]]\nfor = \"1s\"\nfault = \"metadata\"\n", "`metadata` happens at once and does not end"),
         ("[pool]\n[[step]]\nfault = \"slow-service\"\nqueue = 0\n", "must be from 1 to 65536"),
         ("[pool]\n[[step]]\nfault = \"block\"\nopen = \"64ms\"\n", "`open` needs `closed`"),
+        ("[pool]\n[[region]]\nmembers = 3\ngateways = 4\n", "gateways is 4, but must be from 1 to 3"),
+        ("[pool]\nseeds = 4\n[[region]]\nmembers = 3\n", "seeds is 4, but must be from 1 to 3"),
+        ("[pool]\nmembers = 9\n[[region]]\nmembers = 3\n", "members is 9, but the regions have 3 in all"),
+        ("[pool]\nstrangers = 1\n[[region]]\n", "strangers is 1, but regions have none"),
+        ("[pool]\ntier = \"wide\"\n[[region]]\n", "tier is wide, but regions have local pools"),
         ("[pool]\n[expect]\nat_least = { yeilded = 1 }\n", "nothing counts `yeilded`: did you mean `yielded`?"),
         ("[pool]\n[workload]\n", "a scenario of a pool has no `workload`"),
     ];

@@ -24,6 +24,11 @@ impl PoolScenario {
         text.header("[pool]");
         self.write_population(&mut text, &plain);
         write_config(&mut text, &plain.config, &self.config);
+        for region in &self.regions {
+            text.header("[[region]]");
+            text.key("members", region.members);
+            text.key("gateways", region.gateways);
+        }
         text.section("run", |text| {
             text.unless(&plain.chaos, "chaos", &self.chaos, |span| quoted(&write_span(*span)));
             text.unless(&plain.settle, "settle", &self.settle, |span| quoted(&write_span(*span)));
@@ -46,7 +51,9 @@ impl PoolScenario {
 
     fn write_population(&self, text: &mut Text, plain: &Self) {
         let (ours, usual) = (self.population, plain.population);
-        text.key("members", ours.members);
+        if self.regions.is_empty() {
+            text.key("members", ours.members);
+        }
         text.unless(&beginning(true), "preloaded", &ours.beginning, |_| "false".to_string());
         text.unless(&usual.seeds, "seeds", &ours.seeds, ToString::to_string);
         text.unless(&usual.absent, "absent", &ours.absent, ToString::to_string);

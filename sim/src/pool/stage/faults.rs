@@ -53,12 +53,15 @@ impl Stage {
         let more =
             if homes.len() > NAMES_SHOWN { format!(" and {} more", homes.len() - NAMES_SHOWN) } else { String::new() };
         self.tell(fault.kind(), &format!("{}{more}", named.join(" ")));
-        let hit: Vec<(u32, u32)> = homes.into_iter().filter_map(|home| self.strike(number, &fault, home)).collect();
+        let halves: Vec<u32> = homes.iter().filter_map(|home| self.federation.other_half(*home)).collect();
+        let mut hit: Vec<(u32, u32)> = homes.into_iter().filter_map(|home| self.strike(number, &fault, home)).collect();
+        let hit_count = hit.len();
+        hit.extend(halves.into_iter().filter_map(|half| self.strike(number, &fault, half)));
         if matches!(fault, Fault::Partition) {
             // Whoever is on the other side is as cut off.
             self.others(&hit).into_iter().for_each(|place| self.trouble(place));
         }
-        self.count(&fault, hit.len());
+        self.count(&fault, hit_count);
         if let Fault::Replay(permille) = fault {
             let links = self.plan.scenario.links;
             self.world.set_links(Links { replay_ppm: u32::from(permille) * PPM_PER_PERMILLE, ..links });
@@ -254,13 +257,27 @@ impl Stage {
         self.world.watcher.oracle.truth().eased(now, place);
     }
 
-    /// Sets or takes away what a step does to a path, and makes the path what all steps together make it.
+    /// Sets or takes away what a step does to a path.
     fn set(&mut self, place: u32, number: usize, effect: Option<Effect>) {
         match effect {
             Some(effect) => self.effects.insert((place, number), effect),
             None => self.effects.remove(&(place, number)),
         };
-        let (mut path, mut paused, mut service) = (Path::default(), false, None::<Service>);
+        self.lay(place);
+    }
+
+    /// Makes a place as far from others as the pool is in which the node is that lives there.
+    pub(super) fn lay_path(&mut self, place: u32, home: u32) {
+        let farness = self.federation.ground(home).farness;
+        if self.farness.insert(place, farness).unwrap_or_default() != farness {
+            self.lay(place);
+        }
+    }
+
+    /// Makes a path what all steps together make it.
+    fn lay(&mut self, place: u32) {
+        let slow = self.farness.get(&place).copied().unwrap_or_default();
+        let (mut path, mut paused, mut service) = (Path { slow, ..Path::default() }, false, None::<Service>);
         for (_, effect) in self.effects.range((place, 0)..=(place, usize::MAX)) {
             match *effect {
                 Effect::Side(side) => path.side = side,

@@ -24,13 +24,12 @@ pub(super) struct Node {
     lives: u64,
     /// How often it changed its metadata.
     pub(super) changes: u32,
-    is_stranger: bool,
 }
 
 impl Node {
-    pub(super) fn new(seed: Seed, home: u32, is_stranger: bool) -> Self {
+    pub(super) fn new(seed: Seed, home: u32) -> Self {
         let name = format!("node-{}", home + 1);
-        Self { id: identity(seed, home), name, place: home, boot: 0, lives: 0, changes: 0, is_stranger }
+        Self { id: identity(seed, home), name, place: home, boot: 0, lives: 0, changes: 0 }
     }
 
     /// Returns the card of a process of the node at a place.
@@ -70,7 +69,10 @@ pub(super) fn spares(plan: &PoolPlan) -> u32 {
         | Fault::Replay(_) => false,
     };
     let moving = plan.steps.iter().filter(|step| needs(&step.fault));
-    moving.map(|Step { target, .. }| if let Target::These(members) = target { members.len() as u32 } else { 0 }).sum()
+    // A gateway moves in both of its pools.
+    let halves = if plan.scenario.regions.is_empty() { 1 } else { 2 };
+    let hit = |target: &Target| if let Target::These(members) = target { members.len() as u32 } else { 0 };
+    moving.map(|Step { target, .. }| halves * hit(target)).sum()
 }
 
 /// What a process begins with beside its card.
@@ -83,12 +85,8 @@ struct Beginner {
 impl Stage {
     /// Starts everyone who is there from the beginning.
     pub(super) fn raise_curtain(&mut self) {
-        let population = self.plan.scenario.population;
-        let groups = [
-            (0..population.present(), population.beginning),
-            (population.members..population.everyone(), Beginning::Acquainted),
-        ];
-        for (homes, beginning) in groups {
+        for ground in self.federation.grounds().to_vec() {
+            let (homes, beginning) = (ground.homes.start..ground.homes.end - ground.absent, ground.beginning);
             let (mut known, mut directory) = (Roster::new(), Directory::new());
             if beginning == Beginning::Acquainted {
                 for home in homes.clone() {
@@ -118,7 +116,8 @@ impl Stage {
         let seed = Seed::new(self.plan.seed).derive("pool-life", (u64::from(home) << 32) | node.lives);
         let (card, incarnation) = (node.card(place), node.incarnation());
         let id = node.id;
-        let settings = Arc::clone(if node.is_stranger { &self.theirs } else { &self.ours });
+        let settings = Arc::clone(&self.federation.ground(home).settings);
+        self.lay_path(place, home);
         let now = self.world.now();
         self.world.watcher.oracle.truth().started(now, place, id, incarnation);
         let start = Start { card, incarnation, seed, members: known };
@@ -159,8 +158,7 @@ impl Stage {
     /// Puts another node in the place of one, at its address.
     pub(super) fn take_over(&mut self, home: u32) {
         let (spare, place) = (self.take_spare(), self.nodes[home as usize].place);
-        let is_stranger = self.nodes[home as usize].is_stranger;
-        self.nodes[home as usize] = Node { place, ..Node::new(Seed::new(self.plan.seed), spare, is_stranger) };
+        self.nodes[home as usize] = Node { place, ..Node::new(Seed::new(self.plan.seed), spare) };
         self.start(home, place);
     }
 
@@ -188,14 +186,9 @@ impl Stage {
     /// Returns the addresses through which a node joins: those of the seeds, and of one more member where that would be
     /// nobody but itself.
     fn seeds(&self, home: u32) -> Vec<SocketAddr> {
-        let population = self.plan.scenario.population;
-        let (first, last, seeds) = if self.nodes[home as usize].is_stranger {
-            (population.members, population.everyone(), population.strangers.min(1))
-        } else {
-            (0, population.members, population.seeds)
-        };
-        let mut homes: Vec<u32> = (first..first + seeds).collect();
-        if homes == [home] && home + 1 < last {
+        let ground = self.federation.ground(home);
+        let mut homes = ground.seeds.clone();
+        if homes == [home] && home + 1 < ground.homes.end {
             homes.push(home + 1);
         }
         homes.into_iter().map(|home| address_of(self.nodes[home as usize].place)).collect()
