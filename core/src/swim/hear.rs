@@ -40,7 +40,7 @@ impl<M: Members> Swim<M> {
     pub(super) fn hear(&mut self, turn: &mut Turn<'_>, news: News, source: Source) {
         match news {
             News::Alive { incarnation, card } if card.id == self.me.id => {
-                self.hear_of_my_life(turn, incarnation, &card);
+                self.hear_of_my_life(turn, incarnation, &card, source);
             }
             News::Alive { incarnation, card } => self.hear_alive(turn, incarnation, card, source),
             News::Suspect { member, incarnation, .. } | News::Dead { member, incarnation } if member == self.me.id => {
@@ -277,7 +277,7 @@ impl<M: Members> Swim<M> {
     }
 
     /// Hears of a life of this node: its own, an earlier one, or another process's.
-    fn hear_of_my_life(&mut self, turn: &mut Turn<'_>, incarnation: Incarnation, card: &Arc<Card>) {
+    fn hear_of_my_life(&mut self, turn: &mut Turn<'_>, incarnation: Incarnation, card: &Arc<Card>, source: Source) {
         if matches!(self.standing, Standing::Leaving(_)) {
             return;
         }
@@ -299,6 +299,10 @@ impl<M: Members> Swim<M> {
             // Whoever comes later has the identity: an earlier life elsewhere is over, or yields.
             self.standing = Standing::Member;
             return self.claim(turn, incarnation);
+        }
+        if source.from != self.me.id {
+            // What others say of it may be long over. If it is there, it answers.
+            return self.introduce(turn, card.address);
         }
         turn.out.emit(Event::Yielded { to: card.address, incarnation });
         self.standing = Standing::Yielded;

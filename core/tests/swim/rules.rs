@@ -269,11 +269,29 @@ fn an_established_member_yields_to_a_later_process_with_its_identity() {
     bench.receive(asked, 0, Body::Ack(number), []);
     assert_eq!(bench.swim.standing(), &Standing::Member);
     let clone = Arc::new(Card::new(id(1), "m1", at(9)));
-    bench.hear(2, [News::Alive { incarnation: bench.swim.incarnation().next(), card: clone }]);
+    let incarnation = bench.swim.incarnation().next();
+    let claim = News::Alive { incarnation, card: clone };
+    bench.sent();
+    bench.hear(2, [claim.clone()]);
+    assert_eq!(bench.swim.standing(), &Standing::Member, "what others say of it may be long over");
+    assert!(!bench.told(9).is_empty(), "if it is there, it answers");
+    bench.receive_at(9, 1, incarnation.get(), [claim]);
     assert_eq!(bench.swim.standing(), &Standing::Yielded);
     bench.sent();
     bench.run_for(Duration::from_mins(1));
     assert!(bench.sent().is_empty(), "who yielded is silent");
+}
+
+/// The process that has its identity is gone: others find that out, and this one takes it back by refuting them.
+#[test]
+fn an_identity_that_a_dead_process_took_comes_back() {
+    let mut bench = Bench::among(4);
+    let (asked, number) = bench.run_to_probe();
+    bench.receive(asked, 0, Body::Ack(number), []);
+    bench.hear(2, [News::Alive { incarnation: inc(1), card: Arc::new(Card::new(id(1), "m1", at(9))) }]);
+    bench.hear(2, [suspect(1, 1, 2)]);
+    assert_eq!(bench.swim.incarnation(), inc(2));
+    assert_eq!(bench.swim.standing(), &Standing::Member);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use delian_core::Time;
 
+use super::super::truth::End;
 use super::history::History;
 use super::{Breach, Property, Told, Word};
 
@@ -21,13 +22,16 @@ const fn flips_max(claimants: u32) -> u32 {
     2 * claimants - 1
 }
 
+/// Returns whether there may be news on its way of a process that ended then, or goes on.
+fn is_heard_of(history: &History, now: Time, ended: Option<(Time, End)>) -> bool {
+    ended.is_none_or(|(at, _)| at + history.bounds.news() + super::bounds::REPLAY_WITHIN >= now)
+}
+
 /// Judges that a process yields, which is not noted yet.
 pub(super) fn on_yield(history: &History, now: Time, place: u32) -> Result<(), Breach> {
     let Some(life) = history.truth.life(place) else { return Ok(()) };
-    let grace = history.bounds.news() + super::bounds::REPLAY_WITHIN;
     let mut others = history.truth.lives_of(life.node).filter(|(other, _)| *other != place);
-    let lived = |ended: Option<(Time, super::super::truth::End)>| ended.is_none_or(|(at, _)| at + grace >= now);
-    if others.any(|(_, other)| lived(other.ended) && other.since <= now) {
+    if others.any(|(_, other)| is_heard_of(history, now, other.ended) && other.since <= now) {
         return Ok(());
     }
     let facts = format!("{} yields, and no other process bears or of late bore its identity", history.who(place));
@@ -71,9 +75,11 @@ pub(super) fn on_sample(history: &mut History, now: Time) -> Result<(), Breach> 
             }
             continue;
         }
+        let lives = history.truth.lives_of(node).filter(|(_, life)| is_heard_of(history, now, life.ended));
+        let heard_of = lives.count() as u32;
         let subject = &mut history.subjects[number];
         if subject.contested_since.is_none() {
-            subject.settled_lives = subject.lives.saturating_sub(bearers as u32);
+            subject.settled_lives = subject.lives.saturating_sub(heard_of);
         }
         let since = *subject.contested_since.get_or_insert(now);
         let Some(calm_since) = calm_since else { continue };
@@ -91,7 +97,6 @@ mod tests {
     use super::super::fixture::{at, history, node, tell};
     use super::*;
     use crate::pool::address_of as place_address;
-    use crate::pool::truth::End;
     use delian_core::swim::Incarnation;
 
     fn contested() -> History {
