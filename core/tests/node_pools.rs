@@ -253,3 +253,59 @@ fn pools_that_could_not_be_told_apart_are_refused() {
     let refusal = config.check().expect_err("two pools have one name");
     assert_eq!(refusal.to_string(), "pools both have the name \"federation\": their packets could not be told apart");
 }
+
+/// One packet of one peer, or one bit that flipped in its memory.
+#[test]
+fn a_term_that_nobody_reached_does_not_hide_who_leads() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    let leader = federation.leader();
+    let (swim, directory) = federation.nodes[&4].pool(Tier::Local).expect("it is in one");
+    let slot = directory.find(NodeId::new(2)).expect("it is known");
+    let mut card = swim::Card::clone(directory.card(slot).expect("it is known"));
+    let told = Notice { term: delian_core::Term::new(u64::MAX), leader: Some(NodeId::new(99)), ..Notice::default() };
+    card.metadata = Blob::from(postcard::to_allocvec(&told).expect("it has a form"));
+    let incarnation = swim.seen(directory, NodeId::new(2)).expect("it is known").incarnation.next();
+    let packet = swim::Packet {
+        label: swim.settings().label(),
+        from: NodeId::new(2),
+        incarnation,
+        body: swim::packet::Body::Gossip,
+        news: vec![swim::News::Alive { incarnation, card: Arc::new(card) }],
+    };
+    let input = swim::Input::Receive(address(Tier::Local, 2), Carrier::Datagram, packet);
+    federation.feed(4, Input::Pool(Tier::Local, Box::new(input)));
+    federation.run_for(Duration::from_secs(20));
+    for number in 1..=3 {
+        let known = federation.nodes[&number].known_leader().map(|(_, leader)| leader.get());
+        assert_eq!(known, Some(leader), "{number} is a voter and hears its leader");
+    }
+}
+
+#[test]
+fn metadata_that_is_too_large_does_not_silence_what_a_node_does_in_the_log() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    for number in 1..=3 {
+        let large = swim::Input::SetMetadata(Blob::from(vec![7; 512]));
+        federation.feed(number, Input::Pool(Tier::Local, Box::new(large)));
+    }
+    let first = federation.leader();
+    federation.silent = Some(first);
+    federation.run_for(Duration::from_secs(30));
+    let leader = federation.leader();
+    assert_ne!(leader, first);
+    let (_, directory) = federation.nodes[&4].pool(Tier::Local).expect("it is in one");
+    let slot = directory.find(NodeId::new(leader)).expect("it is known");
+    let role = Notice::of(directory.card(slot).expect("it is known")).expect("it bears one").role;
+    assert_eq!(role, RoleName::Leader);
+}
+
+#[test]
+fn a_limit_below_what_a_node_says_of_itself_is_refused() {
+    let mut config = config(1);
+    if let Some(pools) = &mut config.pools {
+        pools.local.0.metadata_bytes_max = 8;
+    }
+    assert!(config.check().is_err(), "a term, a leader and a role take more");
+}

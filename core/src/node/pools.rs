@@ -68,7 +68,7 @@ impl PoolsConfig {
         let check = |(config, address): (PoolConfig, SocketAddr)| -> Result<_, ConfigError> {
             let settings = config.check()?;
             // The largest card that a node makes carries what it does in the log.
-            let card = Card { metadata: Notice::default().encode(), ..Card::new(NodeId::ZERO, name.as_str(), address) };
+            let card = Card { metadata: Notice::largest().encode(), ..Card::new(NodeId::ZERO, name.as_str(), address) };
             let wrong = |error| ConfigError { field: "pools", problem: alloc::format!("make a card in which {error}") };
             card.check(&settings).map_err(wrong)?;
             Ok((Arc::new(settings), address))
@@ -97,10 +97,19 @@ impl Notice {
         postcard::take_from_bytes(&card.metadata).ok().map(|(notice, _)| notice)
     }
 
+    /// Returns the one that takes the most bytes, but for what the embedder says.
+    fn largest() -> Self {
+        let (term, leader) = (Term::new(u64::MAX), Some(NodeId::new(u64::MAX)));
+        Self { term, leader, role: RoleName::Observer, embedder: Blob::default() }
+    }
+
     fn encode(&self) -> Blob {
         Blob::from(postcard::to_allocvec(self).expect("a vector grows as needed and a notice has a postcard form"))
     }
 }
+
+/// How many bytes the length of the embedder's word may take beyond that of none.
+const LENGTH_BYTES: usize = 2;
 
 /// The pools of a running node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -171,6 +180,13 @@ impl Pools {
         self.tiers().map(|pool| pool.swim.next_wake()).min().unwrap_or(Time::NEVER)
     }
 
+    /// Returns how many bytes the embedder's word may have in all of the node's pools, whatever else a card says.
+    fn room_for_embedder(&self) -> usize {
+        let most = self.tiers().map(|pool| pool.swim.settings().metadata_bytes_max).min().unwrap_or(0);
+        // A longer word has a longer length before it.
+        most.saturating_sub(Notice::largest().encode().len() + LENGTH_BYTES)
+    }
+
     /// Says on the node's card what it does in the log.
     fn publish(&mut self, now: Time, notice: Notice, out: &mut Outbox) {
         self.notice = notice;
@@ -208,6 +224,10 @@ impl Node {
     pub(super) fn on_pool(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
         let Some(pools) = &mut self.pools else { return };
         match input {
+            swim::Input::SetMetadata(embedder) if embedder.len() > pools.room_for_embedder() => {
+                let event = swim::Event::MetadataTooLarge { bytes: embedder.len(), max: pools.room_for_embedder() };
+                out.emit(Event::Pool { tier, event: Box::new(event) });
+            }
             swim::Input::SetMetadata(embedder) => {
                 let notice = Notice { embedder, ..pools.notice.clone() };
                 pools.publish(now, notice, out);
@@ -226,8 +246,10 @@ impl Node {
         let heard = out.events().filter_map(notice_in).max_by_key(|notice| notice.term);
         let told = heard.and_then(|heard| Some((heard.term, heard.leader?)));
         let known = self.raft.leader().map(|leader| (self.raft.term(), leader));
-        let newer = known.max(told).filter(|(term, _)| *term > pools.notice.term);
         let role = RoleName::of(&self.raft);
+        // Who takes part in the log learns it there; word of pools is for those who do not.
+        let newest = if role == RoleName::Observer { known.max(told) } else { known };
+        let newer = newest.filter(|(term, _)| *term > pools.notice.term);
         if newer.is_none() && role == pools.notice.role {
             return;
         }
@@ -236,8 +258,10 @@ impl Node {
             (notice.term, notice.leader) = (term, Some(leader));
             out.emit(Event::LeaderChanged { term, leader });
         }
-        // Only what lasts is worth telling: a candidate is a leader or a follower within an election timeout.
-        if matches!(role, RoleName::Leader | RoleName::Follower | RoleName::Observer) {
+        // What lasts is worth telling: a candidate is a leader or a follower within an election timeout. And who only heard
+        // it tells nobody, unless it is a gateway and so the first of its region to hear.
+        let is_first = role != RoleName::Observer || role != pools.notice.role || pools.wide.is_some();
+        if is_first && matches!(role, RoleName::Leader | RoleName::Follower | RoleName::Observer) {
             pools.publish(now, notice, out);
         } else {
             pools.notice = notice;
@@ -254,10 +278,10 @@ impl Node {
         pool.map(|Pool { swim, directory }| (swim, directory))
     }
 
-    /// Returns the leader of the highest term in which the node knows one, by the log or by word of its pools.
+    /// Returns the leader that the node knows and its term: by the log, or by word of its pools if it knows none by that.
     pub fn known_leader(&self) -> Option<(Term, NodeId)> {
         let told = self.pools.as_ref().and_then(|pools| Some((pools.notice.term, pools.notice.leader?)));
-        self.raft.leader().map(|leader| (self.raft.term(), leader)).max(told)
+        self.raft.leader().map(|leader| (self.raft.term(), leader)).or(told)
     }
 }
 

@@ -53,6 +53,11 @@ impl Broadcasts {
         Self { next: (u64::from(incarnation.get()) << 32) + 1, delivered: BTreeMap::new() }
     }
 
+    /// Numbers go on above those of an earlier life that was in this incarnation.
+    pub(super) fn go_on_after(&mut self, incarnation: Incarnation) {
+        self.next = self.next.max((u64::from(incarnation.next().get()) << 32) + 1);
+    }
+
     pub(super) fn forget(&mut self, origin: NodeId) {
         self.delivered.remove(&origin);
     }
@@ -72,8 +77,10 @@ impl<M: Members> Swim<M> {
 
     pub(super) fn hear_broadcast(&mut self, turn: &mut Turn<'_>, broadcast: Arc<Broadcast>) {
         let origin = broadcast.origin;
-        let known = origin != self.me.id && self.find(turn, origin).is_some();
-        if !known || broadcast.payload.len() > self.settings.broadcast_bytes_max {
+        let Some((_, record)) = self.find(turn, origin).filter(|_| origin != self.me.id) else { return };
+        // Numbers begin at an incarnation, see `Broadcasts::begin`: one far ahead would make all others count as delivered.
+        let begun_in = Incarnation::new(u32::try_from(broadcast.number >> 32).unwrap_or(u32::MAX));
+        if begun_in > record.incarnation || broadcast.payload.len() > self.settings.broadcast_bytes_max {
             return;
         }
         if self.broadcasts.delivered.entry(origin).or_default().take(broadcast.number) {

@@ -41,6 +41,11 @@ impl Deadlines {
         Some(slot)
     }
 
+    /// Returns the instant of a slot.
+    pub(super) fn at(&self, slot: Slot) -> Option<Time> {
+        self.by_slot.get(&slot).copied()
+    }
+
     /// Returns the earliest instant.
     pub(super) fn next_at(&self) -> Option<Time> {
         self.due.first().map(|(at, _)| *at)

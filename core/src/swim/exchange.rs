@@ -13,7 +13,7 @@ use core::time::Duration;
 use super::directory::Slot;
 use super::io::Carrier;
 use super::members::{BUCKETS, Digest, Members, State};
-use super::packet::{Body, News, Sums};
+use super::packet::{Body, News, STREAM_BYTES_MAX, Sums};
 use super::projection::Deadline;
 use super::{PoolSettings, Sender, Swim, Turn};
 use crate::ids::NodeId;
@@ -61,7 +61,8 @@ impl Exchange {
     fn is_due(&self, now: Time, settings: &PoolSettings) -> bool {
         // Soon after it came a view changes all the time, and an exchange is of use anyway.
         let hurried = self.pause < settings.sync_interval / 2;
-        now >= self.after && (hurried || now >= self.changed_at + settings.gossip_interval * QUIET_INTERVALS)
+        let waited = now >= self.after + settings.sync_interval;
+        now >= self.after && (hurried || waited || now >= self.changed_at + settings.gossip_interval * QUIET_INTERVALS)
     }
 
     fn begun(&mut self, now: Time, settings: &PoolSettings) {
@@ -82,6 +83,16 @@ impl Differing {
         let differing = digest.sums().iter().zip(sums.iter()).enumerate();
         let mask = differing.fold(0, |mask, (bucket, (ours, theirs))| mask | (u64::from(*ours != theirs) << bucket));
         (mask != 0).then_some(Self(mask))
+    }
+
+    const fn is_one(self) -> bool {
+        self.0.is_power_of_two()
+    }
+
+    /// Returns the first half of the buckets, rounded up.
+    fn first_half(self) -> Self {
+        let keep = self.0.count_ones().div_ceil(2);
+        Self((0..keep).fold((0, self.0), |(kept, rest), _| (kept | (rest & rest.wrapping_neg()), rest & (rest - 1))).0)
     }
 
     const fn has(self, node: NodeId) -> bool {
@@ -144,13 +155,29 @@ impl<M: Members> Swim<M> {
         told.or_else(|| known().map(|card| card.address))
     }
 
-    /// Returns all that this view holds in some buckets; a suspected member comes as alive and suspected.
-    fn held_where(&self, turn: &Turn<'_>, differing: Differing) -> Vec<News> {
+    /// Returns all that this view holds in some buckets; a suspected member comes as alive and suspected. Of more than fits
+    /// in one packet, the first buckets: the next exchange goes on where they agree.
+    fn held_where(&self, turn: &Turn<'_>, mut differing: Differing) -> Vec<News> {
+        loop {
+            let held = self.all_held_where(turn, differing);
+            if held.iter().map(News::encoded_len).sum::<usize>() <= STREAM_BYTES_MAX / 2 || differing.is_one() {
+                return held;
+            }
+            differing = differing.first_half();
+        }
+    }
+
+    fn all_held_where(&self, turn: &Turn<'_>, differing: Differing) -> Vec<News> {
         let mut held = Vec::new();
         for slot in (0..turn.directory.slots()).map(Slot::new) {
             let Some(record) = self.members.get(slot).filter(|_| differing.has(turn.directory.node(slot))) else {
                 continue;
             };
+            // Whoever forgot the dead already would remember them anew, and tell those who forget them next.
+            let half = turn.now + self.settings.tombstone_horizon / 2;
+            if self.graves.at(slot).is_some_and(|at| at < half) {
+                continue;
+            }
             if record.state == State::Suspect
                 && let Some(card) = turn.directory.card(slot)
             {

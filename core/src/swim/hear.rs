@@ -28,6 +28,27 @@ pub(super) struct Source {
     pub(super) merged: bool,
 }
 
+/// What a packet says beside its body, by which its answer is no question that was answered already: two members that cannot
+/// agree would go on for ever.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    /// Whether its sender introduces itself.
+    introduces: bool,
+    /// Whether it does nothing but tell this node what is held of it.
+    accuses: bool,
+}
+
+impl Said {
+    pub(super) fn by(from: NodeId, me: NodeId, body: &Body, news: &[News]) -> Self {
+        let of = |member: NodeId| news.iter().filter(move |piece| piece.member() == member);
+        Self {
+            introduces: of(from).any(|piece| matches!(piece, News::Alive { .. })),
+            accuses: matches!(body, Body::Gossip)
+                && of(me).any(|piece| !matches!(piece, News::Alive { .. } | News::Broadcast(_))),
+        }
+    }
+}
+
 /// Whether a card that changed bears the name that it bore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
@@ -95,7 +116,7 @@ impl<M: Members> Swim<M> {
         } else if incarnation == record.incarnation && record.state.is_reachable() && !same {
             // Two lives claim one incarnation, for with a card it would have changed. Who speaks for itself hears of the
             // other, and takes a later one or yields; of what others say the greater card goes before, everywhere alike.
-            if source.from == card.id {
+            if source.from == card.id && !incarnation.is_last() {
                 let known = self.news_of(turn, slot);
                 return self.send_datagram(turn, card.address, Body::Gossip, known);
             }
@@ -180,6 +201,10 @@ impl<M: Members> Swim<M> {
         }
         match record.state {
             State::Alive => self.suspect(turn, slot, incarnation, accuser),
+            // It was remembered as suspected when this life began, and nothing ends that.
+            State::Suspect if self.suspicions.accuser(slot).is_none() => {
+                self.suspect(turn, slot, incarnation, accuser);
+            }
             State::Suspect => {
                 let reaches = |(_, record): (Slot, Record)| record.state.is_reachable();
                 let live = accuser == self.me.id || self.find(turn, accuser).is_some_and(reaches);
@@ -278,6 +303,9 @@ impl<M: Members> Swim<M> {
 
     /// Hears of a life of this node: its own, an earlier one, or another process's.
     fn hear_of_my_life(&mut self, turn: &mut Turn<'_>, incarnation: Incarnation, card: &Arc<Card>, source: Source) {
+        if source.from != self.me.id && !self.incarnation.may_rise_to(incarnation) {
+            return turn.out.emit(Event::Implausible(self.me.id, incarnation));
+        }
         if matches!(self.standing, Standing::Leaving(_)) {
             return;
         }
@@ -323,31 +351,47 @@ impl<M: Members> Swim<M> {
 
     /// Raises the node's incarnation above another and says so.
     pub(super) fn claim(&mut self, turn: &mut Turn<'_>, above: Incarnation) {
+        if above > self.incarnation {
+            self.broadcasts.go_on_after(above);
+        }
         self.incarnation = above.max(self.incarnation).next();
         self.see(turn, self.my_slot, Record { incarnation: self.incarnation, state: State::Alive });
         self.spread(self.my_slot, self.my_news());
     }
 
     pub(super) fn set_metadata(&mut self, turn: &mut Turn<'_>, metadata: Blob) {
-        let card = Card { metadata, version: self.me.version.saturating_add(1), ..Card::clone(&self.me) };
-        if card.check(&self.settings).is_err() || matches!(self.standing, Standing::Leaving(_)) {
+        let (bytes, max) = (metadata.len(), self.settings.metadata_bytes_max);
+        if bytes > max {
+            return turn.out.emit(Event::MetadataTooLarge { bytes, max });
+        }
+        if matches!(self.standing, Standing::Leaving(_)) {
             return;
         }
+        let card = Card { metadata, version: self.me.version.saturating_add(1), ..Card::clone(&self.me) };
         (self.sum, self.me) = (CardSum::of(&card), Arc::new(card));
         turn.directory.set_card(self.my_slot, Arc::clone(&self.me));
         self.claim(turn, self.incarnation);
     }
 
     /// Tells a sender what it does not know of itself, and asks for what is not known of it.
-    pub(super) fn look_at_sender(&mut self, turn: &mut Turn<'_>, sender: Sender, body: &Body) {
+    pub(super) fn look_at_sender(&mut self, turn: &mut Turn<'_>, sender: Sender, body: &Body, said: Said) {
         let Some((slot, record)) = self.find(turn, sender.id) else {
-            if !matches!(body, Body::Introduce) {
+            if !matches!(body, Body::Introduce) && !said.introduces {
                 // Whoever knows this node though it is a stranger here may know an earlier life of it.
                 self.send_datagram(turn, sender.address, Body::Introduce, Some(self.my_news()));
             }
             return;
         };
         if sender.incarnation > record.incarnation {
+            if said.introduces {
+                return;
+            }
+            return self.send_datagram(turn, sender.address, Body::Introduce, None);
+        }
+        if !record.state.is_reachable() && !sender.incarnation.may_rise_to(record.incarnation) {
+            // It will not believe the tombstone, so nobody may: there may have been no such life.
+            self.graves.clear(slot);
+            self.forget(turn, slot);
             return self.send_datagram(turn, sender.address, Body::Introduce, None);
         }
         let accused = sender.incarnation < record.incarnation || record.state != State::Alive;
@@ -355,6 +399,7 @@ impl<M: Members> Swim<M> {
         let asks = matches!(body, Body::Ping(_) | Body::Locate(_));
         let replaced = asks && turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
         if (accused || replaced)
+            && !said.accuses
             && !matches!(body, Body::Leave)
             && let Some(news) = self.news_of(turn, slot)
         {
@@ -364,7 +409,7 @@ impl<M: Members> Swim<M> {
 
     /// Answers a packet that bears this node's own identity.
     pub(super) fn answer_namesake(&mut self, turn: &mut Turn<'_>, sender: Sender) {
-        if sender.address != self.me.address && !self.standing.is_over() {
+        if sender.address != self.me.address && matches!(self.standing, Standing::Newcomer | Standing::Member) {
             self.send_datagram(turn, sender.address, Body::Gossip, Some(self.my_news()));
         }
     }

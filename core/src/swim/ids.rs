@@ -44,6 +44,11 @@ impl Incarnation {
         Self(self.0.saturating_add(1))
     }
 
+    /// Returns whether no incarnation comes after this one: who is in it can change no more, and refute nothing.
+    pub const fn is_last(self) -> bool {
+        self.0 == u32::MAX
+    }
+
     /// Returns whether hearsay may raise the incarnation of a member from this one to `claimed`. One forged packet could
     /// otherwise use up the range, and the member could never refute again.
     pub const fn may_rise_to(self, claimed: Self) -> bool {

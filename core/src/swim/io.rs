@@ -111,6 +111,13 @@ pub enum Event {
     Full(NodeId),
     /// There were more broadcasts than there may be: this one of this member is handed on no further.
     BroadcastDropped(NodeId, u64),
+    /// What the embedder wanted others to know of this node has more bytes than it may have, and stays as it was.
+    MetadataTooLarge {
+        /// Its bytes.
+        bytes: usize,
+        /// How many it may have.
+        max: usize,
+    },
     /// What the embedder wanted to say to all has more bytes than a broadcast may have, and goes nowhere.
     BroadcastTooLarge {
         /// Its bytes.

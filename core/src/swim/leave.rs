@@ -68,7 +68,9 @@ impl<M: Members> Swim<M> {
     /// Hears from a member itself that it leaves.
     pub(super) fn on_leave(&mut self, turn: &mut Turn<'_>, sender: Sender) {
         self.hear_left(turn, sender.id, sender.incarnation);
-        self.send(turn, sender.address, Carrier::Datagram, Body::Farewell, None);
+        if self.find(turn, sender.id).is_none_or(|(_, record)| record.state == State::Left) {
+            self.send(turn, sender.address, Carrier::Datagram, Body::Farewell, None);
+        }
     }
 
     pub(super) fn on_farewell(&mut self, turn: &mut Turn<'_>, from: NodeId) {

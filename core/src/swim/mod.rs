@@ -134,6 +134,10 @@ impl<M: Members> Swim<M> {
         let my_slot = known.unwrap_or_else(|| directory.hold(me.id));
         directory.set_card(my_slot, Arc::clone(&me));
         members.set(my_slot, me.id, Record { incarnation, state: State::Alive });
+        let mut graves = Deadlines::default();
+        for gone in (0..members.known() - members.reachable()).filter_map(|turn| members.unreachable(turn)) {
+            graves.set(gone, now + settings.tombstone_horizon);
+        }
         let mut rng = Stream::new(seed, "swim");
         Ok(Self {
             sum: CardSum::of(&me),
@@ -141,7 +145,7 @@ impl<M: Members> Swim<M> {
             incarnation,
             standing: Standing::Newcomer,
             suspicions: Suspicions::default(),
-            graves: Deadlines::default(),
+            graves,
             rumours: Rumours::default(),
             gossip_at: Time::NEVER,
             probing: Probing::begin(now, &settings, &mut rng),
@@ -219,6 +223,7 @@ impl<M: Members> Swim<M> {
         };
         let sender = Sender { id: from, incarnation, address, carrier };
         let source = hear::Source { from, merged };
+        let said = hear::Said::by(from, self.me.id, &body, &news);
         for piece in news {
             self.hear(turn, piece, source);
         }
@@ -230,15 +235,15 @@ impl<M: Members> Swim<M> {
             return;
         }
         self.heard(turn.now);
-        self.look_at_sender(turn, sender, &body);
+        self.look_at_sender(turn, sender, &body, said);
         match body {
             Body::Ping(ping) => self.on_ping(turn, sender, ping, probe::Wants::Answer),
             Body::Locate(ping) => self.on_ping(turn, sender, ping, probe::Wants::Coordinate),
             Body::Ack(number) => self.on_ack(turn, sender, number, None),
             Body::Located(number, coordinate) => self.on_ack(turn, sender, number, Some(coordinate)),
             Body::PingRequest(request) => self.on_ping_request(turn, sender, request),
-            Body::Relayed(number) => self.on_relayed(turn, number),
-            Body::Nack(number) => self.probing.on_nack(number),
+            Body::Relayed(number) => self.on_relayed(turn, from, number),
+            Body::Nack(number) => self.probing.on_nack(from, number),
             Body::Introduce => self.introduce(turn, address),
             Body::Leave => self.on_leave(turn, sender),
             Body::Farewell => self.on_farewell(turn, sender.id),

@@ -5,6 +5,7 @@
 //! 3.1). A member whose probes go unanswered, and whose helpers do not even say that they got no answer, blames itself as
 //! well: its local health worsens, and both its schedule and its timeouts stretch (Lifeguard, section 4, "self-awareness").
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::card::CardSum;
@@ -45,9 +46,9 @@ struct Flight {
     sent_at: Time,
     /// When others are asked; `NEVER` once they were.
     indirect_at: Time,
-    /// How many were asked, and how many of them said that they got no answer.
-    asked: u8,
-    nacks: u8,
+    /// Who was asked, and who of them did not say that they got no answer.
+    helpers: Vec<NodeId>,
+    silent: Vec<NodeId>,
     answered: bool,
 }
 
@@ -97,9 +98,9 @@ impl Probing {
         self.number
     }
 
-    pub(super) fn on_nack(&mut self, number: ProbeNumber) {
+    pub(super) fn on_nack(&mut self, from: NodeId, number: ProbeNumber) {
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.number == number) {
-            flight.nacks = flight.nacks.saturating_add(1).min(flight.asked);
+            flight.silent.retain(|helper| *helper != from);
         }
     }
 
@@ -195,8 +196,8 @@ impl<M: Members> Swim<M> {
             number,
             sent_at: turn.now,
             indirect_at: turn.now + self.probing.scaled(self.settings.probe_timeout),
-            asked: 0,
-            nacks: 0,
+            helpers: Vec::new(),
+            silent: Vec::new(),
             answered: false,
         });
         let ping = self.ping(number, NodeTag::of(member));
@@ -222,7 +223,8 @@ impl<M: Members> Swim<M> {
         let Some(address) = turn.directory.card(slot).map(|card| card.address) else { return };
         let helpers = self.draw_members(self.settings.indirect_probes, Some(slot));
         if let Some(flight) = &mut self.probing.flight {
-            flight.asked = helpers.len() as u8;
+            flight.helpers = helpers.iter().map(|helper| turn.directory.node(*helper)).collect();
+            flight.silent.clone_from(&flight.helpers);
         }
         let request = PingRequest { number, to: NodeTag::of(member), address };
         for helper in helpers {
@@ -243,7 +245,7 @@ impl<M: Members> Swim<M> {
             return;
         }
         // A helper that sends neither an answer nor a nack shows that the fault may be here.
-        let missed = if flight.asked == 0 { 1 } else { flight.asked - flight.nacks };
+        let missed = if flight.helpers.is_empty() { 1 } else { flight.silent.len() as u8 };
         self.probing.worsen(missed, &self.settings, turn.out);
         if self.find(turn, flight.member).is_none_or(|(_, record)| record.incarnation != flight.incarnation) {
             return;
@@ -326,13 +328,15 @@ impl<M: Members> Swim<M> {
         let (slot, direct) = (flight.slot, flight.indirect_at != Time::NEVER);
         let round_trip = turn.now.since(flight.sent_at);
         self.answered(turn);
-        if let Some(coordinate) = coordinate.filter(|it| direct && it.is_plausible()) {
+        let is_there = self.members.get(slot).is_some_and(|record| record.state.is_reachable());
+        if let Some(coordinate) = coordinate.filter(|it| is_there && direct && it.is_plausible()) {
             self.near.observe(slot, coordinate, round_trip, &mut self.rng);
         }
     }
 
-    pub(super) fn on_relayed(&mut self, turn: &mut Turn<'_>, number: ProbeNumber) {
-        if self.probing.flight.as_ref().is_some_and(|flight| flight.number == number && !flight.answered) {
+    pub(super) fn on_relayed(&mut self, turn: &mut Turn<'_>, from: NodeId, number: ProbeNumber) {
+        let asked = |flight: &Flight| flight.number == number && flight.helpers.contains(&from);
+        if self.probing.flight.as_ref().is_some_and(|flight| asked(flight) && !flight.answered) {
             self.answered(turn);
         }
     }

@@ -134,12 +134,15 @@ impl Suspicions {
 
     /// Lets no suspicion end before an instant, within reason: for a member that was cut off and heard no refutation.
     pub(super) fn postpone(&mut self, until: Time) {
+        for suspicion in self.by_slot.values_mut() {
+            let last = suspicion.since + suspicion.span.longest.saturating_mul(POSTPONED_MAX);
+            suspicion.not_before = suspicion.not_before.max(until.min(last));
+        }
         let early: Vec<(Time, Slot)> = self.due.range(..(until, Slot::new(0))).copied().collect();
         for (due_at, slot) in early {
             let suspicion = self.by_slot.get_mut(&slot).expect("what is due is suspected");
             let last = suspicion.since + suspicion.span.longest.saturating_mul(POSTPONED_MAX);
             suspicion.due_at = until.min(last).max(due_at);
-            suspicion.not_before = suspicion.due_at;
             self.due.remove(&(due_at, slot));
             self.due.insert((suspicion.due_at, slot));
         }

@@ -4,4 +4,6 @@ mod bench;
 mod hostile;
 mod leaving;
 mod probing;
+mod pairs;
+mod trust;
 mod rules;

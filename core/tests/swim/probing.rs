@@ -52,7 +52,12 @@ fn an_answer_through_another_or_a_stream_counts() {
     let mut bench = Bench::among(6);
     let (target, number) = bench.run_to_probe();
     bench.run_for(Duration::from_millis(600));
-    bench.receive(2, 0, Body::Relayed(number), []);
+    let sent = bench.sent();
+    let was_asked = |number: &u64| {
+        sent.iter().any(|(to, _, packet)| *to == at(*number) && matches!(packet.body, Body::PingRequest(_)))
+    };
+    let helper = (2..=6).find(was_asked).expect("others are asked");
+    bench.receive(helper, 0, Body::Relayed(number), []);
     bench.run_for(Duration::from_millis(600));
     assert_eq!(bench.sees(target), Some((0, State::Alive)));
 }

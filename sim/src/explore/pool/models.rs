@@ -26,6 +26,7 @@ const FORGETTING: &[Kind] = &[Kind::Probe, Kind::Suspicion, Kind::Gossip, Kind::
 /// Returns all models, those of the default set first.
 pub fn all() -> Vec<Model> {
     let mut all = suspicions();
+    all.extend(leaves());
     all.extend(lives());
     all.sort_by_key(|model| model.tier);
     all
@@ -106,8 +107,8 @@ fn suspicions() -> Vec<Model> {
     ]
 }
 
-/// Members leave, restart, move, are copied and forgotten.
-fn lives() -> Vec<Model> {
+/// Members leave and are forgotten.
+fn leaves() -> Vec<Model> {
     vec![
         Model {
             name: "pool-leave",
@@ -118,6 +119,21 @@ fn lives() -> Vec<Model> {
             pinned: Some(counts(171_250, 258_692, 24)),
             ..base()
         },
+        Model {
+            name: "pool-grave",
+            sentence: "A member is held dead and forgotten by some, and comes back.",
+            deadlines: FORGETTING,
+            budgets: Budgets { probes: 2, graves: 2, reconnects: 1, ..Budgets::NONE },
+            goals: &[Goal::Died, Goal::Forgotten, Goal::CameBack],
+            pinned: Some(counts(30_031, 53_880, 24)),
+            ..base()
+        },
+    ]
+}
+
+/// Members restart, move and are copied.
+fn lives() -> Vec<Model> {
+    vec![
         Model {
             name: "pool-restart",
             sentence: "A member crashes and another life begins at its address, which knows the incarnations of the first.",
@@ -168,15 +184,6 @@ fn lives() -> Vec<Model> {
             budgets: Budgets { probes: 2, seeds: 1, ..Budgets::NONE },
             goals: &[Goal::Yielded],
             pinned: Some(counts(141_746, 223_262, 38)),
-            ..base()
-        },
-        Model {
-            name: "pool-grave",
-            sentence: "A member is held dead and forgotten by some, and comes back.",
-            deadlines: FORGETTING,
-            budgets: Budgets { probes: 2, graves: 2, reconnects: 1, ..Budgets::NONE },
-            goals: &[Goal::Died, Goal::Forgotten, Goal::CameBack],
-            pinned: Some(counts(30_031, 53_880, 24)),
             ..base()
         },
     ]
