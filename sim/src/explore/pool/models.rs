@@ -42,7 +42,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: PROBING,
             budgets: Budgets { probes: 3, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(172_156, 262_020, 29)),
+            pinned: Some(counts(172_030, 261_894, 29)),
             ..base()
         },
         Model {
@@ -70,7 +70,7 @@ fn suspicions() -> Vec<Model> {
             deadlines: &[Kind::Probe, Kind::Suspicion, Kind::Gossip],
             budgets: Budgets { probes: 3, exchanges: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Refuted, Goal::Recovered, Goal::Died, Goal::CameBack],
-            pinned: Some(counts(103_999, 170_880, 28)),
+            pinned: Some(counts(103_873, 170_754, 29)),
             ..base()
         },
         Model {
@@ -116,7 +116,7 @@ fn leaves() -> Vec<Model> {
             deadlines: LEAVING,
             budgets: Budgets { probes: 2, leaves: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Left, Goal::Departed, Goal::LeftLate],
-            pinned: Some(counts(171_250, 258_692, 24)),
+            pinned: Some(counts(172_395, 260_869, 24)),
             ..base()
         },
         Model {
@@ -183,7 +183,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::Beside }],
             budgets: Budgets { probes: 2, seeds: 1, ..Budgets::NONE },
             goals: &[Goal::Yielded],
-            pinned: Some(counts(141_746, 223_262, 38)),
+            pinned: Some(counts(140_881, 222_506, 38)),
             ..base()
         },
     ]
