@@ -26,6 +26,7 @@ mod codec;
 pub mod projection;
 pub mod io;
 pub mod wire;
+pub mod balance;
 pub mod raft;
 pub mod swim;
 pub mod topology;
