@@ -29,6 +29,7 @@ pub mod wire;
 pub mod balance;
 pub mod raft;
 pub mod swim;
+pub mod ring;
 pub mod topology;
 pub mod node;
 
