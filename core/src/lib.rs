@@ -14,7 +14,14 @@
 //! every machine, and the same code runs in production, in the simulator and in the model checker.
 //!
 //! To read it: [`io`] is the whole border; [`time`], [`ids`], [`rng`] and [`config`] are its vocabulary; [`raft`] agrees
-//! on a log, [`topology`] is what the log builds, [`node`] joins the two, and [`wire`] turns messages into bytes.
+//! on a log, [`topology`] is what the log builds, [`node`] joins the two, and [`wire`] turns messages into bytes. Beside
+//! them, [`swim`] says who can be reached, and [`ring`] where a key lives:
+//!
+//! ```text
+//!  registered names ──▶ topology ──▶ Ring ──▶ owner, replicas, what moves
+//!                                     ▲
+//!                        Eligible ────┘ who must not be asked is walked past
+//! ```
 
 extern crate alloc;
 

@@ -132,7 +132,7 @@ impl Ring {
             if among.is_some_and(|among| !among.contains(slot)) {
                 continue;
             }
-            if loads.of(slot) < bound.factor.capacity(self.weight(slot), loads.all, all) {
+            if bound.factor.admits(loads.of(slot), self.weight(slot), loads.all, all) {
                 return Ok(slot);
             }
             if least.is_none_or(|least| self.bears_less(loads, slot, least)) {

@@ -1,5 +1,6 @@
 //! Who owns a key.
 
+use super::packed::WINDOW_COARSE;
 use super::token::Token;
 use super::{Eligible, Ring, Slot};
 
@@ -36,13 +37,18 @@ impl Ring {
             for (token, key) in tokens.iter_mut().zip(keys) {
                 *token = Token::of(key.as_ref());
             }
-            // Each loop has no step that waits for the one before, so the loads of one loop overlap.
+            // No step of a loop waits for the one before, so the loads of each loop overlap.
             let mut buckets = [(0, 0); BATCH];
             for (bucket, token) in buckets.iter_mut().zip(&tokens) {
                 *bucket = self.points.bucket_of(*token);
             }
-            for ((owner, token), (begin, end)) in owners.iter_mut().zip(tokens).zip(buckets) {
-                *owner = Some(self.points.owner(self.points.first_within(begin, end, token)));
+            let mut windows = [[0; WINDOW_COARSE]; BATCH];
+            for (window, (begin, _)) in windows.iter_mut().zip(&buckets) {
+                *window = *self.points.window(*begin);
+            }
+            for (at, owner) in owners.iter_mut().enumerate() {
+                let (begin, end) = buckets[at];
+                *owner = Some(self.points.owner(self.points.search(&windows[at], begin, end, tokens[at])));
             }
         }
     }

@@ -11,8 +11,8 @@
 //!
 //! Words of one bucket are in clockwise order. The first word that is not below `token << bits` is that of the first
 //! point at the token or after it, for the owner's bits of the latter are zero; no mask and no second array is needed.
-//! Behind the last word a copy of the first one stands for the way past zero, and after it zeros fill a window. The number
-//! of bits depends on the numbers of nodes and points alone, so equal rings have equal words.
+//! Behind the last word copies of the first ones stand for the way past zero. The number of bits depends on the numbers
+//! of nodes and points alone, so equal rings have equal words.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -23,23 +23,26 @@ use super::token::Token;
 
 /// The least number of bits: small rings need no less.
 const BITS_MIN: u32 = 4;
-/// How many words of a bucket are compared at once, whether it has as many or not.
+/// How many words of a bucket are compared at once, whether it has as many or not: in a small ring, and in a large one.
 ///
-/// A loop whose end cannot be foretold costs more than the words that it saves. Of the buckets one in seven at most has
-/// more words than that.
+/// A loop whose end cannot be foretold costs more than the words that it saves. What lies beyond is needed for one lookup
+/// in a dozen at most.
 const WINDOW: usize = 4;
+pub(super) const WINDOW_COARSE: usize = 8;
 /// The share of the words that may be spare, so that one join after another does not copy them each time.
 const SPARE_SHARE: usize = 64;
 /// From so many points on the directory is coarse: its own footprint slows lookups more than a longer bucket does.
 const COARSE_FROM: usize = 1 << 17;
+/// How many points a bucket has there: as a power of two, the average is between it and its double.
+const COARSE_SHIFT: u32 = 2;
 
-/// Returns how many bits choose a bucket: about one point for each of a small ring, two to four of a large one.
+/// Returns how many bits choose a bucket: one point or fewer for each of a small ring, four to eight of a large one.
 pub(super) const fn bits(nodes: usize, points: usize) -> u32 {
     let owner_bits = usize::BITS - nodes.saturating_sub(1).leading_zeros();
     let bucket_bits = if points < COARSE_FROM {
         usize::BITS - points.saturating_sub(1).leading_zeros()
     } else {
-        usize::BITS - 2 - points.leading_zeros()
+        usize::BITS - 1 - points.leading_zeros() - COARSE_SHIFT
     };
     let bits = if owner_bits > bucket_bits { owner_bits } else { bucket_bits };
     if bits > BITS_MIN { bits } else { BITS_MIN }
@@ -49,7 +52,7 @@ pub(super) const fn bits(nodes: usize, points: usize) -> u32 {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Points {
     bits: u32,
-    /// One word for each point, a copy of the first one, and zeros up to a window behind the points.
+    /// One word for each point, and copies of the first ones up to the wider window.
     words: Vec<u32>,
     /// Where each bucket begins among the words, and where the last one ends.
     directory: Vec<u32>,
@@ -58,7 +61,7 @@ pub(super) struct Points {
 impl Points {
     /// Packs points in clockwise order, those at one token in the order of their ties.
     pub(super) fn pack(bits: u32, sorted: impl ExactSizeIterator<Item = (Token, Slot)>) -> Self {
-        let mut words = Vec::with_capacity(sorted.len() + WINDOW);
+        let mut words = Vec::with_capacity(sorted.len() + WINDOW_COARSE);
         let mut directory = vec![0; (1 << bits) + 1];
         for (token, slot) in sorted {
             words.push(word(bits, token, slot));
@@ -76,7 +79,7 @@ impl Points {
 
     /// Returns how many points there are.
     pub(super) fn len(&self) -> usize {
-        self.words.len() - WINDOW
+        self.words.len() - WINDOW_COARSE
     }
 
     /// Returns how many bytes the points take, directory and spare room included.
@@ -100,22 +103,54 @@ impl Points {
 
     /// Returns the index of the first point at a token or after it, given the bounds of its bucket.
     #[inline]
-    pub(super) fn first_within(&self, begin: usize, end: usize, token: Token) -> usize {
-        let target = token.get() << self.bits;
-        let window: &[u32; WINDOW] = self.words[begin..].first_chunk().expect("a window fits behind every bucket");
-        let within = (end - begin) as u32;
-        let below = window.iter().zip(0..).map(|(word, at)| u32::from(*word < target) & u32::from(at < within));
-        let first = begin + below.sum::<u32>() as usize;
-        if end - begin <= WINDOW {
-            return first;
+    fn first_within(&self, begin: usize, end: usize, token: Token) -> usize {
+        // Of one ring, all lookups take the same way here.
+        if self.len() < COARSE_FROM {
+            self.search(self.window::<WINDOW>(begin), begin, end, token)
+        } else {
+            self.search(self.window::<WINDOW_COARSE>(begin), begin, end, token)
         }
-        first + self.words[begin + WINDOW..end].iter().map(|word| usize::from(*word < target)).sum::<usize>()
+    }
+
+    /// Returns the words from an index on that are compared at once.
+    #[inline]
+    pub(super) fn window<const AT_ONCE: usize>(&self, begin: usize) -> &[u32; AT_ONCE] {
+        self.words[begin..].first_chunk().expect("a window fits behind every bucket")
+    }
+
+    /// Returns the index of the first point at a token or after it, given the bounds of its bucket and the words there.
+    #[inline]
+    pub(super) fn search<const AT_ONCE: usize>(
+        &self,
+        window: &[u32; AT_ONCE],
+        begin: usize,
+        end: usize,
+        token: Token,
+    ) -> usize {
+        let target = token.get() << self.bits;
+        // A bit for each word that is far enough, and one for the end: no branch, whatever the words are.
+        let enough = window.iter().zip(0..).map(|(word, at)| u32::from(*word >= target) << at);
+        let stops = enough.fold(1 << (end - begin).min(AT_ONCE), |stops, stop| stops | stop);
+        let first = begin + stops.trailing_zeros() as usize;
+        if first < begin + AT_ONCE { first } else { self.search_on(first, end, target) }
+    }
+
+    /// Goes on with a search behind the window.
+    #[cold]
+    fn search_on(&self, begin: usize, end: usize, target: u32) -> usize {
+        begin + self.words[begin..end].iter().take_while(|word| **word < target).count()
     }
 
     /// Returns the owner of the point at an index; the number of points stands for the first one.
     #[inline]
     pub(super) fn owner(&self, index: usize) -> Slot {
         Slot::new(self.words[index] & owner_mask(self.bits))
+    }
+
+    /// Returns the owners of the point at an index and of those that follow.
+    #[inline]
+    pub(super) fn owners_from(&self, index: usize) -> [Slot; WINDOW_COARSE] {
+        self.window(index).map(|word| Slot::new(word & owner_mask(self.bits)))
     }
 
     /// Returns the index behind another one, clockwise.
@@ -162,9 +197,9 @@ impl Points {
     pub(super) fn insert(&mut self, tokens: &[Token], slot: Slot) {
         let indices: Vec<usize> = tokens.iter().map(|token| self.first_from(*token)).collect();
         let (mut end, points) = (self.len(), self.len() + tokens.len());
-        if self.words.capacity() < points + WINDOW {
+        if self.words.capacity() < points + WINDOW_COARSE {
             // To double would waste as much again; a copy costs no more than this pass does anyway.
-            self.words.reserve_exact(points + points / SPARE_SHARE + WINDOW - self.words.len());
+            self.words.reserve_exact(points + points / SPARE_SHARE + WINDOW_COARSE - self.words.len());
         }
         self.words.resize(points, 0);
         // From the last to the first, so that each stretch between two new points moves once and nothing is overwritten.
@@ -235,11 +270,13 @@ impl Points {
         }
     }
 
-    /// Ends the words behind so many points: the copy of the first one, and zeros.
+    /// Ends the words behind so many points with copies of the first ones.
     fn close(&mut self, points: usize) {
         self.words.truncate(points);
-        self.words.resize(points + WINDOW, 0);
-        self.words[points] = self.words[0];
+        for copied in 0..WINDOW_COARSE {
+            // Where there are fewer points than copies, a copy is copied.
+            self.words.push(if points == 0 { 0 } else { self.words[copied] });
+        }
     }
 }
 

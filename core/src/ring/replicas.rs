@@ -87,8 +87,17 @@ impl Ring {
     /// Returns what there is too little of.
     #[inline]
     pub fn replicas<const COPIES: usize>(&self, key: &[u8], rule: Rule) -> Result<[Slot; COPIES], Shortage> {
+        self.check_enough(rule, None, COPIES)?;
+        let first = self.points.first_from(Token::of(key));
+        // Mostly the next few points are of different nodes, and then there is nothing to walk.
+        if rule == Rule::Nodes
+            && let Some(next) = self.points.owners_from(first).first_chunk()
+            && are_different(next)
+        {
+            return Ok(*next);
+        }
         let mut replicas = [Slot::new(0); COPIES];
-        self.replicas_at(Token::of(key), rule, None, &mut replicas)?;
+        self.replicas_from(first, rule, None, &mut replicas);
         Ok(replicas)
     }
 
@@ -114,12 +123,7 @@ impl Ring {
         if replicas.is_empty() {
             return Ok(());
         }
-        let first = self.points.first_from(token);
-        if rule == Rule::Nodes && among.is_none() {
-            self.walk(first, replicas, |_, _| true);
-        } else {
-            self.replicas_from(first, rule, among, replicas);
-        }
+        self.replicas_from(self.points.first_from(token), rule, among, replicas);
         Ok(())
     }
 
@@ -149,6 +153,12 @@ impl Ring {
     /// A walk never ends early. At the widest level that limits repeats, either a domain without a copy remains, and
     /// nothing there repeats anything, or all have one, and then as many repeats remain as copies are wanted.
     pub(super) fn replicas_from(&self, first: usize, rule: Rule, among: Option<&Eligible>, replicas: &mut [Slot]) {
+        if replicas.is_empty() {
+            return;
+        }
+        if rule == Rule::Nodes && among.is_none() {
+            return self.walk(first, replicas, |_, _| true);
+        }
         let (levels, spare) = match rule {
             Rule::Nodes => ([].as_slice(), false),
             Rule::Apart(Level::Region) => ([Level::Region].as_slice(), false),
@@ -196,6 +206,14 @@ impl Ring {
         }
         panic!("a walk round the whole {self:?} found {found} of {} replicas", replicas.len());
     }
+}
+
+/// Says whether no two of these are the same.
+#[inline]
+fn are_different<const COUNT: usize>(slots: &[Slot; COUNT]) -> bool {
+    // All pairs, without a branch for each of them: that costs less than a wrong guess.
+    let pairs = (0..COUNT).flat_map(|at| slots[..at].iter().map(move |other| u32::from(*other == slots[at])));
+    pairs.sum::<u32>() == 0
 }
 
 /// Returns how many domains of a level have an eligible node.

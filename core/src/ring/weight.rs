@@ -173,8 +173,18 @@ impl CapacityFactor {
     /// Panics if `all`, which counts thousandths, is zero.
     pub fn capacity(self, weight: Weight, load: u64, all: u64) -> u64 {
         assert!(all > 0, "nobody bears a load of {load}");
-        let share = u128::from(self.0) * u128::from(weight.0) * (u128::from(load) + 1);
-        u64::try_from(share.div_ceil(u128::from(all) * u128::from(WHOLE))).unwrap_or(u64::MAX)
+        u64::try_from(self.share(weight, load).div_ceil(u128::from(all) * u128::from(WHOLE))).unwrap_or(u64::MAX)
+    }
+
+    /// Says whether a node that bears `own` is below its capacity.
+    pub(super) fn admits(self, own: u64, weight: Weight, load: u64, all: u64) -> bool {
+        // A whole number is below a fraction rounded up if it is below the fraction, and 64 + 10 + 46 bits fit.
+        u128::from(own) * u128::from(all) * u128::from(WHOLE) < self.share(weight, load)
+    }
+
+    /// Returns the capacity times the weight of all, in millionths.
+    fn share(self, weight: Weight, load: u64) -> u128 {
+        u128::from(self.0) * u128::from(weight.0) * (u128::from(load) + 1)
     }
 }
 
@@ -217,5 +227,7 @@ mod tests {
         assert_eq!(factor.capacity(Weight::UNIT, 0, 10_000), 1);
         assert_eq!(factor.capacity(Weight::UNIT, 99, 10_000), 13);
         assert_eq!(factor.capacity(Weight::MAX, u64::MAX, 1), u64::MAX);
+        assert!(factor.admits(12, Weight::UNIT, 99, 10_000) && !factor.admits(13, Weight::UNIT, 99, 10_000));
+        assert!(!CapacityFactor::MAX.admits(u64::MAX, Weight::MIN, u64::MAX, 1 << 46));
     }
 }

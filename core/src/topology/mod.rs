@@ -5,7 +5,8 @@
 //! changes nothing. Whoever is behind asks for the [`Delta`] since its epoch, or for the whole if the answer was
 //! forgotten. The module refuses to know who may propose, when a silent node is dead, and what a log is.
 //!
-//! In reading order: `registration` and `refusal`, `command`, `apply`, then `delta`, `consistency` and `canonical`.
+//! In reading order: `registration` and `refusal`, `command`, `apply`, then `delta`, `consistency` and `canonical`; and
+//! `placement`, which derives the ring.
 
 mod apply;
 mod canonical;
@@ -14,6 +15,7 @@ mod consistency;
 mod delta;
 #[cfg(test)]
 mod fixtures;
+mod placement;
 mod refusal;
 mod registration;
 

@@ -11,10 +11,10 @@ const LIMITS: Limits = Limits { members_max: 30, points_max: 4000 };
 
 fn sample() -> Ring {
     let members = [("ada", 1000, "r1"), ("bob", 1500, "r2")].map(|(name, weight, rack)| Member {
-        weight: Weight::of_thousandths(weight).unwrap(),
+        weight: Weight::of_thousandths(weight).expect("a weight"),
         ..Member::new(name, Place::new("eu", "zrh1", rack))
     });
-    let mut ring = Ring::build(PointsPerUnit::default(), members).unwrap();
+    let mut ring = Ring::build(PointsPerUnit::default(), members).expect("different names");
     ring.set_epoch(Epoch::new(7));
     ring
 }
@@ -32,7 +32,9 @@ proptest! {
     #[test]
     fn fingerprints_are_equal_if_and_only_if_maps_are(one in ring(), steps in vec(step(), 0..2), epoch in any::<u64>()) {
         let mut other = one.clone();
-        steps.iter().for_each(|step| _ = step.take(&mut other));
+        for step in steps {
+            step.take(&mut other);
+        }
         prop_assert_eq!(one == other, one.fingerprint() == other.fingerprint());
         other.set_epoch(Epoch::new(epoch));
         let mut same = one.clone();
@@ -69,7 +71,7 @@ proptest! {
 #[test]
 fn the_bytes_of_a_ring_never_move() {
     let bytes = sample().to_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert_eq!(hex, "01010796010203616461e807026575047a72683102723103626f62dc0b026575047a7268310272328f362dd6604e00e7");
     assert_eq!(format!("{:016x}", sample().fingerprint()), "e7004e60d62d368f");
 }

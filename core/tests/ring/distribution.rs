@@ -7,7 +7,7 @@ use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
 
 fn ring(names: impl Iterator<Item = String>) -> Ring {
     let place = Place::new("eu", "zrh1", "r1");
-    Ring::build(PointsPerUnit::default(), names.map(|name| Member::new(&name, place.clone()))).unwrap()
+    Ring::build(PointsPerUnit::default(), names.map(|name| Member::new(&name, place.clone()))).expect("different names")
 }
 
 fn styles(count: u64) -> [Ring; 3] {
@@ -28,7 +28,7 @@ fn unevenness(shares: &[u64]) -> (u64, u64) {
     let mean = shares.iter().sum::<u64>() / shares.len() as u64;
     // Squares in units of the mean divided by a thousand fit in 64 bits.
     let squares: u64 = shares.iter().map(|share| (share.abs_diff(mean) * 1000 / mean).pow(2)).sum();
-    let most = shares.iter().max().unwrap() * 1000 / mean;
+    let most = shares.iter().max().expect("members") * 1000 / mean;
     ((squares / shares.len() as u64).isqrt(), most)
 }
 

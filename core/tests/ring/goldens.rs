@@ -9,11 +9,12 @@ fn anywhere() -> Place {
 }
 
 fn ring(names: &[&str]) -> Ring {
-    Ring::build(PointsPerUnit::default(), names.iter().map(|name| Member::new(name, anywhere()))).unwrap()
+    Ring::build(PointsPerUnit::default(), names.iter().map(|name| Member::new(name, anywhere())))
+        .expect("different names")
 }
 
 fn owner_at(ring: &Ring, token: u32) -> &str {
-    ring.name(ring.owner_at(Token::new(token)).unwrap())
+    ring.name(ring.owner_at(Token::new(token)).expect("a ring with members"))
 }
 
 #[test]

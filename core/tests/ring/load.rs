@@ -8,7 +8,7 @@ use crate::model::Model;
 use crate::names::ring;
 
 fn bound(thousandths: u32, walk_max: u32) -> Bound {
-    Bound { factor: CapacityFactor::of_thousandths(thousandths).unwrap(), walk_max }
+    Bound { factor: CapacityFactor::of_thousandths(thousandths).expect("a factor"), walk_max }
 }
 
 /// The capacity as the paper has it, in whole numbers that are wide enough.

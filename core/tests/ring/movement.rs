@@ -11,7 +11,7 @@ use crate::names::{edges, member, points_per_unit, ring, step, weight};
 /// The names at a token: as many replicas as there are, up to `copies`.
 fn holders(ring: &Ring, token: Token, copies: usize, rule: Rule) -> Vec<String> {
     let mut slots = vec![Slot::new(0); copies.min(rule.copies_max(ring, None))];
-    ring.replicas_at(token, rule, None, &mut slots).unwrap();
+    ring.replicas_at(token, rule, None, &mut slots).expect("as many as there are");
     slots.into_iter().map(|slot| ring.name(slot).to_string()).collect()
 }
 
@@ -47,7 +47,9 @@ proptest! {
         old in ring(), steps in proptest::collection::vec(step(), 0..3), copies in 0..5_usize, rule in 0..RULES.len(),
     ) {
         let mut new = old.clone();
-        steps.iter().for_each(|step| _ = step.take(&mut new));
+        for step in steps {
+            step.take(&mut new);
+        }
         let moves = diff_replicas(&old, &new, copies, RULES[rule]).unwrap();
         assert_exact(&old, &new, copies, RULES[rule], &moves)?;
     }

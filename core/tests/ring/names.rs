@@ -68,7 +68,7 @@ pub(crate) fn place() -> impl Strategy<Value = Place> {
 }
 
 pub(crate) fn weight() -> impl Strategy<Value = Weight> {
-    select(vec![1, 200, 999, 1000, 1500, 4000]).prop_map(|number| Weight::of_thousandths(number).unwrap())
+    select(vec![1, 200, 999, 1000, 1500, 4000]).prop_map(|number| Weight::of_thousandths(number).expect("a weight"))
 }
 
 pub(crate) fn member() -> impl Strategy<Value = Member> {
@@ -86,7 +86,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 
 /// Few points make long arcs, and many make the directory change its size on the way.
 pub(crate) fn points_per_unit() -> impl Strategy<Value = PointsPerUnit> {
-    select(vec![1, 2, 7, 60]).prop_map(|points| PointsPerUnit::new(points).unwrap())
+    select(vec![1, 2, 7, 60]).prop_map(|points| PointsPerUnit::new(points).expect("some points"))
 }
 
 /// A ring that some history led to.
