@@ -15,12 +15,16 @@
 //!
 //! To read it: [`io`] is the whole border; [`time`], [`ids`], [`rng`] and [`config`] are its vocabulary; [`raft`] agrees
 //! on a log, [`topology`] is what the log builds, [`node`] joins the two, and [`wire`] turns messages into bytes. Beside
-//! them, [`swim`] says who can be reached, and [`ring`] where a key lives:
+//! them, [`swim`] says who can be reached, [`ring`] where a key lives, and [`balance`] who serves a request:
 //!
 //! ```text
 //!  registered names ──▶ topology ──▶ Ring ──▶ owner, replicas, what moves
 //!                                     ▲
 //!                        Eligible ────┘ who must not be asked is walked past
+//!                                     │
+//!  request, candidates ──▶ balance::Balancer ──▶ Choice: who, and why
+//!                              ▲
+//!            answers, reports ─┘ liveness
 //! ```
 
 extern crate alloc;
@@ -33,10 +37,10 @@ mod codec;
 pub mod projection;
 pub mod io;
 pub mod wire;
-pub mod balance;
 pub mod raft;
 pub mod swim;
 pub mod ring;
+pub mod balance;
 pub mod topology;
 pub mod node;
 

@@ -326,6 +326,11 @@ impl<S: Strategy> Balancer<S> {
         &self.policy
     }
 
+    /// Returns the policy, such as to give it another ring. Members and health it hears of through the balancer alone.
+    pub const fn policy_mut(&mut self) -> &mut S {
+        &mut self.policy
+    }
+
     /// Asserts what holds between any two calls: for tests and simulation.
     ///
     /// # Panics

@@ -30,6 +30,11 @@ impl<S: Strategy> CapabilityAware<S> {
         Self { inner, held: Vec::new(), kinds: BTreeMap::new() }
     }
 
+    /// Returns the policy inside, such as to give it another ring.
+    pub const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn set(&mut self, slot: Slot, held: Option<Capabilities>) {
         let before = core::mem::replace(&mut self.held[slot.index()], held);
         if let Some(held) = held {

@@ -71,6 +71,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Returns what a pick at `now` goes by.
+    #[inline]
     pub fn new(
         now: Time,
         roster: &'a Roster,

@@ -77,8 +77,9 @@ impl Strategy for LeastConnections {
 mod tests {
     use super::*;
     use crate::balance::fixtures::{Field, chi_squared, finished, stream};
-    use crate::balance::{Candidate, Outcome, Weight};
+    use crate::balance::{Candidate, Outcome};
     use crate::ids::NodeId;
+    use crate::ring::Weight;
 
     fn send(field: &Field, policy: &mut LeastConnections) -> Slot {
         let slot = field.pick(policy).unwrap().seat.slot;

@@ -5,6 +5,7 @@
 //! are 64 bits wide, and a weight that is not zero keeps a chance, however small it is beside the others.
 
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 
 use super::context::Context;
 use super::dice::{Dice, scale};
@@ -41,6 +42,7 @@ impl Lottery {
     }
 
     /// Returns the weight of a slot.
+    #[inline]
     pub(super) fn weight(&self, slot: Slot) -> u32 {
         self.weights.get(slot.index()).copied().unwrap_or(0)
     }
@@ -63,8 +65,8 @@ impl Lottery {
     fn toss(&self, bits: u64) -> Slot {
         let place = scale((bits >> 32) as u32, self.columns.len());
         let Column { threshold, alias } = self.columns[place];
-        let place = if (bits as u32) < threshold { place } else { alias as usize };
-        Slot::new(place)
+        // No processor can foretell which of the two it is, so it is a value and no branch.
+        Slot::new(select_unpredictable((bits as u32) < threshold, place, alias as usize))
     }
 }
 

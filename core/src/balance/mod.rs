@@ -16,7 +16,6 @@
 //! are a pick's question and answer; then come the policies. [`SessionAffinity`] and [`CapabilityAware`] go around any of
 //! them, and [`Balancer`] keeps members and guards around all of it: panic, ejection, slow start, nearness, subsets.
 
-mod weight;
 pub mod capabilities;
 pub mod roster;
 pub mod eligible;
@@ -35,6 +34,7 @@ mod weighted;
 mod least_connections;
 mod power_of_two;
 mod nearest;
+mod consistent_hash;
 pub mod resource_aware;
 mod capability_aware;
 mod session_affinity;
@@ -49,6 +49,7 @@ pub use self::balancer::{Balancer, BalancerConfig, Event, Liveness};
 pub use self::capabilities::{Capabilities, CapabilityError};
 pub use self::capability_aware::CapabilityAware;
 pub use self::choice::{Among, Choice, Filtered, NoCandidate, Why};
+pub use self::consistent_hash::ConsistentHash;
 pub use self::context::{Context, Narrow, Request, Session};
 pub use self::dice::Dice;
 pub use self::eligible::Eligible;
@@ -64,7 +65,6 @@ pub use self::roster::{Candidate, Change, MEMBERS_MAX, Proximity, Region, Roster
 pub use self::round_robin::RoundRobin;
 pub use self::session_affinity::SessionAffinity;
 pub use self::subset::{Subset, Swap};
-pub use self::weight::{Weight, WeightError};
 pub use self::weighted::Weighted;
 pub use self::weighted_random::WeightedRandom;
 

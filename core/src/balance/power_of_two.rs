@@ -12,6 +12,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 use core::time::Duration;
 
 use super::choice::{Choice, NoCandidate, Why};
@@ -114,7 +115,7 @@ impl PowerOfTwoChoices {
     #[inline]
     fn cost(&self, now: Time, member: &Member) -> u64 {
         let faded = member.latency.faded(now, self.decay);
-        let latency = if member.in_flight == 0 { faded } else { member.latency.last() };
+        let latency = select_unpredictable(member.in_flight == 0, faded, member.latency.last());
         // 36 and 24 bits. The one keeps requests in flight telling when all latencies have faded.
         (latency + 1) * (u64::from(member.in_flight) + 1)
     }
@@ -164,9 +165,9 @@ impl Strategy for PowerOfTwoChoices {
         let (cost, than) = (self.cost(context.now, &one), self.cost(context.now, &other));
         // Cross-multiplied, and chosen by a value instead of a branch that no processor can foretell.
         let is_dearer = u128::from(cost) * u128::from(other.weight) > u128::from(than) * u128::from(one.weight);
-        let slot = [first, second][usize::from(is_dearer)];
-        let costs = [(cost, than), (than, cost)][usize::from(is_dearer)];
-        let why = if first == second { Why::Only } else { Why::Cheaper { cost: costs.0, than: costs.1 } };
+        let slot = select_unpredictable(is_dearer, second, first);
+        let (cost, than) = (select_unpredictable(is_dearer, than, cost), select_unpredictable(is_dearer, cost, than));
+        let why = if first == second { Why::Only } else { Why::Cheaper { cost, than } };
         Ok(context.choice(slot, why))
     }
 
@@ -200,9 +201,10 @@ impl Strategy for PowerOfTwoChoices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Candidate;
     use crate::balance::fixtures::{Field, chi_squared, finished, load, stream};
-    use crate::balance::{Candidate, Weight};
     use crate::ids::NodeId;
+    use crate::ring::Weight;
 
     fn policy(field: &Field) -> PowerOfTwoChoices {
         let mut policy = PowerOfTwoChoices::new(&PowerOfTwoConfig::default(), &mut stream()).unwrap();

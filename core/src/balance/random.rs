@@ -29,6 +29,7 @@ impl Strategy for Random {
 
     fn follow(&mut self, _: Time, _: &Roster, _: Change) {}
 
+    #[inline]
     fn select(&mut self, context: &Context<'_>) -> Result<Choice, NoCandidate> {
         let slot = sample::one(context, &mut self.dice).ok_or_else(|| context.no_candidate(self.name()))?;
         Ok(context.choice(slot, Why::Drawn))

@@ -328,6 +328,7 @@ impl Strategy for ResourceAware {
         self.rebuild_at = Time::ZERO;
     }
 
+    #[inline]
     fn select(&mut self, context: &Context<'_>) -> Result<Choice, NoCandidate> {
         if context.now >= self.rebuild_at {
             self.rebuild(context.now);

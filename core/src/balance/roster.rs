@@ -10,8 +10,8 @@ use core::fmt;
 use core::time::Duration;
 
 use super::capabilities::Capabilities;
-use super::weight::Weight;
 use crate::ids::NodeId;
+use crate::ring::Weight;
 
 /// The most members of a roster.
 pub const MEMBERS_MAX: usize = 1 << 20;

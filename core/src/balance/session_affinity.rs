@@ -52,6 +52,11 @@ impl<S: Strategy> SessionAffinity<S> {
         self.kept.len()
     }
 
+    /// Returns the policy inside, such as to give it another ring.
+    pub const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn keep(&mut self, now: Time, session: Session, seat: Seat) {
         if let Some(before) = self.kept.insert(session, Kept { seat, heard_at: now }) {
             self.silent.remove(&(before.heard_at, session));

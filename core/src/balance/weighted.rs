@@ -71,9 +71,10 @@ impl Strategy for Weighted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Candidate;
     use crate::balance::fixtures::Field;
-    use crate::balance::{Candidate, Weight};
     use crate::ids::NodeId;
+    use crate::ring::Weight;
 
     fn field(weights: &[u32]) -> (Field, Weighted) {
         let mut field = Field::default();

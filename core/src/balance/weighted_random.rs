@@ -54,6 +54,7 @@ impl Strategy for WeightedRandom {
         self.is_dated = true;
     }
 
+    #[inline]
     fn select(&mut self, context: &Context<'_>) -> Result<Choice, NoCandidate> {
         if self.is_dated {
             self.rebuild(context.roster);
@@ -69,9 +70,10 @@ impl Strategy for WeightedRandom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Candidate;
     use crate::balance::fixtures::{Field, chi_squared, stream};
-    use crate::balance::{Candidate, Weight};
     use crate::ids::NodeId;
+    use crate::ring::Weight;
 
     #[test]
     fn shares_follow_the_weights_of_those_who_are_members() {

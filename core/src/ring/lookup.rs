@@ -53,6 +53,27 @@ impl Ring {
         }
     }
 
+    /// Returns the first member at the token of a key or after it that `admits` admits; none after a walk past all points.
+    ///
+    /// For whoever knows eligible members as something else than [`Eligible`]; it is asked anew at each point.
+    pub fn owner_where(&self, key: &[u8], mut admits: impl FnMut(Slot) -> bool) -> Option<Slot> {
+        if self.is_empty() {
+            return None;
+        }
+        let first = self.points.first_from(Token::of(key));
+        let mut index = first;
+        loop {
+            let slot = self.points.owner(index);
+            if admits(slot) {
+                return Some(slot);
+            }
+            index = self.points.after(index);
+            if index == first {
+                return None;
+            }
+        }
+    }
+
     /// Returns the first eligible member at the token of a key or after it; none if nobody is eligible.
     ///
     /// Where a share `f` of the members is not eligible, that is the `1/(1-f)`-th point on average.

@@ -7,8 +7,9 @@ use delian_core::NodeId;
 use delian_core::balance::{
     Among, Answer, BalancerConfig, Candidate, Capabilities, CapabilityAware, Choice, Claim, Health, LeastConnections,
     Liveness, Nearest, NoCandidate, Outcome, Proximity, Random, Ratio, Region, Request, ResourceAware,
-    ResourceAwareConfig, RoundRobin, Session, SessionAffinity, Strategy as Policy, Weight, Weighted, WeightedRandom,
+    ResourceAwareConfig, RoundRobin, Session, SessionAffinity, Strategy as Policy, Weighted, WeightedRandom,
 };
+use delian_core::ring::Weight;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
