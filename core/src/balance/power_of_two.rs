@@ -82,6 +82,9 @@ struct Member {
     is_known: bool,
 }
 
+/// Whoever the policy was not told of.
+const STRANGER: Member = Member { latency: PeakEwma::new(Time::ZERO, 0), in_flight: 0, weight: 1, is_known: false };
+
 /// The average of those who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 struct Known {
@@ -122,8 +125,8 @@ impl PowerOfTwoChoices {
 
     /// Returns the member at a slot; a caller that forgot to tell of it gets a stranger, which costs nothing.
     #[inline]
-    fn member(&self, slot: Slot) -> Member {
-        self.members.get(slot.index()).copied().unwrap_or(Member { weight: 1, ..Member::default() })
+    fn member(&self, slot: Slot) -> &Member {
+        self.members.get(slot.index()).unwrap_or(&STRANGER)
     }
 
     fn forget(&mut self, slot: Slot) {
@@ -162,7 +165,7 @@ impl Strategy for PowerOfTwoChoices {
         let drawn = sample::two(context, &mut self.dice);
         let (first, second) = drawn.ok_or_else(|| context.no_candidate(self.name()))?;
         let (one, other) = (self.member(first), self.member(second));
-        let (cost, than) = (self.cost(context.now, &one), self.cost(context.now, &other));
+        let (cost, than) = (self.cost(context.now, one), self.cost(context.now, other));
         // Cross-multiplied, and chosen by a value instead of a branch that no processor can foretell.
         let is_dearer = u128::from(cost) * u128::from(other.weight) > u128::from(than) * u128::from(one.weight);
         let slot = select_unpredictable(is_dearer, second, first);
