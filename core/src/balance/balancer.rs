@@ -114,6 +114,35 @@ pub enum Event {
 }
 
 /// A policy with its members and guards.
+///
+/// ```
+/// use core::time::Duration;
+/// use delian_core::balance::{
+///     Answer, Balancer, BalancerConfig, Candidate, Health, Liveness, Outcome, PowerOfTwoChoices, PowerOfTwoConfig, Request,
+/// };
+/// use delian_core::{NodeId, Seed, Stream, Time};
+///
+/// let (now, mut events) = (Time::ZERO, Vec::new());
+/// let mut stream = Stream::new(Seed::new(1), "balance");
+/// let policy = PowerOfTwoChoices::new(&PowerOfTwoConfig::default(), &mut stream)?;
+/// let mut balancer = Balancer::new(now, policy, BalancerConfig::default(), &mut stream)?;
+/// for node in 1..=3 {
+///     balancer.join(now, Candidate::new(NodeId::new(node)), &mut events)?;
+/// }
+/// balancer.set_liveness(now, NodeId::new(2), Liveness::Dead, &mut events);
+///
+/// // A request goes to the choice, and its end is told.
+/// let choice = balancer.pick(now, &Request::default())?;
+/// assert_ne!(choice.node, NodeId::new(2));
+/// let answer = Answer { latency: Duration::from_millis(3), outcome: Outcome::Success };
+/// balancer.report(now, choice.seat, &Health::Finished(answer), &mut events);
+///
+/// // Nobody else is asked in its place, if there is nobody.
+/// let excluded = [NodeId::new(1), NodeId::new(3)];
+/// let refusal = balancer.pick(now, &Request { excluded: &excluded, ..Request::default() }).unwrap_err();
+/// assert_eq!(refusal.to_string(), "power-of-two-choices finds nobody among 3 members: 1 ineligible, 2 excluded");
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Balancer<S> {
     policy: S,

@@ -93,12 +93,14 @@ pub struct Filtered {
     pub overloaded: usize,
     /// Outside the region or the distance that the pick was narrowed to.
     pub elsewhere: usize,
+    /// On no ring, for a policy that places by key.
+    pub unplaced: usize,
 }
 
 impl Filtered {
     /// Returns how many were kept out.
     pub const fn sum(&self) -> usize {
-        self.ineligible + self.excluded + self.incapable + self.overloaded + self.elsewhere
+        self.ineligible + self.excluded + self.incapable + self.overloaded + self.elsewhere + self.unplaced
     }
 }
 
@@ -106,13 +108,14 @@ impl fmt::Display for NoCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { policy, members, filtered } = self;
         write!(f, "{policy} finds nobody among {members} members")?;
-        let Filtered { ineligible, excluded, incapable, overloaded, elsewhere } = *filtered;
+        let Filtered { ineligible, excluded, incapable, overloaded, elsewhere, unplaced } = *filtered;
         let counts = [
             (ineligible, "ineligible"),
             (excluded, "excluded"),
             (incapable, "incapable"),
             (overloaded, "overloaded"),
             (elsewhere, "elsewhere"),
+            (unplaced, "unplaced"),
         ];
         let mut mark = ':';
         for (count, word) in counts.into_iter().filter(|(count, _)| *count > 0) {

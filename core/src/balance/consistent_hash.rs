@@ -96,7 +96,11 @@ impl Strategy for ConsistentHash {
     }
 
     fn select(&mut self, context: &Context<'_>) -> Result<Choice, NoCandidate> {
-        let (slot, passed) = self.walk(context).ok_or_else(|| context.no_candidate(self.name()))?;
+        let (slot, passed) = self.walk(context).ok_or_else(|| {
+            let mut refusal = context.no_candidate(self.name());
+            refusal.filtered.unplaced = refusal.members - refusal.filtered.sum();
+            refusal
+        })?;
         Ok(context.choice(slot, if passed == 0 { Why::Owner } else { Why::NextOwner }))
     }
 
@@ -106,6 +110,7 @@ impl Strategy for ConsistentHash {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::ToString;
 
     use super::*;
     use crate::balance::fixtures::Field;
@@ -196,7 +201,8 @@ mod tests {
         let mut field = Field::of(5);
         let mut policy = ConsistentHash::new();
         field.introduce(&mut policy);
-        assert_eq!(field.pick(&mut policy).unwrap_err().policy, "consistent-hash");
+        let refusal = field.pick(&mut policy).unwrap_err();
+        assert_eq!(refusal.to_string(), "consistent-hash finds nobody among 5 members: 5 unplaced");
         let (ring, nodes) = ring_of(5);
         policy.set_ring(ring, &nodes);
         for slot in 0..5 {

@@ -1,15 +1,17 @@
 //! The laws of all policies, over random histories of members, health, requests and time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use delian_core::NodeId;
 use delian_core::balance::{
-    Among, Answer, BalancerConfig, Candidate, Capabilities, CapabilityAware, Choice, Claim, Health, LeastConnections,
-    Liveness, Nearest, NoCandidate, Outcome, Proximity, Random, Ratio, Region, Request, ResourceAware,
-    ResourceAwareConfig, RoundRobin, Session, SessionAffinity, Strategy as Policy, Weighted, WeightedRandom,
+    Among, Answer, BalancerConfig, Candidate, Capabilities, CapabilityAware, Choice, Claim, ConsistentHash, Health,
+    LeastConnections, Liveness, Nearest, NoCandidate, Outcome, Proximity, Random, Ratio, Region, Request,
+    ResourceAware, ResourceAwareConfig, RoundRobin, Session, SessionAffinity, Strategy as Policy, Weighted,
+    WeightedRandom,
 };
-use delian_core::ring::Weight;
+use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
@@ -187,6 +189,17 @@ fn pick<S: Policy>(world: &mut World<S>, dead: &BTreeSet<NodeId>, wish: &Wish) -
     picked
 }
 
+/// Returns a policy whose ring names two thirds of the nodes, and some that never come.
+fn placed() -> ConsistentHash {
+    let nodes: Vec<NodeId> = (NODES / 3..NODES + 3).map(NodeId::new).collect();
+    let members =
+        nodes.iter().map(|node| Member::new(&format!("node-{:02}", node.get()), Place::new("eu", "zrh", "r")));
+    let ring = Ring::build(PointsPerUnit::default(), members).expect("the names differ");
+    let mut policy = ConsistentHash::new();
+    policy.set_ring(Arc::new(ring), &nodes);
+    policy
+}
+
 /// Plays the history once for each policy and returns what each came to.
 fn play_all(near: Option<Proximity>, steps: &[Step]) -> Vec<Story> {
     let mut seed = stream(1);
@@ -202,6 +215,7 @@ fn play_all(near: Option<Proximity>, steps: &[Step]) -> Vec<Story> {
         play(Nearest::new(), near, steps),
         play(ResourceAware::new(ResourceAwareConfig::default(), seed).expect("sound"), near, steps),
         play(soft, near, steps),
+        play(placed(), near, steps),
         play(CapabilityAware::new(power_of_two()), near, steps),
         play(
             SessionAffinity::with_limits(CapabilityAware::new(Random::new(seed)), 2, Duration::from_mins(1)),
