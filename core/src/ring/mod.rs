@@ -12,7 +12,7 @@
 //!
 //! To read it: [`token`], [`weight`] and [`place`] are the vocabulary; `point` says where points lie, `packed` how they
 //! are kept, `collision` who is first; `lookup` and [`replicas`] find owners, [`bounded`] heeds their load, [`eligible`]
-//! leaves some out; `change` follows the members, [`diff`] says what moves, [`canonical`] turns rings into bytes.
+//! leaves some out; `change` follows the members, [`mod@diff`] says what moves, [`canonical`] turns rings into bytes.
 
 pub mod token;
 pub mod weight;
