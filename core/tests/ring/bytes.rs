@@ -51,7 +51,9 @@ proptest! {
     }
 
     #[test]
-    fn damaged_bytes_are_refused(ring in ring(), at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<bool>()) {
+    fn damaged_bytes_are_refused(
+        ring in ring(), at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<bool>(),
+    ) {
         let mut bytes = ring.to_bytes();
         let at = at.index(bytes.len());
         if cut {

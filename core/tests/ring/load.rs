@@ -11,6 +11,13 @@ fn bound(thousandths: u32, walk_max: u32) -> Bound {
     Bound { factor: CapacityFactor::of_thousandths(thousandths).expect("a factor"), walk_max }
 }
 
+/// The members of the points that a key meets, round the whole circle.
+fn walk(ring: &Ring, key: u64) -> Vec<Slot> {
+    let model = Model::of(ring);
+    let names = model.walk(Token::of(&key.to_le_bytes()));
+    names.into_iter().map(|name| ring.slot(name).expect("a member")).collect()
+}
+
 /// The capacity as the paper has it, in whole numbers that are wide enough.
 fn capacity(ring: &Ring, slot: Slot, bound: Bound, loads: &Loads, all: u64) -> u128 {
     let share = u128::from(bound.factor.thousandths())
@@ -28,8 +35,9 @@ proptest! {
         let mut loads = Loads::none(&ring);
         for key in keys.iter().filter(|_| !ring.is_empty()) {
             let all = ring.weight_of_all();
-            let walk = Model::of(&ring).walk(Token::of(&key.to_le_bytes())).into_iter().map(|name| ring.slot(name).unwrap()).collect::<Vec<_>>();
-            let expected = walk.into_iter().find(|slot| u128::from(loads.of(*slot)) < capacity(&ring, *slot, bound, &loads, all));
+            let walk = walk(&ring, *key);
+            let has_room = |slot: &Slot| u128::from(loads.of(*slot)) < capacity(&ring, *slot, bound, &loads, all);
+            let expected = walk.into_iter().find(has_room);
             let owner = ring.owner_bounded(&key.to_le_bytes(), bound, &loads, None);
             prop_assert_eq!(owner.ok(), expected);
             let owner = owner.unwrap();
@@ -42,7 +50,9 @@ proptest! {
     }
 
     #[test]
-    fn load_is_shared_out_among_those_that_are_eligible(ring in ring(), bits in any::<u16>(), keys in vec(any::<u64>(), 0..100)) {
+    fn load_is_shared_out_among_those_that_are_eligible(
+        ring in ring(), bits in any::<u16>(), keys in vec(any::<u64>(), 0..100),
+    ) {
         let eligible = Eligible::of(&ring, |slot| bits >> (slot.get() % 16) & 1 == 1);
         let mut loads = Loads::none(&ring);
         for key in keys {
@@ -68,13 +78,15 @@ proptest! {
     }
 
     #[test]
-    fn a_walk_ends_at_its_limit_with_the_least_loaded_that_it_met(ring in ring(), key in any::<u64>(), walk_max in 0..6_u32) {
+    fn a_walk_ends_at_its_limit_with_the_least_loaded_that_it_met(
+        ring in ring(), key in any::<u64>(), walk_max in 0..6_u32,
+    ) {
         let mut loads = Loads::none(&ring);
         for slot in ring.slots() {
             loads.add(slot, 1_000_000_000 + u64::from(slot.get()) * 7 % 5);
         }
-        let walk = Model::of(&ring).walk(Token::of(&key.to_le_bytes())).into_iter().map(|name| ring.slot(name).unwrap()).collect::<Vec<_>>();
-        let met: Vec<Slot> = walk.iter().copied().cycle().take(if walk.is_empty() { 0 } else { walk_max as usize }).collect();
+        let walk = walk(&ring, key);
+        let met: Vec<Slot> = walk.into_iter().cycle().take(walk_max as usize).collect();
         match ring.owner_bounded(&key.to_le_bytes(), bound(1000, walk_max), &loads, None) {
             Ok(owner) => prop_assert!(met.contains(&owner)),
             Err(Overload::Nobody) => prop_assert!(ring.is_empty()),

@@ -95,7 +95,9 @@ proptest! {
 
     #[test]
     fn another_weight_moves_keys_to_or_from_that_member_alone(
-        points_per_unit in points_per_unit(), members in proptest::collection::btree_map("[a-e]", weight(), 1..5), now in weight(),
+        points_per_unit in points_per_unit(),
+        members in proptest::collection::btree_map("[a-e]", weight(), 1..5),
+        now in weight(),
     ) {
         let place = delian_core::ring::Place::new("eu", "zrh1", "r1");
         let as_member = |(name, weight): (&String, &Weight)| Member { weight: *weight, ..Member::new(name, place.clone()) };

@@ -76,7 +76,9 @@ proptest! {
     }
 
     #[test]
-    fn an_ineligible_node_is_walked_past_and_its_keys_come_back_unmoved(ring in ring(), bits in any::<u16>(), key in any::<u64>()) {
+    fn an_ineligible_node_is_walked_past_and_its_keys_come_back_unmoved(
+        ring in ring(), bits in any::<u16>(), key in any::<u64>(),
+    ) {
         let mut some = eligible(&ring, bits);
         let key = key.to_le_bytes();
         let walk: Vec<Slot> =
