@@ -120,8 +120,6 @@ const fn halving() -> [u64; (1 << STEP_BITS) + 1] {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
     use super::*;
 
     #[test]
