@@ -26,7 +26,7 @@ struct Arguments {
 enum Command {
     /// Runs every gate in order and stops at the first that fails
     Ci(ci::Arguments),
-    /// Plants each bug of tests/bugs in a copy of the tree and asks whether its invariant catches it
+    /// Plants each bug of tests/bugs in a copy of the tree and asks whether its invariant or its test catches it
     Bugs(bugs::Arguments),
     /// Measures one area and prints its ratios
     Bench(bench::Arguments),

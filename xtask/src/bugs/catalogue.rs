@@ -3,6 +3,7 @@
 //! Pure: texts in, bugs or a worded complaint out. Reading the folder is the business of `scratch`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -18,11 +19,11 @@ pub(super) struct Bug {
     pub(super) source: String,
     /// What goes wrong, in one sentence.
     pub(super) wrong: String,
-    /// The invariant that must trip.
+    /// The invariant that must trip, or where a test judges, the full name of that test.
     pub(super) invariant: String,
-    /// Other invariants that may trip in its place.
+    /// Other invariants, or tests of the same suite, that may trip in its place.
     pub(super) also: Vec<String>,
-    /// What judges the broken tree over seeds; nothing where only the explorer does.
+    /// What judges the broken tree by running it; nothing where only the explorer does.
     pub(super) check: Option<Check>,
     /// What the explorer makes of it, if the description says.
     pub(super) explore: Option<Explore>,
@@ -37,6 +38,8 @@ pub(super) struct Bug {
 pub(super) enum Check {
     /// A scenario over a number of seeds.
     Sim(SimCheck),
+    /// Tests of a suite: those that the bug names as its invariants.
+    Test(Suite),
 }
 
 /// What the explorer makes of a bug.
@@ -80,6 +83,44 @@ pub(super) struct SimCheck {
     pub(super) scenario: String,
     /// How many seeds to try.
     pub(super) seeds: u64,
+}
+
+/// The tests that one program runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Suite {
+    /// The package that they prove.
+    pub(super) package: String,
+    /// Where they lie in it: `lib` beside the code, or else the name of a folder or file below `tests/`.
+    pub(super) suite: String,
+}
+
+impl Suite {
+    /// How cargo is told of the suite.
+    pub(super) fn target(&self) -> Vec<&str> {
+        match self.suite.as_str() {
+            "lib" => vec!["--package", &self.package, "--lib"],
+            target => vec!["--package", &self.package, "--test", target],
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "suite `{}` of {}", self.suite, self.package)
+    }
+}
+
+impl Bug {
+    /// Everything that may trip: the invariant first, then the others.
+    pub(super) fn signs(&self) -> Vec<&str> {
+        std::iter::once(&self.invariant).chain(&self.also).map(String::as_str).collect()
+    }
+
+    /// Whether a test judges it, so that no model need have what it breaks.
+    pub(super) fn is_of_a_test(&self) -> bool {
+        matches!(self.check, Some(Check::Test(_)))
+    }
 }
 
 /// The file as written.
@@ -221,6 +262,15 @@ pub(super) fn widest<'a>(checks: impl Iterator<Item = &'a SimCheck>) -> Vec<SimC
     seeds_of.into_iter().map(|(scenario, seeds)| SimCheck { scenario: scenario.to_owned(), seeds }).collect()
 }
 
+/// Each suite once, with all tests that a bug of it names.
+pub(super) fn suites<'a>(bugs: impl Iterator<Item = (&'a Bug, &'a Suite)>) -> BTreeMap<&'a Suite, BTreeSet<&'a str>> {
+    let mut tests_of = BTreeMap::<&Suite, BTreeSet<&str>>::new();
+    for (bug, suite) in bugs {
+        tests_of.entry(suite).or_default().extend(bug.signs());
+    }
+    tests_of
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +296,49 @@ mod tests {
         let scenario = "scenarios/membership/x.toml".to_owned();
         assert_eq!(bug.check, Some(Check::Sim(SimCheck { scenario, seeds: 50 })));
         assert_eq!(bug.explore, None);
+    }
+
+    const LOST_POINT: &str = r#"
+        name = "lost_point"
+        source = "a router, 2026"
+        wrong = "A point that collides is lost."
+        invariant = "goldens::both_are_kept"
+        check = { kind = "test", package = "core", suite = "ring" }
+    "#;
+
+    fn of_a_test(text: &str) -> Result<Bug, Problem> {
+        parse(PathBuf::from("lost_point.patch"), text)
+    }
+
+    #[test]
+    fn a_test_that_judges_is_the_invariant_of_its_bug_and_needs_no_model() {
+        let bug = of_a_test(LOST_POINT).expect("a valid description");
+        let suite = Suite { package: "core".to_owned(), suite: "ring".to_owned() };
+        assert_eq!(suite.target(), ["--package", "core", "--test", "ring"]);
+        assert_eq!(Suite { suite: "lib".to_owned(), ..suite.clone() }.target(), ["--package", "core", "--lib"]);
+        assert_eq!((bug.check.clone(), bug.explore.clone()), (Some(Check::Test(suite)), None));
+        assert!(bug.is_of_a_test() && bug.signs() == ["goldens::both_are_kept"]);
+    }
+
+    #[test]
+    fn the_check_of_a_test_takes_no_keys_of_a_simulation() {
+        assert!(of_a_test(&LOST_POINT.replace("suite = ", "seeds = 5, suite = ")).is_err());
+        assert!(of_a_test(&LOST_POINT.replace(", suite = \"ring\"", "")).is_err());
+    }
+
+    #[test]
+    fn each_suite_runs_once_without_a_bug_with_the_tests_of_all_its_bugs() {
+        let one = of_a_test(LOST_POINT).expect("a valid description");
+        let also = LOST_POINT.replace("check", "also = [\"goldens::twins\"]\n        check");
+        let two = of_a_test(&also).expect("a valid description");
+        let other = of_a_test(&LOST_POINT.replace("\"ring\"", "\"lib\"")).expect("a valid description");
+        let bugs = [&one, &two, &other].into_iter().filter_map(|bug| match &bug.check {
+            Some(Check::Test(suite)) => Some((bug, suite)),
+            Some(Check::Sim(_)) | None => None,
+        });
+        let found: Vec<_> = suites(bugs).into_iter().map(|(suite, tests)| (suite.suite.as_str(), tests)).collect();
+        let all = BTreeSet::from(["goldens::both_are_kept", "goldens::twins"]);
+        assert_eq!(found, [("lib", BTreeSet::from(["goldens::both_are_kept"])), ("ring", all)]);
     }
 
     fn exploring(section: &str) -> Result<Option<Explore>, Problem> {

@@ -1,14 +1,16 @@
 //! `cargo xtask bugs`: a proof that the invariants can fail.
 //!
-//! Each bug of `tests/bugs` is a patch that breaks the node in one way, and a description that names the invariant meant
-//! to notice. A copy of the tree is patched, built and simulated; the bug is caught when that invariant trips. The same
-//! copy must be green before any patch, or a red run would prove nothing. The caller's own files are never touched. With
-//! `--explore` a small model is explored in place of the simulation.
+//! Each bug of `tests/bugs` is a patch that breaks the code in one way, and a description that names the invariant meant
+//! to notice. A copy of the tree is patched, built and simulated; the bug is caught when that invariant trips. What no
+//! world shows is judged by tests in place of a simulation, and caught when the named one fails. The same copy must be
+//! green before any patch, or a red run would prove nothing. The caller's own files are never touched. With `--explore`
+//! a small model is explored in place of the simulation.
 
 mod catalogue;
 mod scratch;
 mod table;
 mod verdict;
+mod libtest;
 mod explore;
 
 use std::path::Path;
@@ -29,7 +31,7 @@ use verdict::{Document, Verdict};
 pub(crate) struct Arguments {
     /// Which bugs to plant [default: all]
     names: Vec<String>,
-    /// Judges by exhaustive exploration instead of simulation
+    /// Judges by exhaustive exploration instead of simulations and tests
     #[arg(long, action = ArgAction::SetTrue)]
     explore: bool,
     /// Writes the table of --explore that the repository keeps; with names, their rows of it
@@ -53,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     if arguments.list {
         return list(&bugs, arguments);
     }
-    let judged = simulated(&bugs, &arguments.names)?;
+    let judged = checked(&bugs, &arguments.names)?;
 
     let scratch = Scratch::prepare(&root)?;
     for (bug, _) in &judged {
@@ -119,12 +121,12 @@ fn json(document: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_string_pretty(document).map_err(|error| format!("cannot write JSON: {error}"))
 }
 
-/// The bugs that a simulation judges, each with that; others are left out unless they are named.
-fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a SimCheck)>, Problem> {
+/// The bugs that a simulation or tests judge, each with those; others are left out unless they are named.
+fn checked<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a Check)>, Problem> {
     let mut judged = Vec::new();
     for bug in bugs {
         match &bug.check {
-            Some(Check::Sim(check)) => judged.push((bug, check)),
+            Some(check) => judged.push((bug, check)),
             None if names.contains(&bug.name) => {
                 return Err(format!("bug `{}` is judged by exploration alone; add --explore", bug.name));
             }
@@ -134,31 +136,73 @@ fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a 
     Ok(judged)
 }
 
-/// Runs every scenario that will judge a bug on the tree as it is.
-fn require_green(scratch: &Scratch, judged: &[(&Bug, &SimCheck)]) -> Result<(), Problem> {
-    eprintln!("building the tree without a bug");
-    scratch.build("the tree without a bug")?;
-    for check in catalogue::widest(judged.iter().map(|(_, check)| *check)) {
-        eprintln!("simulating {} without a bug", check.scenario);
-        let document = Document::parse(&scratch.simulate(&check)?)?;
-        verdict::green(&document).map_err(|failure| {
-            format!(
-                "without any bug, {} already fails: {failure}\nmend that first, else a catch means nothing",
-                check.scenario
-            )
-        })?;
+/// The bugs that a simulation judges, each with that; others are left out unless they are named.
+fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a SimCheck)>, Problem> {
+    let mut judged = Vec::new();
+    for (bug, check) in checked(bugs, names)? {
+        match check {
+            Check::Sim(check) => judged.push((bug, check)),
+            Check::Test(suite) if names.contains(&bug.name) => {
+                return Err(format!("bug `{}` is judged by {suite}, and by no simulation", bug.name));
+            }
+            Check::Test(_) => {}
+        }
+    }
+    Ok(judged)
+}
+
+/// Runs every scenario and test that will judge a bug on the tree as it is.
+fn require_green(scratch: &Scratch, judged: &[(&Bug, &Check)]) -> Result<(), Problem> {
+    let sims = judged.iter().filter_map(|(_, check)| match check {
+        Check::Sim(check) => Some(check),
+        Check::Test(_) => None,
+    });
+    let suites = judged.iter().filter_map(|(bug, check)| match check {
+        Check::Sim(_) => None,
+        Check::Test(suite) => Some((*bug, suite)),
+    });
+    require_green_sims(scratch, &catalogue::widest(sims))?;
+    for (suite, tests) in catalogue::suites(suites) {
+        eprintln!("testing {suite} without a bug");
+        scratch.build_suite("the tree without a bug", suite)?;
+        let outcomes = scratch.test(suite, &Vec::from_iter(tests))?;
+        libtest::green(&outcomes).map_err(|failure| already_red(&suite.to_string(), &failure))?;
     }
     Ok(())
 }
 
-fn plant_and_judge(scratch: &Scratch, bug: &Bug, check: &SimCheck) -> Result<Row, Problem> {
+fn require_green_sims(scratch: &Scratch, checks: &[SimCheck]) -> Result<(), Problem> {
+    if checks.is_empty() {
+        return Ok(());
+    }
+    eprintln!("building the tree without a bug");
+    scratch.build("the tree without a bug")?;
+    for check in checks {
+        eprintln!("simulating {} without a bug", check.scenario);
+        let document = Document::parse(&scratch.simulate(check)?)?;
+        verdict::green(&document).map_err(|failure| already_red(&check.scenario, &failure))?;
+    }
+    Ok(())
+}
+
+fn already_red(what: &str, failure: &str) -> Problem {
+    format!("without any bug, {what} already fails: {failure}\nmend that first, else a catch means nothing")
+}
+
+fn plant_and_judge(scratch: &Scratch, bug: &Bug, check: &Check) -> Result<Row, Problem> {
     eprintln!("planting {}", bug.name);
     scratch.plant(bug)?;
-    scratch.build(&format!("bug `{}`", bug.name))?;
+    let what = format!("bug `{}`", bug.name);
+    match check {
+        Check::Sim(_) => scratch.build(&what)?,
+        Check::Test(suite) => scratch.build_suite(&what, suite)?,
+    }
     let watch = Stopwatch::start();
-    let text = scratch.simulate(check)?;
+    let Verdict { caught, found_by, seeds } = match check {
+        Check::Sim(check) => verdict::judge(bug, &Document::parse(&scratch.simulate(check)?)?),
+        Check::Test(suite) => libtest::judge(bug, &scratch.test(suite, &bug.signs())?),
+    };
     let seconds = (watch.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-    let Verdict { caught, found_by, seeds } = verdict::judge(bug, &Document::parse(&text)?);
     scratch.restore()?;
     Ok(Row {
         name: bug.name.clone(),

@@ -9,7 +9,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::catalogue::{self, Bug, SimCheck};
+use super::catalogue::{self, Bug, SimCheck, Suite};
+use super::libtest::Outcomes;
 use crate::{Problem, process};
 
 /// Where the bugs live, from the root.
@@ -130,6 +131,35 @@ impl Scratch {
         }
         let program = self.build.join(PROFILE).join("examples").join(example);
         Ok(program.with_extension(std::env::consts::EXE_EXTENSION))
+    }
+
+    /// Builds a suite of tests in the copy.
+    ///
+    /// # Errors
+    /// When it does not build, with the compiler's words: what no compiler takes, no test caught.
+    pub(super) fn build_suite(&self, what: &str, suite: &Suite) -> Result<(), Problem> {
+        let output = process::listen(self.cargo_test(suite).args(["--quiet", "--no-run"]))?;
+        if output.status.success() { Ok(()) } else { Err(format!("{what} does not build:\n{}", said(&output))) }
+    }
+
+    /// Runs these tests of a suite that was built last, and no others.
+    ///
+    /// # Errors
+    /// When one of them did not run to its end.
+    pub(super) fn test(&self, suite: &Suite, tests: &[&str]) -> Result<Outcomes, Problem> {
+        let mut cargo = self.cargo_test(suite);
+        cargo.args(["--", "--exact", "--color", "never"]).args(tests);
+        // What a test prints must not come between the lines that tell how tests ended.
+        let output = process::listen(cargo.env_remove("RUST_TEST_NOCAPTURE"))?;
+        Outcomes::parse(&String::from_utf8_lossy(&output.stdout), tests, output.status.success())
+            .map_err(|problem| format!("{suite}: {problem}\n{}", said(&output)))
+    }
+
+    fn cargo_test(&self, suite: &Suite) -> Command {
+        let mut cargo = process::cargo(&self.tree);
+        cargo.arg("test").args(suite.target()).args(["--profile", PROFILE]);
+        cargo.env("CARGO_TARGET_DIR", &self.build);
+        cargo
     }
 
     /// Returns a file of the copy.

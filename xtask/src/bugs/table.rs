@@ -9,10 +9,10 @@ pub(super) struct Row {
     pub(super) source: String,
     pub(super) expected: String,
     pub(super) caught: bool,
-    /// The invariant that tripped, if any did.
+    /// The invariant that tripped or the test that failed, if any did.
     pub(super) found_by: Option<String>,
-    /// How many seeds were tried until it tripped, or all that were tried.
-    pub(super) seeds: u64,
+    /// How many seeds were tried until it tripped, or all that were tried; none where tests judged.
+    pub(super) seeds: Option<u64>,
     /// How long the check ran, without the build.
     pub(super) seconds: f64,
 }
@@ -20,9 +20,15 @@ pub(super) struct Row {
 pub(super) fn line(row: &Row) -> String {
     let Row { name, expected, seeds, seconds, .. } = row;
     match (&row.found_by, row.caught) {
-        (Some(by), true) => format!("{name}: caught by {by} after {seeds} seeds, {seconds:.1} s"),
+        (Some(by), true) => {
+            let after = seeds.map_or(String::new(), |seeds| format!(" after {seeds} seeds"));
+            format!("{name}: caught by {by}{after}, {seconds:.1} s")
+        }
         (Some(by), false) => format!("{name}: SURVIVED, {by} tripped instead of {expected}, {seconds:.1} s"),
-        (None, _) => format!("{name}: SURVIVED {seeds} seeds, {expected} never tripped, {seconds:.1} s"),
+        (None, _) => {
+            let survived = seeds.map_or(String::new(), |seeds| format!(" {seeds} seeds"));
+            format!("{name}: SURVIVED{survived}, {expected} never tripped, {seconds:.1} s")
+        }
     }
 }
 
@@ -35,7 +41,7 @@ pub(super) fn whole(rows: &[Row]) -> String {
                     row.expected.clone(),
                     if row.caught { "yes" } else { "NO" }.to_owned(),
                     row.found_by.clone().unwrap_or_else(|| "-".to_owned()),
-                    row.seeds.to_string(),
+                    row.seeds.map_or_else(|| "-".to_owned(), |seeds| seeds.to_string()),
                     format!("{:.1}", row.seconds),
                 ]
             }))
@@ -66,7 +72,7 @@ mod tests {
             expected: "one_leader_per_term".to_owned(),
             caught,
             found_by: found_by.map(str::to_owned),
-            seeds: 4,
+            seeds: Some(4),
             seconds: 1.5,
         }
     }
@@ -93,5 +99,14 @@ mod tests {
     fn a_bug_found_by_another_invariant_has_survived() {
         let line = line(&row(false, Some("log_matching")));
         assert_eq!(line, "early_vote: SURVIVED, log_matching tripped instead of one_leader_per_term, 1.5 s");
+    }
+
+    #[test]
+    fn where_tests_judge_no_seeds_are_told() {
+        let judged = Row { seeds: None, ..row(true, Some("goldens::both_are_kept")) };
+        assert_eq!(line(&judged), "early_vote: caught by goldens::both_are_kept, 1.5 s");
+        assert!(whole(&[judged]).contains("goldens::both_are_kept  -      1.5"));
+        let survivor = Row { seeds: None, ..row(false, None) };
+        assert_eq!(line(&survivor), "early_vote: SURVIVED, one_leader_per_term never tripped, 1.5 s");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Each bug that models are said to kill is planted, and each of them explored; the bug is killed when the named invariant
 //! is the one that breaks, or the named goal stays out of reach. Searches are exact, so equal trees give equal rows. Every
-//! bug of the catalogue says what the explorer makes of it, and a model that kills nothing is told.
+//! bug of the catalogue says what the explorer makes of it, but for those that tests judge, which break what no model has;
+//! and a model that kills nothing is told.
 
 mod document;
 mod table;
@@ -24,11 +25,14 @@ const BASELINE: &str = "reports/baseline/bugs-explore";
 /// Plants what is asked for of all bugs.
 pub(super) fn run(arguments: &Arguments, root: &Path, all: &[Bug]) -> Result<Answer, Problem> {
     let bugs = catalogue::select(all.to_vec(), &arguments.names)?;
+    if let Some(bug) = bugs.iter().find(|bug| arguments.names.contains(&bug.name) && is_unmodelled(bug)) {
+        return Err(format!("bug `{}` is judged by a test alone; leave --explore out", bug.name));
+    }
     let sorted = sort(&bugs)?;
     // The table that is kept tells of all bugs: who waits for minutes should not learn at their end that one is silent.
     let kept = if arguments.write { Some(sort(all)?) } else { None };
     let scratch = Scratch::prepare(root)?;
-    for bug in &bugs {
+    for bug in bugs.iter().filter(|bug| !is_unmodelled(bug)) {
         scratch.would_plant(bug)?;
     }
     eprintln!("building the tree without a bug");
@@ -65,6 +69,11 @@ struct Sorted<'a> {
     unseen: Vec<Unseen>,
 }
 
+/// Whether no model is asked about a bug, because a test judges it.
+fn is_unmodelled(bug: &Bug) -> bool {
+    bug.explore.is_none() && bug.is_of_a_test()
+}
+
 /// # Errors
 /// When a bug does not say what the explorer makes of it.
 fn sort(bugs: &[Bug]) -> Result<Sorted<'_>, Problem> {
@@ -75,6 +84,7 @@ fn sort(bugs: &[Bug]) -> Result<Sorted<'_>, Problem> {
             Some(Explore::Kills(kills)) => sorted.kills.extend(kills.iter().map(|kill| (bug, kill))),
             Some(Explore::Equivalent(reason)) => sorted.unseen.push(unseen(Why::Equivalent, reason)),
             Some(Explore::OutOfScope(reason)) => sorted.unseen.push(unseen(Why::OutOfScope, reason)),
+            None if bug.is_of_a_test() => {}
             None => {
                 return Err(format!(
                     "bug `{0}` does not say what the explorer makes of it; give {1} a section `explore` with the \
@@ -165,7 +175,22 @@ mod tests {
         let sorted = sort(&bugs).expect("each says something");
         let killed = sorted.kills.iter().map(|(bug, _)| &bug.name);
         let names: BTreeSet<&String> = killed.chain(sorted.unseen.iter().map(|unseen| &unseen.name)).collect();
-        assert_eq!(names, bugs.iter().map(|bug| &bug.name).collect());
+        let modelled = bugs.iter().filter(|bug| !is_unmodelled(bug));
+        assert_eq!(names, modelled.map(|bug| &bug.name).collect());
+    }
+
+    #[test]
+    fn a_bug_that_a_test_judges_need_not_say_anything() {
+        let text = r#"
+            name = "lost_point"
+            source = "a router, 2026"
+            wrong = "A point that collides is lost."
+            invariant = "goldens::both_are_kept"
+            check = { kind = "test", package = "core", suite = "ring" }
+        "#;
+        let bug = catalogue::parse("tests/bugs/lost_point.patch".into(), text).expect("a valid description");
+        let sorted = sort(std::slice::from_ref(&bug)).expect("nothing is asked of it");
+        assert!(is_unmodelled(&bug) && sorted.kills.is_empty() && sorted.unseen.is_empty());
     }
 
     #[test]
