@@ -2,8 +2,8 @@
 //!
 //! Each bug that models are said to kill is planted, and each of them explored; the bug is killed when the named invariant
 //! is the one that breaks, or the named goal stays out of reach. Searches are exact, so equal trees give equal rows. Every
-//! bug of the catalogue says what the explorer makes of it, but for those that tests judge, which break what no model has;
-//! and a model that kills nothing is told.
+//! bug of the catalogue says what the explorer makes of it, but for those that tests judge, which break what no model
+//! has; and a model that kills nothing is told.
 
 mod document;
 mod table;
