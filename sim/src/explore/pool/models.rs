@@ -167,6 +167,17 @@ fn lives() -> Vec<Model> {
             ..base()
         },
         Model {
+            name: "pool-restart-changed-deep",
+            sentence: "The same with a probe more, so that one member may hear of the change and another of the later life first.",
+            deadlines: JOINING,
+            first: Incarnation::new(1),
+            lives: &[Life { of: 2, seat: 2, asks: 0, memory: Memory::Lost, begins: Begins::After }],
+            budgets: Budgets { probes: 2, seeds: 1, crashes: 1, changes: 1, ..Budgets::NONE },
+            goals: &[Goal::Outgrew],
+            tier: Tier::Deep,
+            ..base()
+        },
+        Model {
             name: "pool-move",
             sentence: "A member crashes and another life begins at another address, which knows nothing of the first.",
             deadlines: JOINING,
