@@ -224,11 +224,12 @@ impl Node {
     pub(super) fn on_pool(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
         let Some(pools) = &mut self.pools else { return };
         match input {
-            swim::Input::SetMetadata(embedder) if embedder.len() > pools.room_for_embedder() => {
-                let event = swim::Event::MetadataTooLarge { bytes: embedder.len(), max: pools.room_for_embedder() };
-                out.emit(Event::Pool { tier, event: Box::new(event) });
-            }
             swim::Input::SetMetadata(embedder) => {
+                let (bytes, max) = (embedder.len(), pools.room_for_embedder());
+                if bytes > max {
+                    let event = Box::new(swim::Event::MetadataTooLarge { bytes, max });
+                    return out.emit(Event::Pool { tier, event });
+                }
                 let notice = Notice { embedder, ..pools.notice.clone() };
                 pools.publish(now, notice, out);
             }
@@ -245,7 +246,7 @@ impl Node {
         let Some(pools) = &mut self.pools else { return };
         let heard = out.events().filter_map(notice_in).max_by_key(|notice| notice.term);
         let told = heard.and_then(|heard| Some((heard.term, heard.leader?)));
-        let known = self.raft.leader().map(|leader| (self.raft.term(), leader));
+        let known = leader_in_log(&self.raft);
         let role = RoleName::of(&self.raft);
         // Who takes part in the log learns it there; word of pools is for those who do not.
         let newest = if role == RoleName::Observer { known.max(told) } else { known };
@@ -281,8 +282,13 @@ impl Node {
     /// Returns the leader that the node knows and its term: by the log, or by word of its pools if it knows none by that.
     pub fn known_leader(&self) -> Option<(Term, NodeId)> {
         let told = self.pools.as_ref().and_then(|pools| Some((pools.notice.term, pools.notice.leader?)));
-        self.raft.leader().map(|leader| (self.raft.term(), leader)).or(told)
+        leader_in_log(&self.raft).or(told)
     }
+}
+
+/// Returns the leader that the log knows, with its term.
+fn leader_in_log(raft: &Raft) -> Option<(Term, NodeId)> {
+    raft.leader().map(|leader| (raft.term(), leader))
 }
 
 /// Returns what an event of a pool says of a member's node.

@@ -410,7 +410,7 @@ impl<M: Members> Swim<M> {
     /// Answers a packet that bears this node's own identity.
     pub(super) fn answer_namesake(&mut self, turn: &mut Turn<'_>, sender: Sender) {
         if sender.address != self.me.address && matches!(self.standing, Standing::Newcomer | Standing::Member) {
-            self.send_datagram(turn, sender.address, Body::Gossip, Some(self.my_news()));
+            self.introduce(turn, sender.address);
         }
     }
 

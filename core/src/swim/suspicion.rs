@@ -141,8 +141,7 @@ impl Suspicions {
         let early: Vec<(Time, Slot)> = self.due.range(..(until, Slot::new(0))).copied().collect();
         for (due_at, slot) in early {
             let suspicion = self.by_slot.get_mut(&slot).expect("what is due is suspected");
-            let last = suspicion.since + suspicion.span.longest.saturating_mul(POSTPONED_MAX);
-            suspicion.due_at = until.min(last).max(due_at);
+            suspicion.due_at = due_at.max(suspicion.not_before);
             self.due.remove(&(due_at, slot));
             self.due.insert((suspicion.due_at, slot));
         }
