@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::PoolSettings;
+use super::ids::ProbeNumber;
+use super::mix::mix;
 use crate::ids::{Blob, NodeId};
 
 /// What a member says of itself: only it may change it, and with every change its incarnation rises.
@@ -59,15 +61,25 @@ impl fmt::Display for CardError {
 
 impl core::error::Error for CardError {}
 
-/// 16 bits of the hash of a card: two lives of a member may claim one incarnation with two cards, which these tell apart.
+/// 32 bits of the hash of a card: two lives of a member may claim one incarnation with two cards, which these tell apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CardSum(u32);
+
+/// One byte of a card's sum and of a ping's number. Two cards agree in it for one ping of 256, and each ping asks anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CardSum([u8; 2]);
+#[serde(transparent)]
+pub struct CardCheck(u8);
 
 impl CardSum {
     /// Returns the sum of a card: of its bytes on the wire.
     pub fn of(card: &Card) -> Self {
         let bytes = postcard::to_allocvec(card).expect("a vector grows as needed and every card has a postcard form");
-        Self((xxh3_64(&bytes) as u16).to_le_bytes())
+        Self(xxh3_64(&bytes) as u32)
+    }
+
+    /// Returns what a ping of this number says of the card.
+    pub const fn check(self, number: ProbeNumber) -> CardCheck {
+        CardCheck(mix(self.0 as u64 | (number.get() as u64) << 32) as u8)
     }
 }
 

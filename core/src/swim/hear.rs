@@ -16,7 +16,7 @@ use super::members::{Members, Record, State};
 use super::packet::{Body, News};
 use super::state::Standing;
 use super::suspicion::{Confirmed, Span};
-use super::{Sender, Swim, Turn};
+use super::{Swim, Turn};
 use crate::ids::{Blob, NodeId};
 
 /// Where news comes from.
@@ -26,27 +26,6 @@ pub(super) struct Source {
     pub(super) from: NodeId,
     /// Whether it is part of an exchange of views.
     pub(super) merged: bool,
-}
-
-/// What a packet says beside its body, by which its answer is no question that was answered already: two members that cannot
-/// agree would go on for ever.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
-    /// Whether its sender introduces itself.
-    introduces: bool,
-    /// Whether it does nothing but tell this node what is held of it.
-    accuses: bool,
-}
-
-impl Said {
-    pub(super) fn by(from: NodeId, me: NodeId, body: &Body, news: &[News]) -> Self {
-        let of = |member: NodeId| news.iter().filter(move |piece| piece.member() == member);
-        Self {
-            introduces: of(from).any(|piece| matches!(piece, News::Alive { .. })),
-            accuses: matches!(body, Body::Gossip)
-                && of(me).any(|piece| !matches!(piece, News::Alive { .. } | News::Broadcast(_))),
-        }
-    }
 }
 
 /// Whether a card that changed bears the name that it bore.
@@ -373,51 +352,6 @@ impl<M: Members> Swim<M> {
         self.claim(turn, self.incarnation);
     }
 
-    /// Tells a sender what it does not know of itself, and asks for what is not known of it.
-    pub(super) fn look_at_sender(&mut self, turn: &mut Turn<'_>, sender: Sender, body: &Body, said: Said) {
-        let Some((slot, record)) = self.find(turn, sender.id) else {
-            if !matches!(body, Body::Introduce) && !said.introduces {
-                // Whoever knows this node though it is a stranger here may know an earlier life of it.
-                self.send_datagram(turn, sender.address, Body::Introduce, Some(self.my_news()));
-            }
-            return;
-        };
-        if sender.incarnation > record.incarnation {
-            if said.introduces {
-                return;
-            }
-            return self.send_datagram(turn, sender.address, Body::Introduce, None);
-        }
-        if !record.state.is_reachable() && !sender.incarnation.may_rise_to(record.incarnation) {
-            // It will not believe the tombstone, so nobody may: there may have been no such life.
-            self.graves.clear(slot);
-            self.forget(turn, slot);
-            return self.send_datagram(turn, sender.address, Body::Introduce, None);
-        }
-        let accused = sender.incarnation < record.incarnation || record.state != State::Alive;
-        // Nobody sends to a process that another one under its identity has taken the place of, but it asks others.
-        let asks = matches!(body, Body::Ping(_) | Body::Locate(_));
-        let replaced = asks && turn.directory.card(slot).is_some_and(|card| card.address != sender.address);
-        if (accused || replaced)
-            && !said.accuses
-            && !matches!(body, Body::Leave)
-            && let Some(news) = self.news_of(turn, slot)
-        {
-            self.send_datagram(turn, sender.address, Body::Gossip, Some(news));
-        }
-    }
-
-    /// Answers a packet that bears this node's own identity.
-    pub(super) fn answer_namesake(&mut self, turn: &mut Turn<'_>, sender: Sender) {
-        if sender.address != self.me.address && matches!(self.standing, Standing::Newcomer | Standing::Member) {
-            self.introduce(turn, sender.address);
-        }
-    }
-
-    pub(super) fn introduce(&mut self, turn: &mut Turn<'_>, address: core::net::SocketAddr) {
-        self.send_datagram(turn, address, Body::Gossip, Some(self.my_news()));
-    }
-
     /// Returns the slot and the record of a member of this view.
     pub(super) fn find(&self, turn: &Turn<'_>, member: NodeId) -> Option<(Slot, Record)> {
         let slot = turn.directory.find(member)?;
@@ -471,7 +405,7 @@ impl<M: Members> Swim<M> {
         }
     }
 
-    fn forget(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         let member = turn.directory.node(slot);
         self.members.forget(slot, member);
         self.rumours.forget(slot);

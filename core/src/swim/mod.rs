@@ -28,6 +28,7 @@ mod suspicion;
 mod rumours;
 mod broadcasts;
 mod hear;
+mod sender;
 mod probe;
 mod relay;
 mod gossip;
@@ -38,7 +39,7 @@ mod near;
 mod state;
 pub mod projection;
 
-pub use self::card::{Card, CardError, CardSum};
+pub use self::card::{Card, CardCheck, CardError, CardSum};
 pub use self::config::{Fallback, PoolConfig, PoolSettings};
 pub use self::coordinate::Coordinate;
 pub use self::directory::{Directory, Slot};
@@ -60,6 +61,7 @@ use self::packet::Body;
 use self::probe::Probing;
 use self::relay::Relays;
 use self::rumours::Rumours;
+use self::sender::Sender;
 use self::suspicion::Suspicions;
 use crate::rng::{Seed, Stream};
 use crate::time::Time;
@@ -69,7 +71,7 @@ use crate::time::Time;
 pub struct Swim<M = Roster> {
     settings: Arc<PoolSettings>,
     me: Arc<Card>,
-    /// The sum of the node's card, which goes out with every ping.
+    /// The sum of the node's card, of which every ping says a part.
     sum: CardSum,
     my_slot: Slot,
     incarnation: Incarnation,
@@ -223,7 +225,7 @@ impl<M: Members> Swim<M> {
         };
         let sender = Sender { id: from, incarnation, address, carrier };
         let source = hear::Source { from, merged };
-        let said = hear::Said::by(from, self.me.id, &body, &news);
+        let said = sender::Said::by(from, self.me.id, &body, &news);
         for piece in news {
             self.hear(turn, piece, source);
         }
@@ -252,15 +254,4 @@ impl<M: Members> Swim<M> {
             Body::Gossip | Body::SyncPush => {}
         }
     }
-}
-
-/// Who sent a packet.
-#[derive(Clone, Copy, Debug)]
-struct Sender {
-    id: crate::ids::NodeId,
-    incarnation: Incarnation,
-    /// Where it takes packets: where a datagram came from, and for what came by a stream where the sender's card says.
-    address: SocketAddr,
-    /// How its packet came.
-    carrier: Carrier,
 }

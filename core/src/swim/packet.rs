@@ -11,7 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::card::{Card, CardSum};
+use super::card::{Card, CardCheck};
 use super::coordinate::Coordinate;
 use super::ids::{Incarnation, NodeTag, PoolLabel, ProbeNumber};
 use crate::codec::grow_vec;
@@ -86,8 +86,8 @@ pub struct Ping {
     pub to: NodeTag,
     /// The total of the sender's digest, little-endian.
     pub digest: [u8; 4],
-    /// The sum of the sender's card, which digests do not cover.
-    pub card: CardSum,
+    /// What tells the sender's card from another one, for digests do not cover cards.
+    pub card: CardCheck,
 }
 
 /// A request to probe another member.
@@ -246,7 +246,7 @@ impl Body {
     pub(super) fn encoded_len(&self, incarnation: Incarnation) -> usize {
         let number = |number: &ProbeNumber| varint(u64::from(number.get()));
         let rest = match self {
-            Self::Ping(ping) | Self::Locate(ping) => number(&ping.number) + 4 + 4 + 2,
+            Self::Ping(ping) | Self::Locate(ping) => number(&ping.number) + 4 + 4 + 1,
             Self::Ack(answered) | Self::Relayed(answered) | Self::Nack(answered) => number(answered),
             Self::Located(answered, coordinate) => number(answered) + coordinate.encoded_len(),
             Self::PingRequest(request) => number(&request.number) + 4 + address_len(&request.address),

@@ -8,7 +8,6 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::card::CardSum;
 use super::coordinate::Coordinate;
 use super::directory::Slot;
 use super::ids::{Incarnation, NodeTag, ProbeNumber};
@@ -209,7 +208,7 @@ impl<M: Members> Swim<M> {
     }
 
     pub(super) fn ping(&self, number: ProbeNumber, member: NodeTag) -> Ping {
-        Ping { number, to: member, digest: self.members.digest().total().to_le_bytes(), card: self.sum }
+        Ping { number, to: member, digest: self.members.digest().total().to_le_bytes(), card: self.sum.check(number) }
     }
 
     /// Asks others to probe the member that did not answer in time, and tries a stream.
@@ -288,9 +287,6 @@ impl<M: Members> Swim<M> {
         if ping.to != NodeTag::of(self.me.id) {
             return;
         }
-        if self.holds_another_card(turn, sender, ping.card) {
-            self.send_datagram(turn, sender.address, Body::Introduce, None);
-        }
         let body = match wants {
             Wants::Answer => Body::Ack(ping.number),
             Wants::Coordinate => Body::Located(ping.number, self.near.coordinate()),
@@ -300,14 +296,6 @@ impl<M: Members> Swim<M> {
         if u32::from_le_bytes(ping.digest) != self.members.digest().total() {
             self.offer_if_due(turn, sender.id);
         }
-    }
-
-    /// Returns whether another card of a sender is known in the incarnation that it is in: another life has claimed it.
-    fn holds_another_card(&self, turn: &Turn<'_>, sender: Sender, card: CardSum) -> bool {
-        self.find(turn, sender.id).is_some_and(|(slot, record)| {
-            let is_current = record.incarnation == sender.incarnation && record.state.is_reachable();
-            is_current && turn.directory.sum(slot).is_some_and(|known| known != card)
-        })
     }
 
     pub(super) fn on_ack(

@@ -43,7 +43,7 @@ fn body() -> impl Strategy<Value = Body> {
             number,
             to: NodeTag::of(to),
             digest,
-            card: CardSum::of(&card(other))
+            card: CardSum::of(&card(other)).check(number)
         })),
         number().prop_map(Body::Ack),
         number().prop_map(Body::Relayed),

@@ -75,8 +75,8 @@ fn an_answer_of_an_earlier_life_or_of_someone_else_counts_for_nothing() {
 
 /// What another member asks the one on the bench.
 fn ping_of(number: u64) -> Ping {
-    let (to, card) = (NodeTag::of(id(1)), CardSum::of(&card(number)));
-    Ping { number: ProbeNumber::new(5), to, digest: [0; 4], card }
+    let probe = ProbeNumber::new(5);
+    Ping { number: probe, to: NodeTag::of(id(1)), digest: [0; 4], card: CardSum::of(&card(number)).check(probe) }
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_ping_by_a_stream_is_answered_by_one_at_the_address_on_the_card() {
 #[test]
 fn whoever_pings_with_another_card_than_is_known_is_asked_for_it() {
     let mut bench = Bench::among(3);
-    for (card, asked) in [(CardSum::of(&card(2)), 0), (CardSum::of(&card(3)), 1)] {
+    for (card, asked) in [(ping_of(2).card, 0), (ping_of(3).card, 1)] {
         bench.sent();
         bench.receive(2, 0, Body::Ping(Ping { card, ..ping_of(2) }), []);
         let sent = bench.sent();

@@ -203,7 +203,8 @@ fn views_are_exchanged_however_often_one_member_changes() {
         bench.run_answered(Duration::from_secs(1), 99);
         bench.hear(2, [alive(2, second)]);
         let to = NodeTag::of(id(1));
-        let ping = Ping { number: ProbeNumber::new(second), to, digest: [9; 4], card: CardSum::of(&card(3)) };
+        let number = ProbeNumber::new(second);
+        let ping = Ping { number, to, digest: [9; 4], card: CardSum::of(&card(3)).check(number) };
         bench.receive(3, 0, Body::Ping(ping), []);
         offers += bench
             .sent()

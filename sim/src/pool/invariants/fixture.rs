@@ -5,7 +5,7 @@ use std::sync::Arc;
 use delian_core::swim::ids::{NodeTag, ProbeNumber};
 use delian_core::swim::members::Digest;
 use delian_core::swim::packet::{Body, Ping};
-use delian_core::swim::{CardSum, Incarnation, News, Packet, PoolConfig, PoolLabel, Record, State};
+use delian_core::swim::{CardCheck, Incarnation, News, Packet, PoolConfig, PoolLabel, Record, State};
 use delian_core::{NodeId, Time};
 
 use super::history::{Glance, History, Phase, Suspicion};
@@ -74,7 +74,7 @@ pub(super) fn gossip(from: u32, news: Vec<News>) -> Packet {
 
 pub(super) fn ping(from: u32, to: u32) -> Packet {
     let ping =
-        Ping { number: ProbeNumber::new(1), to: NodeTag::of(node(to)), digest: [0; 4], card: CardSum::default() };
+        Ping { number: ProbeNumber::new(1), to: NodeTag::of(node(to)), digest: [0; 4], card: CardCheck::default() };
     packet(from, Body::Ping(ping), Vec::new())
 }
 
