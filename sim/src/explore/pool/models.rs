@@ -184,7 +184,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::After }],
             budgets: Budgets { probes: 2, seeds: 1, crashes: 1, ..Budgets::NONE },
             goals: &[Goal::Suspected, Goal::Updated],
-            pinned: Some(counts(76_445, 133_821, 35)),
+            pinned: Some(counts(76_850, 134_589, 35)),
             ..base()
         },
         Model {
@@ -194,7 +194,7 @@ fn lives() -> Vec<Model> {
             lives: &[Life { of: 2, seat: 3, asks: 0, memory: Memory::Lost, begins: Begins::Beside }],
             budgets: Budgets { probes: 2, seeds: 1, ..Budgets::NONE },
             goals: &[Goal::Yielded],
-            pinned: Some(counts(140_881, 222_506, 38)),
+            pinned: Some(counts(145_903, 229_989, 39)),
             ..base()
         },
     ]
