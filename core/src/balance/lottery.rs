@@ -17,7 +17,7 @@ const SCANNED_BELOW: usize = 4;
 
 /// Weights by slot, and the table that draws by them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Lottery {
+pub struct Lottery {
     weights: Vec<u32>,
     columns: Vec<Column>,
 }
@@ -31,7 +31,7 @@ struct Column {
 
 impl Lottery {
     /// Builds the table anew for these weights by slot; zero keeps a slot out.
-    pub(super) fn rebuild(&mut self, weights: impl Iterator<Item = u32>) {
+    pub fn rebuild(&mut self, weights: impl Iterator<Item = u32>) {
         self.weights.clear();
         self.weights.extend(weights);
         self.columns.clear();
@@ -43,13 +43,13 @@ impl Lottery {
 
     /// Returns the weight of a slot.
     #[inline]
-    pub(super) fn weight(&self, slot: Slot) -> u32 {
+    pub fn weight(&self, slot: Slot) -> u32 {
         self.weights.get(slot.index()).copied().unwrap_or(0)
     }
 
     /// Draws a slot that the context and `also` admit, in proportion to its weight; none if all of these weigh nothing.
     #[inline]
-    pub(super) fn draw(&self, context: &Context<'_>, dice: &mut Dice, also: impl Fn(Slot) -> bool) -> Option<Slot> {
+    pub fn draw(&self, context: &Context<'_>, dice: &mut Dice, also: impl Fn(Slot) -> bool) -> Option<Slot> {
         if context.eligible.len() * SCANNED_BELOW >= self.columns.len() && !self.columns.is_empty() {
             for _ in 0..TRIES {
                 let slot = self.toss(dice.bits());

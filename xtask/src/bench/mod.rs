@@ -3,11 +3,13 @@
 //! Speeds are told in CPU time, so other work on the machine stretches nothing. Whoever is compared does the same work in
 //! the same run, turn by turn, and the median of several turns counts. Nothing here fails because a number is low.
 
+mod circumstances;
 mod explore;
 mod guide;
 mod measured;
 mod programs;
 mod raft;
+mod ring;
 mod sim;
 mod spread;
 mod swim;
@@ -35,6 +37,8 @@ enum Area {
     Explore(Options),
     /// Committed commands per CPU-second and memory of the Raft node, beside other Rafts at the same work
     Raft(Options),
+    /// Lookups, changes and memory of the ring and picks of the balancers, beside other rings and plain designs
+    Ring(Options),
     /// How soon and how rightly members of a pool notice deaths, and at what cost, beside foca in the same world
     Swim(swim::Options),
     /// How soon each way of choosing runs finds planted bugs, in equal CPU time
@@ -60,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         Area::Sim(options) => sim::run(options),
         Area::Explore(options) => explore::run(options),
         Area::Raft(options) => raft::run(options),
+        Area::Ring(options) => ring::run(options),
         Area::Swim(options) => swim::run(options),
         Area::Guide(options) => guide::run(options),
     }

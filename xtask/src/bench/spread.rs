@@ -17,6 +17,12 @@ impl Spread {
         let (least, greatest) = (*sorted.first()?, *sorted.last()?);
         Some(Self { median: sorted[sorted.len() / 2], least, greatest })
     }
+
+    /// Returns the same numbers in another unit.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        let Self { median, least, greatest } = self;
+        Self { median: median * factor, least: least * factor, greatest: greatest * factor }
+    }
 }
 
 impl fmt::Display for Spread {

@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::Problem;
+use crate::bench::circumstances;
 use crate::bench::measured::Measured;
 use crate::bench::spread::Spread;
 use crate::bench::swim::rows::{AGREED_WITHIN, BLOCK_MILLIS, BLOCKED, Contender, HUGE, MANY, Row, Work};
 use crate::bench::swim::summary::{bytes_each, cpu_per_second, kilobytes_each, seconds, told};
-use crate::{Problem, process};
 
 const INTRODUCTION: &str = "Members of Delian and of foca on the same simulated links (0.2 to 1 ms, each way as likely), \
     with the same faults and the same oracle, both with their defaults for a local network, packets as bytes. Numbers \
@@ -56,24 +56,10 @@ impl Circumstances {
     /// # Errors
     /// When there is no compiler or no lock file.
     pub(crate) fn here(root: &Path) -> Result<Circumstances, Problem> {
-        let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let machine = format!("{cores} × {}", model.map_or("unknown", |(_, model)| model));
-        let said = process::listen(Command::new("rustc").arg("--version"))?;
-        let compiler = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-        let lock = root.join("bench/Cargo.lock");
-        let lock =
-            std::fs::read_to_string(&lock).map_err(|error| format!("cannot read {}: {error}", lock.display()))?;
-        let foca = version(&lock, "foca").ok_or("bench/Cargo.lock does not name foca")?;
+        let (machine, compiler) = (circumstances::machine(), circumstances::compiler()?);
+        let foca = circumstances::peer(root, "foca")?;
         Ok(Circumstances { command: String::new(), machine, compiler, foca })
     }
-}
-
-/// Returns the version of a package in a lock file.
-fn version(lock: &str, package: &str) -> Option<String> {
-    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{package}\""));
-    lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"').map(str::to_owned)
 }
 
 impl Report {
@@ -258,12 +244,5 @@ mod tests {
             )
         );
         assert!(!text.contains(" met |"), "{text}");
-    }
-
-    #[test]
-    fn the_version_of_a_peer_is_that_of_the_lock_file() {
-        let lock = "name = \"foca\"\nversion = \"2.0.0\"\n";
-        assert_eq!(version(lock, "foca").as_deref(), Some("2.0.0"));
-        assert_eq!(version(lock, "memberlist"), None);
     }
 }
