@@ -1,8 +1,9 @@
 //! Rings and picks of Delian, of its peers, and of plain designs, slice by slice in one thread.
 //!
 //! `WORK NAME=NUMBER …` does one piece of work and prints one line of `name=number` words: for each contender the
-//! picoseconds of CPU time of one operation, and as `of-NAME` how many thousandths of the limit that is. Right before each
-//! slice of a contender one of the limit is measured, and medians over the slices are told.
+//! picoseconds of CPU time of one operation as the median over its slices, as `best-NAME` in the best slice, and as
+//! `of-NAME` how many thousandths of the limit it took. Right before each slice of a contender one of the limit is
+//! measured.
 
 mod picks;
 mod race;

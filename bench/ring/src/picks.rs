@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use delian_core::balance::reports::STALE_AFTER;
 use delian_core::balance::{
-    Answer, Candidate, Change, Context, Dice, Eligible, Health, Lottery, Outcome, PowerOfTwoChoices, PowerOfTwoConfig,
-    Reports, Request, Roster, Slot, Strategy, WeightedRandom,
+    Answer, Candidate, Change, Choice, Context, Dice, Eligible, Health, Lottery, NoCandidate, Outcome,
+    PowerOfTwoChoices, PowerOfTwoConfig, Reports, Request, Roster, Slot, Strategy, WeightedRandom,
 };
 use delian_core::ring::Weight;
 use delian_core::{NodeId, Seed, Stream, Time};
@@ -57,14 +57,21 @@ impl Field {
     fn contender<'a>(&'a self, name: &'static str, mut policy: impl Strategy + 'a) -> Contender<'a> {
         let request = Request::default();
         Contender::new(name, PICKS, move |place, count| {
+            let mut context = Context::new(Time::ZERO, &self.roster, &self.eligible, &self.reports, &request);
             for pick in place..place + count {
-                let now = Time::from_nanos(STEP * pick as u64);
-                let context = Context::new(now, &self.roster, &self.eligible, &self.reports, black_box(&request));
-                let _ = black_box(policy.select(&context));
+                context.now = Time::from_nanos(STEP * pick as u64);
+                black_box(&decide(&mut policy, black_box(&context)));
             }
             0
         })
     }
+}
+
+/// A whole decision, apart as in any program: nobody decides in a loop, and a compiler takes it for one that could be
+/// foretold there.
+#[inline(never)]
+fn decide(policy: &mut impl Strategy, context: &Context<'_>) -> Result<Choice, NoCandidate> {
+    policy.select(context)
 }
 
 /// Weights from a half to one and a half.

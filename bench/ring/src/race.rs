@@ -57,12 +57,17 @@ pub(crate) fn race(mut limit: Contender<'_>, mut contenders: Vec<Contender<'_>>)
         }
     }
     let mut said = format!("cpu_ns={}", start.elapsed().as_nanos());
-    let _ = write!(said, " {}={:.0}", limit.name, median(limits));
+    let mut tell = |name: &str, times: Vec<f64>| {
+        let least = times.iter().copied().fold(f64::INFINITY, f64::min);
+        let _ = write!(said, " {name}={:.0} best-{name}={least:.0}", median(times));
+    };
+    tell(limit.name, limits);
+    let mut of = String::new();
     for (contender, (times, ratios)) in contenders.iter().zip(slices) {
-        let name = contender.name;
-        let _ = write!(said, " {name}={:.0} of-{name}={:.0}", median(times), median(ratios) * 1e3);
+        tell(contender.name, times);
+        let _ = write!(of, " of-{}={:.0}", contender.name, median(ratios) * 1e3);
     }
-    said
+    said + &of
 }
 
 pub(crate) fn picoseconds(time: Duration) -> f64 {

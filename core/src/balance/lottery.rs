@@ -50,23 +50,35 @@ impl Lottery {
     /// Draws a slot that the context and `also` admit, in proportion to its weight; none if all of these weigh nothing.
     #[inline]
     pub fn draw(&self, context: &Context<'_>, dice: &mut Dice, also: impl Fn(Slot) -> bool) -> Option<Slot> {
-        if context.eligible.len() * SCANNED_BELOW >= self.columns.len() && !self.columns.is_empty() {
-            for _ in 0..TRIES {
-                let slot = self.toss(dice.bits());
-                if context.admits(slot) && also(slot) {
-                    return Some(slot);
+        let slot = self.toss(dice.bits());
+        match slot {
+            Some(slot) if context.admits(slot) && also(slot) => Some(slot),
+            _ => self.draw_again(context, dice, also),
+        }
+    }
+
+    /// Draws after a first draw that was in vain, which leaves the chances of all others as they were.
+    #[cold]
+    #[inline(never)]
+    fn draw_again(&self, context: &Context<'_>, dice: &mut Dice, also: impl Fn(Slot) -> bool) -> Option<Slot> {
+        if context.eligible.len() * SCANNED_BELOW >= self.columns.len() {
+            for _ in 1..TRIES {
+                let slot = self.toss(dice.bits()).filter(|slot| context.admits(*slot) && also(*slot));
+                if slot.is_some() {
+                    return slot;
                 }
             }
         }
         scan(context, dice, |slot| if also(slot) { self.weight(slot) } else { 0 })
     }
 
+    /// Draws a slot whoever may be asked; none of an empty table.
     #[inline]
-    fn toss(&self, bits: u64) -> Slot {
+    fn toss(&self, bits: u64) -> Option<Slot> {
         let place = scale((bits >> 32) as u32, self.columns.len());
-        let Column { threshold, alias } = self.columns[place];
+        let Column { threshold, alias } = *self.columns.get(place)?;
         // No processor can foretell which of the two it is, so it is a value and no branch.
-        Slot::new(select_unpredictable((bits as u32) < threshold, place, alias as usize))
+        Some(Slot::new(select_unpredictable((bits as u32) < threshold, place, alias as usize)))
     }
 }
 
@@ -92,18 +104,40 @@ fn fill(weights: &[u32], total: u64, columns: &mut Vec<Column>) {
     columns.extend((0..count).map(|own| Column { threshold: u32::MAX, alias: own as u32 }));
     let (mut poor, mut rich): (Vec<u32>, Vec<u32>) =
         (0..count as u32).partition(|place| amounts[*place as usize] < total);
-    let narrowed = total.ilog2().saturating_sub(31);
+    let part = Part::of(total);
     while let (Some(small), Some(large)) = (poor.pop(), rich.last().copied()) {
         let amount = amounts[small as usize];
-        let threshold = ((amount >> narrowed) << 32) / ((total >> narrowed) + u64::from(narrowed > 0));
         // What rounds to nothing keeps the least chance there is.
-        let threshold = (threshold as u32).max(u32::from(amount > 0));
+        let threshold = part.of_whole(amount).max(u32::from(amount > 0));
         columns[small as usize] = Column { threshold, alias: large };
         amounts[large as usize] -= total - amount;
         if amounts[large as usize] < total {
             rich.pop();
             poor.push(large);
         }
+    }
+}
+
+/// What parts of one whole are in 2^-32 of it: a division for each of them would take longer than all else.
+struct Part {
+    /// How far the whole is moved up, so that its first bit is that of the word.
+    shift: u32,
+    /// 2^127 divided by the whole moved up.
+    inverse: u64,
+}
+
+impl Part {
+    /// Takes a whole that is not zero.
+    fn of(whole: u64) -> Self {
+        let shift = whole.leading_zeros();
+        let inverse = (1 << 127) / u128::from(whole << shift);
+        // One more than fits, for powers of two alone.
+        Self { shift, inverse: u64::try_from(inverse).unwrap_or(u64::MAX) }
+    }
+
+    /// Returns how many 2^-32 of the whole a smaller part is: what a division gives, or one less.
+    fn of_whole(&self, part: u64) -> u32 {
+        ((u128::from(part << self.shift) * u128::from(self.inverse)) >> 95) as u32
     }
 }
 
@@ -137,6 +171,17 @@ mod tests {
                 let slack = 4 + exact / (1 << 28) + weights.len() as u64;
                 assert!(share.abs_diff(exact) <= slack, "{share} is not {exact} of {weights:?}");
                 assert_eq!(share == 0, *weight == 0, "{weights:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_those_of_a_division_or_one_less() {
+        for whole in [1, 2, 3, 10, 1 << 31, (1 << 32) - 1, (1 << 52) - 1, 1 << 52, 999_999_999_989] {
+            for part in [0, 1, whole / 3, whole / 2, whole - 1].into_iter().filter(|part| *part < whole) {
+                let exact = ((u128::from(part) << 32) / u128::from(whole)) as u32;
+                let ours = Part::of(whole).of_whole(part);
+                assert!(ours == exact || ours + 1 == exact, "{ours} is not {exact} of {part} in {whole}");
             }
         }
     }

@@ -31,6 +31,17 @@ pub(super) fn one(context: &Context<'_>, dice: &mut Dice) -> Option<Slot> {
 #[inline]
 pub(super) fn two(context: &Context<'_>, dice: &mut Dice) -> Option<(Slot, Slot)> {
     let slots = context.eligible.slots();
+    if context.is_plain() && slots.len() >= 2 {
+        let (first, second) = places(dice.bits(), slots.len());
+        return Some((slots[first], slots[second]));
+    }
+    two_of_some(context, dice)
+}
+
+/// Draws two of those that the context admits, of whom there may be few or none.
+#[inline(never)]
+fn two_of_some(context: &Context<'_>, dice: &mut Dice) -> Option<(Slot, Slot)> {
+    let slots = context.eligible.slots();
     match slots {
         [] => return None,
         [only] => return context.admits_eligible(*only).then_some((*only, *only)),
@@ -39,7 +50,7 @@ pub(super) fn two(context: &Context<'_>, dice: &mut Dice) -> Option<(Slot, Slot)
     for _ in 0..TRIES {
         let (first, second) = places(dice.bits(), slots.len());
         let (first, second) = (slots[first], slots[second]);
-        if context.is_plain() || (context.admits_eligible(first) && context.admits_eligible(second)) {
+        if context.admits_eligible(first) && context.admits_eligible(second) {
             return Some((first, second));
         }
     }

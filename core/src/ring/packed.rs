@@ -97,25 +97,35 @@ impl Points {
     /// Returns where the bucket of a token begins and ends.
     #[inline]
     pub(super) fn bucket_of(&self, token: Token) -> (usize, usize) {
-        let bucket = bucket(self.bits, token);
-        (self.directory[bucket] as usize, self.directory[bucket + 1] as usize)
+        let bucket = (self.moved(token) >> u32::BITS) as usize;
+        // The end first: where it lies, the beginning does, and is not checked again.
+        let end = self.directory[bucket + 1] as usize;
+        (self.directory[bucket] as usize, end)
     }
 
     /// Returns the index of the first point at a token or after it, given the bounds of its bucket.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call takes a tenth of a lookup, and compilers choose it")]
+    #[inline(always)]
     fn first_within(&self, begin: usize, end: usize, token: Token) -> usize {
         // Of one ring, all lookups take the same way here.
         if self.len() < COARSE_FROM {
             self.search(self.window::<WINDOW>(begin), begin, end, token)
         } else {
-            self.search(self.window::<WINDOW_COARSE>(begin), begin, end, token)
+            self.first_within_coarse(begin, end, token)
         }
+    }
+
+    /// The same in a large ring: apart, so that the way through a small one is short enough to be inlined.
+    #[inline(never)]
+    fn first_within_coarse(&self, begin: usize, end: usize, token: Token) -> usize {
+        self.search(self.window::<WINDOW_COARSE>(begin), begin, end, token)
     }
 
     /// Returns the words from an index on that are compared at once.
     #[inline]
     pub(super) fn window<const AT_ONCE: usize>(&self, begin: usize) -> &[u32; AT_ONCE] {
-        self.words[begin..].first_chunk().expect("a window fits behind every bucket")
+        let window = self.words.get(begin..begin + AT_ONCE).and_then(<[u32]>::first_chunk);
+        window.expect("a window fits behind every bucket")
     }
 
     /// Returns the index of the first point at a token or after it, given the bounds of its bucket and the words there.
@@ -127,7 +137,7 @@ impl Points {
         end: usize,
         token: Token,
     ) -> usize {
-        let target = token.get() << self.bits;
+        let target = self.moved(token) as u32;
         // A bit for each word that is far enough, and one for the end: no branch, whatever the words are.
         let enough = window.iter().zip(0..).map(|(word, at)| u32::from(*word >= target) << at);
         let stops = enough.fold(1 << (end - begin).min(AT_ONCE), |stops, stop| stops | stop);
@@ -144,13 +154,33 @@ impl Points {
     /// Returns the owner of the point at an index; the number of points stands for the first one.
     #[inline]
     pub(super) fn owner(&self, index: usize) -> Slot {
-        Slot::new(self.words[index] & owner_mask(self.bits))
+        Slot::new(self.words[index] & self.owner_mask())
     }
 
     /// Returns the owners of the point at an index and of those that follow.
     #[inline]
     pub(super) fn owners_from(&self, index: usize) -> [Slot; WINDOW_COARSE] {
-        self.window(index).map(|word| Slot::new(word & owner_mask(self.bits)))
+        self.window(index).map(|word| Slot::new(word & self.owner_mask()))
+    }
+
+    /// Returns a token moved up by the bits that choose a bucket: above the lower word the bucket, in it what a word with
+    /// the rest of the token is compared with.
+    #[inline]
+    fn moved(&self, token: Token) -> u64 {
+        // A product by a power of two takes one step where shifts by a number that is no constant take six.
+        u64::from(token.get()) * self.buckets()
+    }
+
+    /// Returns which bits of a word are the owner's.
+    #[inline]
+    fn owner_mask(&self) -> u32 {
+        (self.buckets() - 1) as u32
+    }
+
+    /// Returns how many buckets there are: two to the power of the number of bits.
+    #[inline]
+    fn buckets(&self) -> u64 {
+        self.directory.len() as u64 - 1
     }
 
     /// Returns the index behind another one, clockwise.

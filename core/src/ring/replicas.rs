@@ -6,10 +6,14 @@
 //! circle. Whether there is enough to choose from is known before the walk, so an answer is whole or an error.
 
 use core::fmt;
+use core::hint::select_unpredictable;
 
 use super::place::Level;
 use super::token::Token;
 use super::{Eligible, Ring, Slot};
+
+/// How many repeats are looked past without a walk: among ten nodes there are more of them in one lookup of seventy.
+const REPEATS: usize = 2;
 
 /// The most copies of a key.
 pub const REPLICAS_MAX: usize = 64;
@@ -89,12 +93,16 @@ impl Ring {
     pub fn replicas<const COPIES: usize>(&self, key: &[u8], rule: Rule) -> Result<[Slot; COPIES], Shortage> {
         self.check_enough(rule, None, COPIES)?;
         let first = self.points.first_from(Token::of(key));
-        // Mostly the next few points are of different nodes, and then there is nothing to walk.
-        if rule == Rule::Nodes
-            && let Some(next) = self.points.owners_from(first).first_chunk()
-            && are_different(next)
-        {
-            return Ok(*next);
+        // Mostly the next few points are of different nodes, and of most of the others enough are: nothing to walk then.
+        if rule == Rule::Nodes {
+            if let Some(replicas) = self.points.owners_from(first).first_chunk()
+                && are_different(replicas)
+            {
+                return Ok(*replicas);
+            }
+            if let Some(replicas) = self.first_different(first) {
+                return Ok(replicas);
+            }
         }
         let mut replicas = [Slot::new(0); COPIES];
         self.replicas_from(first, rule, None, &mut replicas);
@@ -146,6 +154,30 @@ impl Ring {
             return Err(Shortage::Domains { level, wanted, eligible: domains(self, among, level) });
         }
         Ok(())
+    }
+
+    /// Returns the first different nodes from a point on, unless there are more repeats than are looked past.
+    ///
+    /// Apart, with the owners read again, so that whoever meets no repeat pays nothing for this.
+    #[inline(never)]
+    fn first_different<const COUNT: usize>(&self, first: usize) -> Option<[Slot; COUNT]> {
+        let slots = self.points.owners_from(first);
+        let seen = slots.get(..COUNT + REPEATS)?;
+        let mut different = [slots[0]; COUNT];
+        let mut last = 1u32;
+        for count in 1..COUNT {
+            let (found, rest) = different.split_at_mut(count);
+            last = 0;
+            // Which point repeats a node cannot be foretold, so all are compared and none decides a branch; back from the
+            // last one, so that the first that differs is what stays.
+            for slot in seen[count..].iter().rev() {
+                let same: u32 = found.iter().map(|other| u32::from(slot == other)).sum();
+                rest[0] = select_unpredictable(same == 0, *slot, rest[0]);
+                last += u32::from(same == 0);
+            }
+        }
+        // Where one was not found, none is found after it.
+        (last > 0).then_some(different)
     }
 
     /// Fills `replicas` from the point at an index on; there is enough for that.

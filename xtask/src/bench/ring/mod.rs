@@ -17,7 +17,7 @@ use crate::bench::{Options, publish};
 use crate::{Answer, Problem, process};
 
 /// How often each cell is measured; the median counts.
-const TURNS: usize = 5;
+const TURNS: usize = 3;
 
 /// Where the report lies that the repository keeps.
 const BASELINE: &str = "reports/baseline/bench-ring";
