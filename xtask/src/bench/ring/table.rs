@@ -73,7 +73,8 @@ impl Report {
 
     fn write_lookups(&self, out: &mut String) {
         let _ = writeln!(out, "## Lookups\n\n{LOOKUPS}\n");
-        out.push_str("| what | nodes | limit, ns | Delian, ns | Delian | batch of 16 | plain | pingora | hashring | consistent_hash |\n");
+        out.push_str("| what | nodes | limit, ns | Delian, ns | Delian | batch of 16 | plain | pingora | hashring ");
+        out.push_str("| consistent_hash |\n");
         out.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
         let owners = KEY_BYTES.map(|key| (format!("owner, keys of {key} bytes"), Work::Owner { key }));
         let walks = OUT_PERMILLE.map(|out| (format!("eligible owner, {} % are not", out / 10), Work::Walk { out }));
@@ -99,7 +100,8 @@ impl Report {
 
     fn write_changes(&self, out: &mut String) {
         let _ = writeln!(out, "## Changes\n\n{CHANGES}\n");
-        out.push_str("| Delian, in place | Delian, a copy | Delian, from scratch | plain | pingora | hashring | consistent_hash |\n");
+        out.push_str("| Delian, in place | Delian, a copy | Delian, from scratch | plain | pingora | hashring ");
+        out.push_str("| consistent_hash |\n");
         out.push_str("|---:|---:|---:|---:|---:|---:|---:|\n");
         let Some(cell) = self.cell(Work::Join, JOIN_NODES) else { return out.push('\n') };
         out.push('|');
@@ -130,7 +132,10 @@ impl Report {
 
     fn write_picks(&self, out: &mut String) {
         let _ = writeln!(out, "## Picks\n\n{PICKS}\n");
-        out.push_str("| what | nodes | limit | Delian, decision | × limit | Delian, draw | rand's alias | rand's sums | plain |\n");
+        out.push_str(
+            "| what | nodes | limit | Delian, decision | × limit | Delian, draw | rand's alias | rand's sums ",
+        );
+        out.push_str("| plain |\n");
         out.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
         for (what, work) in
             [("weighted", Work::Weighted), ("PeakEWMA", Work::Ewma), ("table of weighted, built", Work::Table)]
@@ -156,6 +161,7 @@ impl Report {
 
     pub(crate) fn to_json(&self) -> Value {
         let Circumstances { machine, compiler, peers } = &self.circumstances;
+        let peers = peers.iter().map(|(package, version)| ((*package).to_owned(), version.as_str().into()));
         let cells = self.cells.iter().filter(|cell| !cell.turns.is_empty()).map(|cell| {
             let names = cell.turns.iter().flat_map(Measured::names).collect::<std::collections::BTreeSet<&str>>();
             let turns = names.into_iter().map(|name| {
@@ -169,7 +175,7 @@ impl Report {
             "turns": self.turns,
             "machine": machine,
             "compiler": compiler,
-            "peers": peers.iter().map(|(package, version)| ((*package).to_owned(), version.as_str().into())).collect::<serde_json::Map<String, Value>>(),
+            "peers": peers.collect::<serde_json::Map<String, Value>>(),
             "cells": cells.collect::<Vec<Value>>(),
         })
     }
