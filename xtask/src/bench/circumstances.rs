@@ -32,10 +32,10 @@ pub(crate) fn peer(root: &Path, package: &str) -> Result<String, Problem> {
     version(&text, package).ok_or_else(|| format!("bench/Cargo.lock does not name {package}"))
 }
 
-/// Returns the version of a package in a lock file.
+/// Returns the version of a package in a lock file; of several the newest, which is what peers are pinned to.
 fn version(lock: &str, package: &str) -> Option<String> {
-    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{package}\""));
-    lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"').map(str::to_owned)
+    let (_, behind) = lock.rsplit_once(&format!("name = \"{package}\"\nversion = \""))?;
+    behind.split_once('"').map(|(version, _)| version.to_owned())
 }
 
 #[cfg(test)]
@@ -47,5 +47,7 @@ mod tests {
         let lock = "name = \"foca\"\nversion = \"2.0.0\"\n";
         assert_eq!(version(lock, "foca").as_deref(), Some("2.0.0"));
         assert_eq!(version(lock, "memberlist"), None);
+        let both = "name = \"foca\"\nversion = \"1.0.0\"\n\nname = \"foca\"\nversion = \"2.0.0\"\n";
+        assert_eq!(version(both, "foca").as_deref(), Some("2.0.0"));
     }
 }
