@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -16,6 +17,12 @@ pub(crate) const SEEDS: u64 = 125;
 
 /// More threads than any machine has cores; far above it, starting them is all that would happen.
 const JOBS_MAX: u64 = 1024;
+
+/// The most seeds of `balance`: the interval is narrow by then.
+const BALANCE_SEEDS_MAX: u64 = 1_000;
+
+/// The most requests of a run of `balance`: the time of each is kept until its end, some 80 MB of these.
+const ARRIVALS_MAX: u64 = 10_000_000;
 
 /// How long `check --explore` waits for the next request: whoever walks a model thinks, and goes to lunch for longer.
 const IDLE_MINUTES: u64 = 30;
@@ -91,6 +98,26 @@ Exit codes:
   1  a violation, a goal that no state shows, counts other than those pinned, or a limit
   2  bad input";
 
+const BALANCE_EXAMPLES: &str = "\
+Examples:
+  delian balance                       every policy in every setting, some minutes on two cores
+  delian balance --quick               the same from fewer requests, in half a minute or two
+  delian balance --list                which policies and settings there are
+  delian balance --policy random --policy power-of-two-choices --column equal-85
+                                       two policies in one setting
+  delian balance --policy power-of-two-choices --decay 1s
+                                       how well the default does with a shorter memory
+  delian balance --service-time 100ms  for servers that take longer: decay, penalty and the age of
+                                       reports are in seconds, so this is another question
+  delian balance --json | jq '.cells[] | select(.policy == \"random\") | .mean'
+
+Rules are asked of whatever was run that they compare; a small --arrivals may be too few for them.
+
+Exit codes:
+  0  every rule that was asked holds
+  1  a rule is broken
+  2  bad input";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   delian completions bash > ~/.local/share/bash-completion/completions/delian
@@ -136,6 +163,13 @@ pub(crate) enum Command {
     /// is sampled, so within its bounds a model that is complete is a proof; what it breaks is told by the shortest way there.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
+    /// Compares load balancers in a queueing simulation, and judges what is promised of them
+    ///
+    /// Requests arrive at random at several balancers, which pick one of many servers by a policy, from what they see
+    /// themselves and what servers report, late. Told is how long requests stay, in service times, with confidence
+    /// intervals over seeds: where servers are equal, where some have half the speed, and where some fail or die.
+    #[command(after_help = BALANCE_EXAMPLES)]
+    Balance(BalanceArguments),
     /// Lists scenarios, one line each
     ///
     /// The columns are the name, the voters and learners or the members of a pool, how long faults go on, and what must
@@ -219,6 +253,50 @@ pub(crate) struct CheckArguments {
     /// Prints one JSON document and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct BalanceArguments {
+    /// A policy, by name; may be repeated [default: all]
+    #[arg(long = "policy", value_name = "NAME")]
+    pub(crate) policies: Vec<String>,
+    /// A setting, by name; may be repeated [default: all]
+    #[arg(long = "column", value_name = "NAME")]
+    pub(crate) columns: Vec<String>,
+    /// Lists the policies and settings and runs nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How many seeds of each policy in each setting, numbered from 0 [default: 5]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..=BALANCE_SEEDS_MAX))]
+    pub(crate) seeds: Option<u64>,
+    /// How many requests arrive in a run; the first fifth is not measured [default: 400000]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1_000..=ARRIVALS_MAX))]
+    pub(crate) arrivals: Option<u64>,
+    /// Three seeds of 100000 requests, unless said otherwise
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How long a service takes on average, at full speed: from 1us to 10s
+    #[arg(long, value_name = "SPAN", default_value = "10ms", value_parser = service_time)]
+    pub(crate) service_time: Duration,
+    /// Within which time the average of power-of-two-choices forgets [default: the core's]
+    #[arg(long, value_name = "SPAN", value_parser = delian_sim::scenario::read_span)]
+    pub(crate) decay: Option<Duration>,
+    /// How many runs go on at once [default: one for each core]
+    #[arg(long, value_name = "J", value_parser = RangedU64ValueParser::<usize>::new().range(1..=JOBS_MAX))]
+    pub(crate) jobs: Option<usize>,
+    /// Where to write balance.md, balance.html and balance.json
+    #[arg(long, visible_alias = "out", value_name = "DIR", default_value = "reports/latest",
+          value_hint = ValueHint::DirPath)]
+    pub(crate) report: PathBuf,
+    /// Prints one JSON document and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn service_time(text: &str) -> Result<Duration, String> {
+    let span = delian_sim::scenario::read_span(text)?;
+    let (least, most) = (Duration::from_micros(1), Duration::from_secs(10));
+    if (least..=most).contains(&span) { Ok(span) } else { Err("must be from 1us to 10s".to_string()) }
 }
 
 /// Which states a search tells apart, and how many of them it may visit.

@@ -8,6 +8,7 @@ mod sim;
 mod replay;
 mod shrink;
 mod check;
+mod balance;
 mod explore;
 mod retell;
 mod scenarios;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Balance(arguments) => balance::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Invariants => invariants::run(),
         Command::Completions(arguments) => completions::run(&arguments),

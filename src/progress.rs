@@ -37,6 +37,11 @@ impl Bar {
         Self::draw(ProgressBar::new(count as u64).with_style(style))
     }
 
+    /// A bar over so many runs of policies in settings.
+    pub(crate) fn of_comparisons() -> Self {
+        Self::draw(ProgressBar::new(0).with_style(style("{wide_bar} {pos}/{len} runs, {eta} left")))
+    }
+
     fn draw(bar: ProgressBar) -> Self {
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS));
         Self(bar)
@@ -47,6 +52,11 @@ impl Bar {
         self.0.set_message(format!("{} failed, {survived} survived", compact(progress.failed)));
         self.0.set_length(progress.total);
         self.0.set_position(progress.done);
+    }
+
+    pub(crate) fn tell_comparisons(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
     }
 
     pub(crate) fn tell_search(&self, stage: Stage) {

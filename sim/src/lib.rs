@@ -30,6 +30,7 @@ pub mod run;
 pub mod abstract_trace;
 pub mod guide;
 pub mod pool;
+pub mod queueing;
 pub mod story;
 pub mod fleet;
 pub mod report;

@@ -1,5 +1,6 @@
 //! The command as a user drives it: real processes, real files, real exit codes.
 
+mod balance;
 mod check;
 mod desk;
 mod other;

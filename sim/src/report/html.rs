@@ -264,7 +264,7 @@ fn name_cell(suite: &Suite, anchor: &str) -> String {
     format!("<td class=\"name\"><a href=\"#{anchor}\">{}</a>", escaped(suite.name()))
 }
 
-fn number(text: &str) -> String {
+pub(super) fn number(text: &str) -> String {
     format!("<td class=\"n\">{}", escaped(text))
 }
 
@@ -286,7 +286,7 @@ fn anchors(report: &Report) -> Vec<String> {
     anchors
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -11,6 +11,7 @@ pub mod histogram;
 mod html;
 pub mod human;
 pub mod exploration;
+pub mod balance;
 mod json;
 mod markdown;
 mod plots;

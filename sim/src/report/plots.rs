@@ -15,7 +15,7 @@ use super::human::{compact, span};
 use super::suite::faults_of;
 use super::{Report, Suite};
 
-const WIDTH: i32 = 520;
+pub(super) const WIDTH: i32 = 520;
 const LETTER: i32 = 12;
 
 /// An estimate on the safe side: the page enlarges letters on narrow screens.
@@ -25,11 +25,11 @@ const LETTER_WIDTH: i32 = 8;
 const PLOT_LEFT: i32 = 52;
 
 // The style sheet names the same colours.
-const INK: RGBColor = RGBColor(0x11, 0x11, 0x11);
-const QUIET: RGBColor = RGBColor(0x77, 0x77, 0x77);
-const LINE: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+pub(super) const INK: RGBColor = RGBColor(0x11, 0x11, 0x11);
+pub(super) const QUIET: RGBColor = RGBColor(0x77, 0x77, 0x77);
+pub(super) const LINE: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const ACCENT: RGBColor = RGBColor(0xa0, 0x00, 0x01);
-const SERIES: [RGBColor; 8] = [
+pub(super) const SERIES: [RGBColor; 8] = [
     RGBColor(0xa0, 0x00, 0x01),
     RGBColor(0xa0, 0x00, 0x02),
     RGBColor(0xa0, 0x00, 0x03),
@@ -40,11 +40,11 @@ const SERIES: [RGBColor; 8] = [
     RGBColor(0xa0, 0x00, 0x08),
 ];
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// A logarithmic axis along the width of a plot.
 #[derive(Clone, Copy)]
-struct Axis {
+pub(super) struct Axis {
     least: i32,
     most: i32,
     left: i32,
@@ -52,17 +52,17 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(least: u64, most: u64, left: i32, right: i32) -> Self {
+    pub(super) fn new(least: u64, most: u64, left: i32, right: i32) -> Self {
         let (least, most) = (Bucket::of(least).number(), Bucket::of(most).number());
         Self { least, most: most.max(least + 1), left, right }
     }
 
-    fn place(self, bucket: Bucket) -> i32 {
+    pub(super) fn place(self, bucket: Bucket) -> i32 {
         self.left + (bucket.number() - self.least) * (self.right - self.left) / (self.most - self.least)
     }
 
     /// Returns round values on the axis: each power of ten, with 2 and 5 between them where there is room.
-    fn ticks(self) -> Vec<u64> {
+    pub(super) fn ticks(self) -> Vec<u64> {
         let powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(10));
         let all: Vec<u64> = powers
             .flat_map(|power| [Some(power), power.checked_mul(2), power.checked_mul(5)])
@@ -208,7 +208,7 @@ fn legend_places<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(i32, i32)> {
     places
 }
 
-fn drawn(height: i32, title: &str, draw: impl FnOnce(&Area<'_>)) -> String {
+pub(super) fn drawn(height: i32, title: &str, draw: impl FnOnce(&Area<'_>)) -> String {
     let mut svg = String::new();
     {
         let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
@@ -219,18 +219,18 @@ fn drawn(height: i32, title: &str, draw: impl FnOnce(&Area<'_>)) -> String {
     svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1)
 }
 
-fn rule(area: &Area<'_>, from: (i32, i32), to: (i32, i32), color: RGBColor) {
+pub(super) fn rule(area: &Area<'_>, from: (i32, i32), to: (i32, i32), color: RGBColor) {
     put(area, &PathElement::new(vec![from, to], color.stroke_width(1)));
 }
 
-fn label(area: &Area<'_>, text: &str, at: (i32, i32), side: HPos, color: RGBColor) {
+pub(super) fn label(area: &Area<'_>, text: &str, at: (i32, i32), side: HPos, color: RGBColor) {
     let style = ("sans-serif", LETTER).into_font().color(&color).pos(Pos::new(side, VPos::Center));
     // The backend escapes mark-up and leaves control characters, which no page may contain.
     let text: String = text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
     put(area, &Text::new(text, at, style));
 }
 
-fn put<'element, 'svg, E>(area: &Area<'svg>, element: &'element E)
+pub(super) fn put<'element, 'svg, E>(area: &Area<'svg>, element: &'element E)
 where
     &'element E: plotters::element::PointCollection<'element, (i32, i32)>,
     E: plotters::element::Drawable<SVGBackend<'svg>>,
@@ -239,11 +239,11 @@ where
 }
 
 /// Plots have some dozens of rows; one that outgrew the picture would only be cut off.
-fn pixels(count: usize) -> i32 {
+pub(super) fn pixels(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX / 64)
 }
 
-fn shortened(text: &str, most: usize) -> String {
+pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }

@@ -29,8 +29,8 @@ pub use build::{Builder, millis, secs};
 pub use error::{Problem, ScenarioError, Spot};
 
 pub(crate) use fate::minority;
-pub use words::read_bytes;
-pub(crate) use words::{CONDITIONS, FAMILIES, REDRAWS, read_span, word, write_span};
+pub(crate) use words::{CONDITIONS, FAMILIES, REDRAWS, word, write_span};
+pub use words::{read_bytes, read_span};
 
 /// A story to be told over many seeds.
 #[derive(Clone, Debug, PartialEq)]

@@ -108,7 +108,11 @@ const UNITS: [(&str, u128); 7] = [
 ];
 
 /// Reads a time such as `200ms`, `1.5s`, `2m` or `1h`.
-pub(crate) fn read_span(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+///
+/// Says what a time must be.
+pub fn read_span(text: &str) -> Result<Duration, String> {
     let right = || r#"must be a time with its unit, such as "200ms", "1.5s", "2m" or "1h""#.to_string();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(right)?;
     let (number, unit) = text.split_at(end);

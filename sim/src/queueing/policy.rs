@@ -1,0 +1,161 @@
+//! Who is compared: the core's policies, and what they are measured by.
+
+use std::sync::Arc;
+
+use delian_core::balance::{
+    Candidate, ConsistentHash, LeastConnections, PowerOfTwoChoices, PowerOfTwoConfig, Random, Ratio, ResourceAware,
+    ResourceAwareConfig, RoundRobin, Strategy, Weighted, WeightedRandom,
+};
+use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
+use delian_core::{NodeId, Seed, Stream};
+
+use super::column::Column;
+use super::guarded::Guarded;
+use super::picker::Picker;
+use super::reference::{BestScore, Sight, TwoChoices};
+use super::reference::{InFlight, ShortestQueue};
+
+/// One policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// Whether it is one of the core's, or what these are measured by.
+    pub origin: Origin,
+    kind: Kind,
+}
+
+/// Where a policy comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is one of the core's.
+    Core,
+    /// It is the core's to nobody: an idea that is worse, or that nobody can have.
+    Reference,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Random,
+    RoundRobin,
+    WeightedRandom,
+    Weighted,
+    ConsistentHash,
+    LeastConnections,
+    PowerOfTwo,
+    ResourceAware(Rules),
+    BestScore,
+    TwoReported,
+    TwoInFlight,
+    TwoTrue,
+    ShortestQueue,
+}
+
+/// By which rules resources are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rules {
+    Documented,
+    WithoutCliff,
+    Stable,
+}
+
+/// The policy that the core recommends.
+pub const RECOMMENDED: &str = "power-of-two-choices";
+/// The policy that knows nothing.
+pub const RANDOM: &str = "random";
+
+/// All policies, in the order of the table.
+pub const POLICIES: [Policy; 15] = [
+    core(RANDOM, "draws anyone", Kind::Random),
+    core("round-robin", "takes everyone in turn", Kind::RoundRobin),
+    core("weighted-random", "draws by weight, and is told the true speeds", Kind::WeightedRandom),
+    core("weighted", "takes turns by weight, and is told the true speeds", Kind::Weighted),
+    core("consistent-hash", "asks the owner of the key; no two keys are the same", Kind::ConsistentHash),
+    core("least-connections", "of all, the fewest requests of its own in flight", Kind::LeastConnections),
+    core(RECOMMENDED, "of two, the cheaper by own latency and requests in flight: the default", Kind::PowerOfTwo),
+    core("resource-aware", "draws by reported resources; excludes above 90 %", Kind::ResourceAware(Rules::Documented)),
+    core("resource-aware-no-cliff", "the same scores, nobody excluded", Kind::ResourceAware(Rules::WithoutCliff)),
+    core("resource-aware-stable", "a slope instead of the cliff", Kind::ResourceAware(Rules::Stable)),
+    reference("best-score", "of all, the best by reported resources", Kind::BestScore),
+    reference("two-reported", "of two, the shorter reported queue", Kind::TwoReported),
+    reference("two-in-flight", "of two, the fewer requests of its own in flight", Kind::TwoInFlight),
+    reference("bound-two-true", "of two, the shorter true queue, which nobody knows", Kind::TwoTrue),
+    reference("bound-shortest", "of all, the shortest true queue, which nobody knows", Kind::ShortestQueue),
+];
+
+const fn core(name: &'static str, about: &'static str, kind: Kind) -> Policy {
+    Policy { name, about, origin: Origin::Core, kind }
+}
+
+const fn reference(name: &'static str, about: &'static str, kind: Kind) -> Policy {
+    Policy { name, about, origin: Origin::Reference, kind }
+}
+
+impl Policy {
+    /// Returns the policy of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        POLICIES.into_iter().find(|policy| policy.name == name)
+    }
+
+    /// Makes one balancer of it, with randomness of its own.
+    pub(super) fn balancer(&self, column: &Column, choices: &PowerOfTwoConfig, seed: Seed) -> Box<dyn Picker> {
+        let mut stream = Stream::new(seed, "balance");
+        let stream = &mut stream;
+        let servers = column.servers;
+        let strategy: Box<dyn Strategy> = match self.kind {
+            Kind::Random => Box::new(Random::new(stream)),
+            Kind::RoundRobin => Box::new(RoundRobin::new(stream)),
+            Kind::WeightedRandom => Box::new(WeightedRandom::new(stream)),
+            Kind::Weighted => Box::new(Weighted::new()),
+            Kind::ConsistentHash => Box::new(on_a_ring(servers)),
+            Kind::LeastConnections => Box::new(LeastConnections::new(stream)),
+            Kind::PowerOfTwo => Box::new(PowerOfTwoChoices::new(choices, stream).expect("the settings were checked")),
+            Kind::ResourceAware(rules) => {
+                Box::new(ResourceAware::new(rules.config(), stream).expect("the rules make sense"))
+            }
+            Kind::BestScore => return Box::new(BestScore::new(servers, stream)),
+            Kind::TwoReported => return Box::new(TwoChoices::new(Sight::Reported(vec![0; servers]), servers, stream)),
+            Kind::TwoInFlight => {
+                return Box::new(TwoChoices::new(Sight::InFlight(InFlight::of(servers)), servers, stream));
+            }
+            Kind::TwoTrue => return Box::new(TwoChoices::new(Sight::True, servers, stream)),
+            Kind::ShortestQueue => return Box::new(ShortestQueue::new(stream)),
+        };
+        let is_told = matches!(self.kind, Kind::WeightedRandom | Kind::Weighted);
+        let candidates = (0..servers).map(|server| {
+            let thousandths = if is_told && column.is_half_speed(server) { 500 } else { 1_000 };
+            let weight = Weight::of_thousandths(thousandths).expect("speeds are weights");
+            Candidate { weight, ..Candidate::new(node(server)) }
+        });
+        Box::new(Guarded::new(strategy, column.guards, candidates, stream))
+    }
+}
+
+impl Rules {
+    fn config(self) -> ResourceAwareConfig {
+        match self {
+            Self::Documented => ResourceAwareConfig::default(),
+            // Nothing is above all of it, so nobody is excluded.
+            Self::WithoutCliff => {
+                ResourceAwareConfig { cpu_max: Ratio::ALL, memory_max: Ratio::ALL, ..ResourceAwareConfig::default() }
+            }
+            Self::Stable => ResourceAwareConfig::stable(),
+        }
+    }
+}
+
+fn on_a_ring(servers: usize) -> ConsistentHash {
+    let place = Place::new("region", "datacenter", "rack");
+    // Names of equal length sort as their numbers do, so places on the ring are numbers of servers.
+    let members = (0..servers).map(|server| Member::new(&format!("server-{server:05}"), place.clone()));
+    let ring = Ring::build(PointsPerUnit::default(), members).expect("the names differ");
+    let mut policy = ConsistentHash::new();
+    policy.set_ring(Arc::new(ring), &(0..servers).map(node).collect::<Vec<_>>());
+    policy
+}
+
+fn node(server: usize) -> NodeId {
+    NodeId::new(server as u64)
+}
