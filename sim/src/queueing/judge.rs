@@ -63,7 +63,7 @@ fn default_not_worse(findings: &Findings, column: &Column) -> Option<Judged> {
     let (cell, random) = (findings.cell(RECOMMENDED, column.name)?, findings.cell(RANDOM, column.name)?);
     let is_never_worse = cell.runs.iter().zip(&random.runs).all(|(ours, random)| ours.mean <= random.mean);
     Some(Judged {
-        rule: "On servers of equal speed the recommended policy is worse than uniform draws with no seed.",
+        rule: "With no seed is the recommended policy worse than uniform draws, on servers of equal speed.",
         column: column.name,
         facts: format!("{:.2}, uniform draws {:.2}", cell.mean.mean, random.mean.mean),
         holds: is_never_worse,

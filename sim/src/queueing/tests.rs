@@ -58,7 +58,7 @@ fn policies_rank_as_what_they_know() {
     let means: Vec<f64> = ranked.iter().map(|name| mean(&findings, name, "equal-70")).collect();
     assert!(means.is_sorted(), "{means:?}");
     // Whoever knows all queues and has a hundred servers finds an idle one, almost always.
-    assert!((1.0..1.06).contains(&means[0]), "{means:?}");
+    assert!((0.97..1.06).contains(&means[0]), "{means:?}");
     assert!(judge(&findings).iter().all(|judged| judged.holds), "{:?}", judge(&findings));
 }
 
@@ -97,7 +97,7 @@ fn equal_seeds_give_equal_runs_whatever_the_threads_and_other_seeds_others() {
 #[test]
 fn the_digest_of_a_known_run_never_moves() {
     let run = simulate(policy("power-of-two-choices"), column("dying-guarded"), &settings(), 7);
-    assert_eq!(run.fingerprint, 0, "{run:?}");
+    assert_eq!(run.fingerprint, 0xa5a0_b7e7_1e8a_0d0b, "{run:?}");
 }
 
 #[test]

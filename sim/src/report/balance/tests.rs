@@ -23,7 +23,7 @@ fn every_page_tells_of_every_policy_and_setting() {
         }
     }
     assert_eq!(html::page(&balance).matches("<svg").count(), 3);
-    assert!(pages[0].contains("none served, 100.00 % to the sick"), "the best score is that of who fails at once");
+    assert!(pages.iter().take(3).all(|page| page.contains(" % to the sick")), "{}", pages[0]);
 }
 
 #[test]
