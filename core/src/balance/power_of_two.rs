@@ -2,9 +2,11 @@
 //!
 //! A node costs its latency times the requests that it would have to answer, with the new one, for its weight. Latency is
 //! a peak EWMA of what this node measured, and requests in flight are counted here, so nothing a pick goes by is older
-//! than the last answer and nobody herds (Mitzenmacher, 2001; Finagle's `p2cPeakEwma`). In a simulation of FIFO servers
-//! with reports every 100 service times, of all policies this one alone stayed within 2.1 times of two choices by the
-//! servers' true queues in every setting, half-speed servers and 100 balancers included.
+//! than the last answer and nobody herds (Mitzenmacher, 2001; Finagle's `p2cPeakEwma`). In `delian balance`, a simulation
+//! of FIFO servers, it stays within 1.9 times of two choices by the servers' true queues in every setting, half-speed
+//! servers and 100 balancers included. Counting requests in flight alone is a little better where servers are equal, and with 100
+//! balancers and servers of half the speed it has 10.4 service times where this policy has 3.59. An average that forgets
+//! sooner is worse there and gains nothing elsewhere; 10 s suit services of up to some tens of milliseconds.
 //!
 //! - While requests to a node are unanswered its latency does not fade: one that hangs does not grow cheap by hanging.
 //! - A failure counts as an answer that took at least the failure penalty, so failing fast attracts nobody.

@@ -5,16 +5,20 @@
 //! is excluded; if that excludes all, it excludes nobody. A report counts for 30 s, and whoever has none scores one half.
 //! The draw is in proportion to the scores.
 //!
-//! These rules are kept to by default, and they are not the best ones. What we measured with FIFO servers, 100 nodes, 10
-//! balancers and reports every 100 service times, as the mean time in the system in service times:
+//! These rules are kept to by default, and they are not the best ones. What `delian balance` measures with FIFO servers,
+//! 100 nodes, 10 balancers and reports every 100 service times, as the mean time in the system in service times at loads
+//! of .7 and .85 (`reports/baseline/balance.md` has all of it):
 //!
-//! - The cliff at 90 % turns everyone away together and lets everyone back together: 24.6, where a uniform draw has 3.3
-//!   (at a load of .7; 130 against 6.8 at .85). The same scores without exclusion are no worse than uniform: 3.3 and 6.8.
-//!   [`Overload::Softened`] takes the cliff away.
+//! - The cliff at 90 % turns everyone away together and lets everyone back together: 23.9 and 134, where a uniform draw
+//!   has 3.33 and 6.63. The same scores without exclusion, with thresholds of 100 %, are about as good as uniform: 3.37 and
+//!   6.61, and 7.13 with reports every 1,000 service times.
+//! - [`Overload::Softened`] has a slope in place of the cliff and is no better: 21.8 and 109. A weight that falls faster
+//!   with the load than the load itself rises overshoots before the next report, and this one falls by 95 % while the load
+//!   rises from 70 to 90 %.
 //! - One half is more than what busy nodes score, so a dead one gets 11.7 % of the picks among ten nodes at 70 % load, and
 //!   23.5 % where the others are near their thresholds. [`Unknown::AverageOfKnown`] gives it no more than a fair share.
-//! - An idle node that fails whatever it gets has 1.4 to 2.4 times its share. [`Failures::Penalised`] takes it away.
-//! - [`PowerOfTwoChoices`](super::PowerOfTwoChoices) has 2.8 and 4.1, and needs no reports.
+//! - An idle node that fails whatever it gets has 2.4 times its share. [`Failures::Penalised`] leaves it a tenth.
+//! - [`PowerOfTwoChoices`](super::PowerOfTwoChoices) has 2.59 and 3.80, and needs no reports.
 //!
 //! Scores are integers in billionths, at least one; sums have 64 bits. The table is built anew at most once in
 //! `refresh_interval`, however many reports come, and at the very instant at which a report stops counting.
@@ -121,7 +125,8 @@ impl Default for ResourceAwareConfig {
 }
 
 impl ResourceAwareConfig {
-    /// Returns the rules that do not turn everyone away at once; see the module for why they are better.
+    /// Returns the rules by which silence and failures attract nobody. They do not make late reports a good guide; see the
+    /// module for what was measured.
     pub fn stable() -> Self {
         Self {
             overload: Overload::Softened,
