@@ -64,50 +64,61 @@ const PLAIN: Column = Column {
 /// All settings, in the order of the table.
 pub const COLUMNS: [Column; 10] = [
     PLAIN,
-    Column { name: "equal-85", about: "the same at a load of .85", load_percent: 85, ..PLAIN },
+    Column {
+        name: "equal-85",
+        about: "100 equal servers, 10 balancers, load .85, reports every 100 service times",
+        load_percent: 85,
+        ..PLAIN
+    },
     Column {
         name: "equal-85-stale",
-        about: "the same at a load of .85, reports every 1,000 service times",
+        about: "100 equal servers, 10 balancers, load .85, reports every 1,000 service times",
         load_percent: 85,
         report_every: 1_000,
         ..PLAIN
     },
     Column {
         name: "half-speed-70",
-        about: "load .7; 20 of the 100 servers take twice as long",
+        about: "100 servers, 20 of which take twice as long, 10 balancers, load .7",
         half_speed: 20,
         ..PLAIN
     },
-    Column { name: "half-speed-85", about: "the same at a load of .85", half_speed: 20, load_percent: 85, ..PLAIN },
+    Column {
+        name: "half-speed-85",
+        about: "100 servers, 20 of which take twice as long, 10 balancers, load .85",
+        half_speed: 20,
+        load_percent: 85,
+        ..PLAIN
+    },
     Column {
         name: "half-speed-70-many",
-        about: "load .7; 20 servers take twice as long; 100 balancers, each of which sees a hundredth",
+        about: "100 servers, 20 of which take twice as long, 100 balancers that see a hundredth each, load .7",
         half_speed: 20,
         balancers: 100,
         ..PLAIN
     },
     Column {
         name: "failing",
-        about: "equal-70, and one server answers at once with an error",
+        about: "as equal-70, and one server answers at once with an error",
         sickness: Sickness::Failing(1),
         ..PLAIN
     },
     Column {
         name: "failing-guarded",
-        about: "the same behind a balancer's default guards",
+        about: "as failing, behind a balancer's default guards",
         sickness: Sickness::Failing(1),
         guards: Guards::Default,
         ..PLAIN
     },
     Column {
         name: "dying",
-        about: "equal-70, and 5 servers die in silence; requests to them time out after 100 service times",
+        about: "as equal-70, and 5 servers die in silence; requests to them time out after 100 service times",
         sickness: Sickness::Dying(5),
         ..PLAIN
     },
     Column {
         name: "dying-guarded",
-        about: "the same behind a balancer's default guards",
+        about: "as dying, behind a balancer's default guards",
         sickness: Sickness::Dying(5),
         guards: Guards::Default,
         ..PLAIN
