@@ -41,6 +41,7 @@ pub mod raft;
 pub mod swim;
 pub mod ring;
 pub mod balance;
+pub mod health;
 pub mod topology;
 pub mod node;
 

@@ -1,0 +1,174 @@
+//! One node before the one who judges: the evidence, what was agreed on, and what was proposed since.
+
+use super::flaps::Flaps;
+use super::heartbeat::Score;
+use super::settings::HealthSettings;
+use super::verdict::{Evidence, Finding, Reach, Reason};
+use super::watch::Seen;
+use super::{Explanation, Proposal};
+use crate::ids::{Epoch, NodeId};
+use crate::time::Time;
+
+/// What is known of one registered life beside its heartbeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Case {
+    epoch: Epoch,
+    reach: Reach,
+    /// Since when nobody reaches it, or this node judges, whichever is later.
+    lost_at: Option<Time>,
+    agreed: Finding,
+    /// What was found when the case was looked at last.
+    found: Finding,
+    flaps: Flaps,
+    /// What was proposed, until it is agreed on or refused.
+    proposed: Option<Proposal>,
+    /// When the case is looked at though nothing changed.
+    next: Option<Time>,
+}
+
+/// When a case is looked at though nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Never,
+    At(Time),
+}
+
+impl Case {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            reach: Reach::Unknown,
+            lost_at: None,
+            agreed: Finding::Healthy,
+            found: Finding::Healthy,
+            flaps: Flaps::default(),
+            proposed: None,
+            next: None,
+        }
+    }
+
+    /// Returns the case of the same node in its next life: what is known of the machine stays known.
+    pub(super) const fn of_next_life(self, epoch: Epoch) -> Self {
+        Self { epoch, agreed: Finding::Healthy, found: Finding::Healthy, proposed: None, next: None, ..self }
+    }
+
+    pub(super) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) const fn looked_at_next(&self) -> Option<Time> {
+        self.next
+    }
+
+    /// Takes in what was agreed on.
+    pub(super) const fn agree(&mut self, finding: Finding) {
+        (self.agreed, self.proposed) = (finding, None);
+    }
+
+    /// Takes in what the failure detector says. Returns whether it is new.
+    pub(super) fn set_reach(&mut self, now: Time, reach: Reach) -> bool {
+        let is_new = self.reach != reach;
+        if is_new {
+            self.lost_at = (reach == Reach::Unreachable).then_some(now);
+            self.reach = reach;
+        }
+        is_new
+    }
+
+    /// Lets everything that counts towards an eviction begin now.
+    pub(super) fn forgive(&mut self, now: Time) {
+        self.lost_at = self.lost_at.map(|_| now);
+    }
+
+    pub(super) const fn put_away(&mut self) {
+        (self.proposed, self.next) = (None, None);
+    }
+
+    pub(super) const fn refuse(&mut self, at: Time) {
+        (self.proposed, self.next) = (None, Some(at));
+    }
+
+    /// Returns whether a heartbeat of this score may change what was agreed on.
+    pub(super) fn is_of_interest(&self, score: u16, settings: &HealthSettings) -> bool {
+        self.agreed != Finding::Healthy || Score::new(score).is_none_or(|score| score < settings.degraded_below)
+    }
+
+    /// Judges, and says what is to be proposed, if anything, and when to look again.
+    pub(super) fn look(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        seen: &Seen,
+        doubts: bool,
+        settings: &HealthSettings,
+    ) -> (Option<Proposal>, Next) {
+        let (finding, reason) = self.evidence(seen).judge(settings);
+        if finding == Finding::Healthy && self.found > finding {
+            self.flaps.recovered(now, settings);
+        }
+        self.found = finding;
+        let mut next = self.evicted_at(now, seen, settings);
+        let epoch = self.epoch;
+        let wanted = if is_withheld(reason, doubts) {
+            next = None;
+            None
+        } else if next.is_some_and(|at| at <= now) {
+            Some(Proposal::Evict { node, epoch })
+        } else if finding == self.agreed {
+            None
+        } else if let Some(until) = self.held_until(now, finding, settings) {
+            next = Some(next.map_or(until, |at| at.min(until)));
+            None
+        } else {
+            Some(Proposal::Find { node, epoch, finding, reason })
+        };
+        self.next = next.filter(|at| *at > now);
+        let proposal = wanted.filter(|wanted| self.proposed != Some(*wanted));
+        self.proposed = wanted;
+        (proposal, self.next.map_or(Next::Never, Next::At))
+    }
+
+    pub(super) fn explain(&self, now: Time, seen: Seen, doubts: bool, settings: &HealthSettings) -> Explanation {
+        let evidence = self.evidence(&seen);
+        let (finding, reason) = evidence.judge(settings);
+        Explanation {
+            seen,
+            evidence,
+            finding,
+            reason,
+            held_until: self.held_until(now, finding, settings),
+            withheld: is_withheld(reason, doubts),
+            evicted_at: self.evicted_at(now, &seen, settings),
+        }
+    }
+
+    const fn evidence(&self, seen: &Seen) -> Evidence {
+        Evidence { level: seen.level, score: seen.score, reach: self.reach, agreed: self.agreed }
+    }
+
+    /// Returns until when a finding that is better than what was agreed on is held back.
+    fn held_until(&self, now: Time, finding: Finding, settings: &HealthSettings) -> Option<Time> {
+        if finding < self.agreed { self.flaps.held_until(now, settings) } else { None }
+    }
+
+    /// Returns when the node is to be evicted: it has been out of reach for so long, or has been failed for so long and
+    /// nobody says that it is within reach.
+    fn evicted_at(&self, now: Time, seen: &Seen, settings: &HealthSettings) -> Option<Time> {
+        let lost_at = match self.reach {
+            Reach::Reachable => None,
+            Reach::Unreachable => self.lost_at,
+            Reach::Unknown if seen.level >= settings.silence_levels => {
+                // When its silence became a failure.
+                let failed_for = seen.age.saturating_sub(settings.failed_after()).as_nanos();
+                Some(Time::from_nanos(now.as_nanos().saturating_sub(u64::try_from(failed_for).unwrap_or(u64::MAX))))
+            }
+            Reach::Unknown => None,
+        };
+        Some(lost_at? + settings.evict_after?)
+    }
+}
+
+/// Returns whether what speaks for a finding may be the fault of the one who judges, and that one suspects itself.
+const fn is_withheld(reason: Reason, doubts: bool) -> bool {
+    doubts && matches!(reason, Reason::Silence(_) | Reason::HeldDead)
+}

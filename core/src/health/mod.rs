@@ -1,0 +1,271 @@
+//! How fresh and how loaded each registered node is, and what the federation should agree on about it.
+//!
+//! Every voter hears the heartbeats and watches how long each life of a node has been silent, by its own clock alone. The
+//! one who leads judges: silence, the node's own score and what the failure detector says make a [`Finding`], and where it
+//! differs from what was agreed on, a [`Proposal`] for the log. Nothing here removes or changes anybody: a finding is an
+//! opinion until a quorum commits it, and what is committed is told back by [`Health::agreed`].
+//!
+//! Good news of a node that comes and goes is held back, and bad news of many at once is withheld, for the fault is more
+//! likely here. In reading order: `heartbeat`, `silence` and `watch` are what every voter keeps; `verdict`, `flaps` and
+//! `preservation` are how it is judged; `case` joins them for one node.
+
+mod case;
+#[cfg(test)]
+mod fixtures;
+mod flaps;
+pub mod heartbeat;
+mod preservation;
+pub mod settings;
+pub mod silence;
+#[cfg(test)]
+mod tests;
+pub mod verdict;
+pub mod watch;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+
+pub use heartbeat::{Heartbeat, HeartbeatError, Report, Score};
+pub use preservation::Doubt;
+pub use settings::{HealthConfig, HealthSettings};
+pub use silence::SilenceLevel;
+pub use verdict::{Evidence, Finding, Reach, Reason};
+pub use watch::Seen;
+
+use self::case::{Case, Next};
+use self::preservation::Preservation;
+use self::watch::Watch;
+use crate::ids::{Epoch, NodeId};
+use crate::time::Time;
+
+/// What one node knows of the health of all registered ones, and what it proposes while it leads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Health {
+    settings: Arc<HealthSettings>,
+    watch: Watch,
+    cases: BTreeMap<NodeId, Case>,
+    /// Whose case is to be looked at now.
+    open: BTreeSet<NodeId>,
+    /// Whose case is to be looked at again, and when.
+    later: BTreeSet<(Time, NodeId)>,
+    preservation: Preservation,
+    /// When this node looked at its watch last: a longer pause than that of heartbeats is its own.
+    looked_at: Time,
+    leads: bool,
+}
+
+/// What the one who leads wants to be agreed on. A newer registration makes it void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proposal {
+    /// That a node fares otherwise than was agreed on.
+    Find {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that was judged.
+        epoch: Epoch,
+        /// How it fares.
+        finding: Finding,
+        /// What speaks for it.
+        reason: Reason,
+    },
+    /// That a node which nobody has reached for long is removed.
+    Evict {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that was judged.
+        epoch: Epoch,
+    },
+}
+
+/// Everything that is known of a node: why it is in its condition, and what stands in the way of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Explanation {
+    /// What was heard of it.
+    pub seen: Seen,
+    /// What it is judged by.
+    pub evidence: Evidence,
+    /// What this node finds.
+    pub finding: Finding,
+    /// What speaks for that.
+    pub reason: Reason,
+    /// Until when good news of it is held back, because it comes and goes.
+    pub held_until: Option<Time>,
+    /// Whether bad news of it is withheld, because too many are silent at once.
+    pub withheld: bool,
+    /// When its eviction is proposed, if nothing changes.
+    pub evicted_at: Option<Time>,
+}
+
+impl Health {
+    /// Returns the health of nobody, as one who follows knows it.
+    pub fn new(now: Time, settings: Arc<HealthSettings>) -> Self {
+        Self {
+            watch: Watch::new(&settings),
+            settings,
+            cases: BTreeMap::new(),
+            open: BTreeSet::new(),
+            later: BTreeSet::new(),
+            preservation: Preservation::default(),
+            looked_at: now,
+            leads: false,
+        }
+    }
+
+    /// Takes in that a node is registered: a life that is new here counts as heard now, and as healthy.
+    pub fn registered(&mut self, now: Time, node: NodeId, epoch: Epoch) {
+        self.watch.register(now, node, epoch);
+        let case = self.cases.entry(node).or_insert_with(|| Case::new(epoch));
+        if case.epoch() != epoch {
+            self.later.retain(|(_, later)| *later != node);
+            *case = case.of_next_life(epoch);
+        }
+        self.open(node);
+    }
+
+    /// Takes in that a node was removed.
+    pub fn unregistered(&mut self, node: NodeId) {
+        self.watch.unregister(node);
+        if let Some(at) = self.cases.remove(&node).and_then(|case| case.looked_at_next()) {
+            self.later.remove(&(at, node));
+        }
+        self.open.remove(&node);
+    }
+
+    /// Takes in what was agreed on about a registered life of a node.
+    pub fn agreed(&mut self, node: NodeId, epoch: Epoch, finding: Finding) {
+        if let Some(case) = self.cases.get_mut(&node).filter(|case| case.epoch() == epoch) {
+            case.agree(finding);
+            self.open(node);
+        }
+    }
+
+    /// Takes in what the failure detector says of a node.
+    pub fn reach(&mut self, now: Time, node: NodeId, reach: Reach) {
+        if let Some(case) = self.cases.get_mut(&node)
+            && case.set_reach(now, reach)
+        {
+            self.open(node);
+        }
+    }
+
+    /// Takes in a heartbeat.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it changes nothing.
+    pub fn hear(&mut self, now: Time, heartbeat: &Heartbeat) -> Result<(), HeartbeatError> {
+        let was = self.watch.hear(now, heartbeat)?;
+        if self.leads {
+            let case = self.cases.get(&heartbeat.node).expect("whoever is watched has a case");
+            // Most heartbeats say what is agreed on.
+            if was > SilenceLevel::NONE || case.is_of_interest(heartbeat.score, &self.settings) {
+                self.open.insert(heartbeat.node);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to judge: nobody is blamed for a silence that another one watched.
+    pub fn lead(&mut self, now: Time) {
+        self.leads = true;
+        self.forgive(now);
+        self.open.extend(self.cases.keys().copied());
+    }
+
+    /// Stops judging; whoever leads next does.
+    pub fn follow(&mut self) {
+        self.leads = false;
+        self.open.clear();
+        self.later.clear();
+        self.cases.values_mut().for_each(Case::put_away);
+    }
+
+    /// Looks at who has become silent since. Returns how this node's view of itself changed, if it did.
+    pub fn look(&mut self, now: Time) -> Option<Doubt> {
+        let pause = now.since(self.looked_at);
+        self.looked_at = now;
+        if pause > self.settings.beat_interval * 2 {
+            // What was said meanwhile was said to nobody.
+            self.forgive(now);
+        }
+        while let Some(crossing) = self.watch.sweep(now, &self.settings) {
+            self.open(crossing.node);
+        }
+        while let Some((at, node)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
+            self.later.remove(&(at, node));
+            self.open(node);
+        }
+        let doubt = self.preservation.look(now, self.watch.overdue(), self.watch.len(), &self.settings);
+        if doubt.is_some_and(|doubt| doubt != Doubt::Began) && self.leads {
+            self.open.extend(self.cases.keys().copied());
+        }
+        doubt
+    }
+
+    /// Returns something to propose; call again until there is none, after [`look`](Self::look).
+    pub fn propose(&mut self, now: Time) -> Option<Proposal> {
+        while let Some(node) = self.open.pop_first() {
+            let seen = self.watch.seen(now, node, &self.settings).expect("whoever has a case is watched");
+            let case = self.cases.get_mut(&node).expect("a case that is open is there");
+            if let Some(at) = case.looked_at_next() {
+                self.later.remove(&(at, node));
+            }
+            let (proposal, next) = case.look(now, node, &seen, self.preservation.doubts(), &self.settings);
+            if let Next::At(at) = next {
+                self.later.insert((at, node));
+            }
+            if proposal.is_some() {
+                return proposal;
+            }
+        }
+        None
+    }
+
+    /// Takes in that a proposal about a node came to nothing: it is made again when the next heartbeat is due.
+    pub fn refused(&mut self, now: Time, node: NodeId) {
+        if let Some(case) = self.cases.get_mut(&node).filter(|_| self.leads) {
+            if let Some(at) = case.looked_at_next() {
+                self.later.remove(&(at, node));
+            }
+            let at = now + self.settings.beat_interval;
+            case.refuse(at);
+            self.later.insert((at, node));
+        }
+    }
+
+    /// Returns when [`look`](Self::look) should be called next: no later than heartbeats are due, so that a pause of this
+    /// node is told from a silence of others.
+    pub fn next_at(&self) -> Time {
+        let tick = self.looked_at + self.settings.beat_interval;
+        let later = self.later.first().map(|(at, _)| *at);
+        let times = [self.watch.next_at(&self.settings), later, self.preservation.ends_at(&self.settings)];
+        times.into_iter().flatten().fold(tick, Time::min)
+    }
+
+    /// Returns whether this node suspects itself, because too many are silent at once.
+    pub const fn doubts(&self) -> bool {
+        self.preservation.doubts()
+    }
+
+    /// Returns how many nodes are watched, and how many of them are overdue.
+    pub fn watched(&self) -> (usize, usize) {
+        (self.watch.len(), self.watch.overdue())
+    }
+
+    /// Returns everything that is known of a registered node.
+    pub fn explain(&self, now: Time, node: NodeId) -> Option<Explanation> {
+        let (case, seen) = (self.cases.get(&node)?, self.watch.seen(now, node, &self.settings)?);
+        Some(case.explain(now, seen, self.preservation.doubts(), &self.settings))
+    }
+
+    fn forgive(&mut self, now: Time) {
+        self.watch.forgive(now);
+        self.cases.values_mut().for_each(|case| case.forgive(now));
+    }
+
+    fn open(&mut self, node: NodeId) {
+        if self.leads {
+            self.open.insert(node);
+        }
+    }
+}
