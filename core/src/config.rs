@@ -9,11 +9,13 @@ mod error;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::time::Duration;
 
 pub use bounds::Bounds;
 pub use error::ConfigError;
 
+use crate::health::{HealthConfig, HealthSettings};
 use crate::ids::{FeatureLevel, NodeId};
 use crate::node::{PoolsConfig, PoolsSettings};
 use crate::wire::FRAME_BYTES_MAX;
@@ -85,6 +87,9 @@ pub struct Config {
     /// The pools that the node is in, which say who can be reached. Default none.
     pub pools: Option<PoolsConfig>,
 
+    /// How the node beats and watches the health of others. Default none: then it does neither.
+    pub health: Option<HealthConfig>,
+
     /// The longest a command waits before its outcome is called unknown. Default 10 s.
     pub command_timeout: Duration,
     /// The most commands of local clients that wait for an outcome. Default 4,096.
@@ -139,6 +144,7 @@ impl Default for Config {
             autopilot_dead_after: Duration::from_mins(1),
             autopilot_lag_max: 1_000,
             pools: None,
+            health: None,
             command_timeout: Duration::from_secs(10),
             pending_commands_max: 4096,
             pending_reads_max: 4096,
@@ -165,6 +171,7 @@ pub struct Settings {
     pub(crate) topology: TopologySettings,
     pub(crate) autopilot: Option<AutopilotSettings>,
     pub(crate) pools: Option<PoolsSettings>,
+    pub(crate) health: Option<Arc<HealthSettings>>,
 }
 
 impl Settings {
@@ -353,6 +360,7 @@ impl Config {
                 lag_max: self.autopilot_lag_max,
             }),
             pools: self.pools.map(PoolsConfig::check).transpose()?,
+            health: self.health.map(HealthConfig::check).transpose()?.map(Arc::new),
         })
     }
 

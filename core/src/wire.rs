@@ -11,6 +11,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::Heartbeat;
 use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Term};
 use crate::io::{Applied, Rejected};
 use crate::projection::Names;
@@ -42,6 +43,8 @@ pub enum Message {
     ReadIndex(ReadIndex),
     /// Tells the asking node from where on it may read.
     ReadIndexAnswer(ReadIndexAnswer),
+    /// Says how the sender fares, to a voter.
+    Heartbeat(Heartbeat),
 }
 
 /// A command on its way to the leader.
@@ -149,6 +152,7 @@ impl Message {
             Self::Answer(Answer { outcome: Err(rejected), .. })
             | Self::ReadIndexAnswer(ReadIndexAnswer { outcome: Err(rejected), .. }) => rejected.map_ids(names),
             Self::Visitor { node, incarnation: _ } => *node = names(*node),
+            Self::Heartbeat(heartbeat) => heartbeat.node = names(heartbeat.node),
             Self::Forward(_) | Self::Answer(_) | Self::ReadIndex(_) | Self::ReadIndexAnswer(_) => {}
         }
     }

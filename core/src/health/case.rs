@@ -60,9 +60,10 @@ impl Case {
         self.next
     }
 
-    /// Takes in what was agreed on.
-    pub(super) const fn agree(&mut self, finding: Finding) {
-        (self.agreed, self.proposed) = (finding, None);
+    /// Takes in what was agreed on. Returns what was before.
+    pub(super) const fn agree(&mut self, finding: Finding) -> Finding {
+        self.proposed = None;
+        core::mem::replace(&mut self.agreed, finding)
     }
 
     /// Takes in what the failure detector says. Returns whether it is new.
@@ -114,7 +115,7 @@ impl Case {
             None
         } else if next.is_some_and(|at| at <= now) {
             Some(Proposal::Evict { node, epoch })
-        } else if finding == self.agreed {
+        } else if finding == self.agreed || self.agreed == Finding::Leaving {
             None
         } else if let Some(until) = self.held_until(now, finding, settings) {
             next = Some(next.map_or(until, |at| at.min(until)));

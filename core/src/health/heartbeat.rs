@@ -35,27 +35,34 @@ impl fmt::Display for Score {
     }
 }
 
-/// What a node says of itself, as it comes from the wire: nothing in it is checked yet.
+/// What an embedder measured of its node: nothing in it is checked yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sample {
+    /// The space that is free.
+    pub free: Bytes,
+    /// The space that there is.
+    pub total: Bytes,
+    /// How well the node fares by its own account, in thousandths.
+    pub score: u16,
+    /// How many requests it works on.
+    pub active_requests: u32,
+    /// The average latency of a request of late, in microseconds.
+    pub latency_micros: u32,
+    /// What the wall clock showed: for people to read, and nothing is decided by it.
+    pub taken_at: WallTime,
+}
+
+/// What a node says of itself, as it comes from the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Who says it.
     pub node: NodeId,
     /// Its registration epoch: in which of its lives.
     pub epoch: Epoch,
-    /// How many heartbeats of this life came before, and one.
+    /// Higher than that of every heartbeat of this life before, whatever restarts lie between.
     pub sequence: u64,
-    /// The space that is free.
-    pub free: Bytes,
-    /// The space that there is.
-    pub total: Bytes,
-    /// How well it fares by its own account, in thousandths.
-    pub score: u16,
-    /// How many requests it works on.
-    pub active_requests: u32,
-    /// The average latency of a request of late, in microseconds.
-    pub latency_micros: u32,
-    /// What its wall clock shows: for people to read, and nothing is decided by it.
-    pub sent_at: WallTime,
+    /// What it says.
+    pub sample: Sample,
 }
 
 /// What a node said of itself that was believed.
@@ -72,7 +79,7 @@ pub struct Report {
     /// The average latency of a request of late, in microseconds.
     pub latency_micros: u32,
     /// What its wall clock showed.
-    pub sent_at: WallTime,
+    pub taken_at: WallTime,
 }
 
 /// Why a heartbeat changes nothing.
@@ -138,19 +145,18 @@ impl fmt::Display for HeartbeatError {
 
 impl core::error::Error for HeartbeatError {}
 
-impl Heartbeat {
-    /// Takes what the heartbeat says if it can be true.
+impl Sample {
+    /// Takes what was measured of a node if it can be true.
     ///
     /// # Errors
     ///
     /// Returns what cannot.
-    pub fn report(&self) -> Result<Report, HeartbeatError> {
-        let Self { node, free, total, .. } = *self;
+    pub fn check(&self, node: NodeId) -> Result<Report, HeartbeatError> {
+        let Self { free, total, active_requests, latency_micros, taken_at, score: _ } = *self;
         if free > total {
             return Err(HeartbeatError::MoreFreeThanTotal { node, free, total });
         }
         let score = Score::new(self.score).ok_or(HeartbeatError::ScoreTooHigh { node, score: self.score })?;
-        let Self { active_requests, latency_micros, sent_at, .. } = *self;
-        Ok(Report { free, total, score, active_requests, latency_micros, sent_at })
+        Ok(Report { free, total, score, active_requests, latency_micros, taken_at })
     }
 }

@@ -25,7 +25,7 @@ pub mod watch;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 
-pub use heartbeat::{Heartbeat, HeartbeatError, Report, Score};
+pub use heartbeat::{Heartbeat, HeartbeatError, Report, Sample, Score};
 pub use preservation::Doubt;
 pub use settings::{HealthConfig, HealthSettings};
 pub use silence::SilenceLevel;
@@ -111,15 +111,20 @@ impl Health {
         }
     }
 
-    /// Takes in that a node is registered: a life that is new here counts as heard now, and as healthy.
-    pub fn registered(&mut self, now: Time, node: NodeId, epoch: Epoch) {
-        self.watch.register(now, node, epoch);
-        let case = self.cases.entry(node).or_insert_with(|| Case::new(epoch));
-        if case.epoch() != epoch {
-            self.later.retain(|(_, later)| *later != node);
-            *case = case.of_next_life(epoch);
+    /// Takes in that a node is registered: a life that is new here counts as heard now, and as healthy. Returns whether it
+    /// is new.
+    pub fn registered(&mut self, now: Time, node: NodeId, epoch: Epoch) -> bool {
+        let before = self.cases.get(&node).copied();
+        if before.is_some_and(|case| case.epoch() == epoch) {
+            return false;
         }
+        if let Some(at) = before.and_then(|case| case.looked_at_next()) {
+            self.later.remove(&(at, node));
+        }
+        self.watch.register(now, node, epoch);
+        self.cases.insert(node, before.map_or_else(|| Case::new(epoch), |case| case.of_next_life(epoch)));
         self.open(node);
+        true
     }
 
     /// Takes in that a node was removed.
@@ -131,12 +136,11 @@ impl Health {
         self.open.remove(&node);
     }
 
-    /// Takes in what was agreed on about a registered life of a node.
-    pub fn agreed(&mut self, node: NodeId, epoch: Epoch, finding: Finding) {
-        if let Some(case) = self.cases.get_mut(&node).filter(|case| case.epoch() == epoch) {
-            case.agree(finding);
-            self.open(node);
-        }
+    /// Takes in what was agreed on about a registered life of a node. Returns what was agreed on before.
+    pub fn agreed(&mut self, node: NodeId, epoch: Epoch, finding: Finding) -> Option<Finding> {
+        let before = self.cases.get_mut(&node).filter(|case| case.epoch() == epoch).map(|case| case.agree(finding));
+        self.open(node);
+        before
     }
 
     /// Takes in what the failure detector says of a node.
@@ -158,11 +162,16 @@ impl Health {
         if self.leads {
             let case = self.cases.get(&heartbeat.node).expect("whoever is watched has a case");
             // Most heartbeats say what is agreed on.
-            if was > SilenceLevel::NONE || case.is_of_interest(heartbeat.score, &self.settings) {
+            if was > SilenceLevel::NONE || case.is_of_interest(heartbeat.sample.score, &self.settings) {
                 self.open.insert(heartbeat.node);
             }
         }
         Ok(())
+    }
+
+    /// Returns whether this node judges.
+    pub const fn leads(&self) -> bool {
+        self.leads
     }
 
     /// Begins to judge: nobody is blamed for a silence that another one watched.
@@ -247,6 +256,11 @@ impl Health {
         self.preservation.doubts()
     }
 
+    /// Returns the numbers by which nodes are judged.
+    pub fn settings(&self) -> &HealthSettings {
+        &self.settings
+    }
+
     /// Returns how many nodes are watched, and how many of them are overdue.
     pub fn watched(&self) -> (usize, usize) {
         (self.watch.len(), self.watch.overdue())
@@ -258,13 +272,18 @@ impl Health {
         Some(case.explain(now, seen, self.preservation.doubts(), &self.settings))
     }
 
+    /// Iterates over all watched nodes in the order of their identities.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.cases.keys().copied()
+    }
+
     fn forgive(&mut self, now: Time) {
         self.watch.forgive(now);
         self.cases.values_mut().for_each(|case| case.forgive(now));
     }
 
     fn open(&mut self, node: NodeId) {
-        if self.leads {
+        if self.leads && self.cases.contains_key(&node) {
             self.open.insert(node);
         }
     }

@@ -42,7 +42,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// How a node fares, as one node alone finds.
+/// How a node fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
     /// It beats and keeps up.
@@ -53,6 +53,15 @@ pub enum Finding {
     Silent,
     /// Nobody reaches it: it takes nothing new.
     Unreachable,
+    /// It is about to leave and takes nothing new, as was agreed on: nobody finds that, and nothing else is found of it.
+    Leaving,
+}
+
+impl Finding {
+    /// Returns whether whoever is in this condition has failed, by its silence or because nobody reaches it.
+    pub const fn is_failed(self) -> bool {
+        matches!(self, Self::Silent | Self::Unreachable)
+    }
 }
 
 /// What is known of a node when it is judged.

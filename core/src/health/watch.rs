@@ -187,7 +187,7 @@ impl Watch {
         if sequence <= life.sequence {
             return Err(HeartbeatError::Old { node, sequence, accepted: life.sequence });
         }
-        let (report, was) = (heartbeat.report()?, life.stage.level());
+        let (report, was) = (heartbeat.sample.check(node)?, life.stage.level());
         self.unlink(place);
         let life = &mut self.lives[place as usize];
         (life.sequence, life.report) = (sequence, Some(report));
@@ -255,11 +255,6 @@ impl Watch {
         })
     }
 
-    /// Iterates over all nodes in the order of their identities.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.places.keys().copied()
-    }
-
     /// Puts a life at the end of the queue of its level.
     fn append(&mut self, place: u32) {
         let queue = &mut self.queues[usize::from(self.lives[place as usize].stage.0)];
@@ -304,6 +299,7 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{beat, settings};
+    use super::super::heartbeat::Sample;
     use super::*;
     use proptest::prelude::*;
 
@@ -351,10 +347,11 @@ mod tests {
     fn nonsense_is_refused_and_is_no_sign_of_life() {
         let mut watch = Watch::new(&settings());
         watch.register(Time::ZERO, node(1), Epoch::new(1));
-        let much = Heartbeat { free: crate::Bytes::new(2), total: crate::Bytes::new(1), ..beat(1, 1, 1) };
-        let proud = Heartbeat { score: 1001, ..beat(1, 1, 1) };
-        for nonsense in [much, proud] {
-            assert!(watch.hear(Time::from_millis(20_000), &nonsense).is_err());
+        let good = beat(1, 1, 1);
+        let much = Sample { free: crate::Bytes::new(1001), ..good.sample };
+        let proud = Sample { score: 1001, ..good.sample };
+        for sample in [much, proud] {
+            assert!(watch.hear(Time::from_millis(20_000), &Heartbeat { sample, ..good }).is_err());
         }
         let seen = watch.seen(Time::from_millis(20_000), node(1), &settings()).unwrap();
         assert_eq!((seen.sequence, seen.age, seen.report), (0, Duration::from_secs(20), None));
@@ -364,7 +361,9 @@ mod tests {
     fn a_score_counts_for_no_more_than_silence_leaves() {
         let mut watch = Watch::new(&settings());
         watch.register(Time::ZERO, node(1), Epoch::new(1));
-        watch.hear(Time::ZERO, &Heartbeat { score: 700, ..beat(1, 1, 1) }).unwrap();
+        let good = beat(1, 1, 1);
+        let sample = Sample { score: 700, ..good.sample };
+        watch.hear(Time::ZERO, &Heartbeat { sample, ..good }).unwrap();
         let score = |millis| watch.seen(Time::from_millis(millis), node(1), &settings()).unwrap().score.permille();
         assert_eq!([30_000, 35_000, 45_000, 69_999, 70_000].map(score), [700, 700, 600, 200, 0]);
     }
@@ -449,8 +448,10 @@ mod tests {
                 let mut watch = Watch::new(&settings());
                 watch.register(Time::ZERO, node(1), Epoch::new(1));
                 for number in numbers {
-                    let sent_at = crate::WallTime::from_unix_millis(number.wrapping_mul(skew));
-                    let _ = watch.hear(Time::from_millis(1), &Heartbeat { sent_at, ..beat(1, 1, *number) });
+                    let good = beat(1, 1, *number);
+                    let taken_at = crate::WallTime::from_unix_millis(number.wrapping_mul(skew));
+                    let sample = Sample { taken_at, ..good.sample };
+                    let _ = watch.hear(Time::from_millis(1), &Heartbeat { sample, ..good });
                 }
                 let seen = watch.seen(Time::from_millis(100), node(1), &settings()).unwrap();
                 (seen.sequence, seen.age, seen.score)

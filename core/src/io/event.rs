@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
+use crate::health::{Doubt, HeartbeatError};
 use crate::ids::{Boot, Epoch, FeatureLevel, Incarnation, LogIndex, NodeId, Position, Round};
 use crate::ids::{SessionId, Term, WriteId};
 use crate::io::Rejected;
@@ -12,7 +13,7 @@ use crate::node::{Operation, Tier};
 use crate::projection::Names;
 use crate::raft::Configuration;
 use crate::swim;
-use crate::topology::{Changed, Refusal};
+use crate::topology::{Changed, Condition, Refusal};
 
 /// Something an operator would log. Feeds logs, metrics, traces and assertions alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -220,6 +221,38 @@ pub enum Event {
         term: Term,
         /// The leader.
         leader: NodeId,
+    },
+    /// It was agreed that a node has failed: once for each time that it falls silent or out of reach.
+    NodeFailed {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that failed.
+        epoch: Epoch,
+        /// In which way.
+        condition: Condition,
+    },
+    /// It was agreed that a node which had failed is back.
+    NodeRecovered {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of its life.
+        epoch: Epoch,
+    },
+    /// A heartbeat changed nothing.
+    HeartbeatRejected {
+        /// Who sent it.
+        from: NodeId,
+        /// Why.
+        why: HeartbeatError,
+    },
+    /// The node began or ceased to lay the silence of many to its own account.
+    SelfSuspicion {
+        /// Which of these.
+        doubt: Doubt,
+        /// How many nodes it watches.
+        watched: usize,
+        /// How many of them are overdue.
+        overdue: usize,
     },
     /// The node stopped for good.
     Halted(Halt),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{Contradiction, Event, Halt, SessionEnd, StepDown};
 
+use crate::health::Sample;
 use crate::ids::{Blob, Epoch, LogIndex, NodeId, Position, RequestId, Sequence, SessionId, Term, WriteId};
 use crate::node::{Operation, Tier};
 use crate::projection::Names;
@@ -61,6 +62,9 @@ pub enum Input {
     /// Something happened in one of the node's pools: a packet came, or an operator asks for something. What concerns the
     /// deadlines of pools is a [`Input::Wake`] like any other. Ignored by a node that is in no such pool.
     Pool(Tier, Box<swim::Input>),
+    /// The embedder measured how its node fares: the node's heartbeats say so from here on, and begin with the first. What
+    /// cannot be true is an event and is not said. Ignored by a node that watches nobody's health.
+    Observed(Sample),
 }
 
 /// One thing that must follow.
@@ -259,6 +263,8 @@ pub enum WakeReason {
     TransferTimeout,
     /// A member of a pool probes, gossips, or gives someone up.
     Pool,
+    /// The node beats, or somebody has been silent for long enough to be looked at.
+    Health,
 }
 
 /// The ordered list into which a node puts its effects; the caller owns and drains it.

@@ -425,6 +425,14 @@ impl Node {
         Ok(())
     }
 
+    /// Puts a command of the node itself into the log, if it leads and has room for it; nobody waits for the outcome.
+    pub(super) fn propose_own(&mut self, command: Command, out: &mut Outbox) -> Result<(), Rejected> {
+        self.check_admission(0)?;
+        let entry = Entry { term: self.raft.term(), payload: Asked::Command(command).payload() };
+        self.raft.propose(Entries::one(entry), out);
+        Ok(())
+    }
+
     fn propose(&mut self, now: Time, batch: Batch, out: &mut Outbox) {
         let Batch { entries, requests, bytes: _ } = batch;
         if entries.is_empty() {

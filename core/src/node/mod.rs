@@ -11,6 +11,7 @@ mod proposals;
 mod apply;
 mod quorum;
 mod handover;
+mod health;
 mod reads;
 mod pools;
 mod status;
@@ -28,9 +29,11 @@ pub use self::status::{RoleName, Status};
 use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
 use self::handover::Handover;
+use self::health::Monitor;
 use self::pools::Pools;
 use self::reads::Reads;
 use crate::config::Settings;
+use crate::health::Health;
 use crate::ids::{Blob, LogIndex, NodeId, RequestId};
 use crate::io::{Contradiction, Effect, Event, Halt, Input, Outbox, Rejected, Wake, WakeReason};
 use crate::raft::{self, Offered, Raft, Recovered, Snapshot};
@@ -53,6 +56,8 @@ pub struct Node {
     autopilot: Autopilot,
     /// Boxed, for most of what is simulated and explored has none.
     pools: Option<Box<Pools>>,
+    /// Boxed likewise.
+    monitor: Option<Box<Monitor>>,
 }
 
 /// What the node knows of the embedder's part of the state.
@@ -104,6 +109,7 @@ impl Node {
             embedder: Embedder::default(),
             autopilot: Autopilot::default(),
             pools: None,
+            monitor: settings.health.as_ref().map(|health| Box::new(Monitor::new(now, health))),
             settings,
         };
         match state {
@@ -163,11 +169,14 @@ impl Node {
             Input::PersistFailed(write) => self.raft.halt(Halt::DiskFailed(write), out),
             Input::Captured(index, state) => self.on_captured(index, state, out),
             Input::Pool(tier, input) => self.on_pool(now, tier, *input, out),
+            Input::Observed(sample) => self.on_observed(now, sample, out),
+            Input::Receive(from, Message::Heartbeat(heartbeat)) => self.on_heartbeat(now, from, &heartbeat, out),
         }
         self.apply_committed(out);
         self.settle_reads(out);
         self.settle_handover(now, out);
         self.join_roles(now, out);
+        self.tend_health(now, out);
         self.take_snapshot_if_due(out);
         self.raft.save_hard_state(out);
         if self.raft.halted().is_some() {
@@ -183,7 +192,9 @@ impl Node {
         }
         let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
         let pools = self.pools.as_ref().map(|pools| Wake { at: pools.next_wake(), why: WakeReason::Pool });
-        self.raft.next_wake().into_iter().chain(self.commands.next_wake()).chain(questions).chain(pools).min()
+        let health = self.monitor.as_ref().map(|monitor| Wake { at: monitor.next_wake(), why: WakeReason::Health });
+        let raft = self.raft.next_wake().into_iter().chain(self.commands.next_wake());
+        raft.chain(questions).chain(pools).chain(health).min()
     }
 
     /// Returns the committed topology as far as this node has applied it.
@@ -194,6 +205,11 @@ impl Node {
     /// Returns the open sessions as far as this node has applied the log.
     pub const fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Returns what the node knows of the health of all, to look at; nothing if it is not configured to watch.
+    pub fn health(&self) -> Option<&Health> {
+        self.monitor.as_ref().map(|monitor| monitor.health())
     }
 
     /// Returns the consensus machine, to look at.
@@ -329,7 +345,8 @@ fn refuse_halted(input: &Input, out: &mut Outbox) {
         | Input::Persisted(_)
         | Input::PersistFailed(_)
         | Input::Captured(..)
-        | Input::Pool(..) => {}
+        | Input::Pool(..)
+        | Input::Observed(_) => {}
     }
 }
 

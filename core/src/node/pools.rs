@@ -163,6 +163,11 @@ impl Pools {
         core::iter::once(&self.local).chain(&self.wide)
     }
 
+    /// Iterates over what the views of the pools hold of a node.
+    pub(super) fn states_of(&self, node: NodeId) -> impl Iterator<Item = swim::State> + '_ {
+        self.tiers().filter_map(move |pool| Some(pool.swim.seen(&pool.directory, node)?.state))
+    }
+
     pub(super) fn step(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
         let Some(Pool { swim, directory }) = self.tier(tier) else { return };
         carry(tier, out, |effects| swim.step(now, input, directory, effects));

@@ -16,9 +16,10 @@ impl Node {
     ///
     /// # Panics
     ///
-    /// Panics if the node is in a pool, whose instants are its own.
+    /// Panics if the node is in a pool, whose instants are its own, or watches the health of others.
     pub fn map_instants(&mut self, mut map: impl FnMut(Deadline, Time) -> Time) {
         assert!(self.pools.is_none(), "the instants of pools are their own");
+        assert!(self.monitor.is_none(), "what a silence is depends on spans, which a map of instants may not keep");
         self.raft.map_instants(&mut map);
         self.commands.map_instants(&mut map);
         self.reads.map_instants(&mut map);
@@ -89,7 +90,7 @@ impl Node {
     ///
     /// # Panics
     ///
-    /// Panics if the node is in a pool, whose members know each other by name.
+    /// Panics if the node is in a pool or watches the health of others, which it knows by name.
     pub fn map_ids(&mut self, names: Names<'_>) {
         // In full, so that a field that is added is decided on here.
         let Self {
@@ -103,8 +104,9 @@ impl Node {
             embedder: _,
             autopilot: _,
             pools,
+            monitor,
         } = self;
-        assert!(pools.is_none(), "the members of a pool are known to it by name");
+        assert!(pools.is_none() && monitor.is_none(), "members of pools and watched nodes are known by name");
         raft.map_ids(names);
         commands.map_ids(names);
         reads.map_ids(names);
@@ -116,9 +118,20 @@ impl Node {
     /// Hashes everything but the settings, which never change while a node runs and are the larger part of it.
     pub fn hash_state(&self, hasher: &mut impl Hasher) {
         // In full, so that a field that is added is decided on here.
-        let Self { settings: _, raft, topology, sessions, commands, reads, handover, embedder, autopilot, pools } =
-            self;
+        let Self {
+            settings: _,
+            raft,
+            topology,
+            sessions,
+            commands,
+            reads,
+            handover,
+            embedder,
+            autopilot,
+            pools,
+            monitor,
+        } = self;
         raft.hash_state(hasher);
-        (topology, sessions, commands, reads, handover, embedder, autopilot, pools).hash(hasher);
+        (topology, sessions, commands, reads, handover, embedder, autopilot, pools, monitor).hash(hasher);
     }
 }

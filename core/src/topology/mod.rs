@@ -126,6 +126,12 @@ impl Topology {
         self.epoch
     }
 
+    /// Returns the last epoch that changed who is registered or how a node fares: others were the embedder's.
+    pub(crate) fn members_changed_at(&self) -> Epoch {
+        let changed = self.changes.last_key_value().map_or(Epoch::ZERO, |(epoch, _)| *epoch);
+        self.removals.back().map_or(self.forgotten, |removal| removal.epoch).max(changed)
+    }
+
     /// Returns how many nodes are registered.
     pub fn len(&self) -> usize {
         self.members.len()

@@ -1,0 +1,240 @@
+//! Where the health of nodes meets the log and the pools: heartbeats go out and come in, registrations and conditions are
+//! taken in as they commit, and what the leader finds becomes a command.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::Node;
+use crate::health::{Finding, Health, HealthSettings, Heartbeat, Proposal, Reach, Sample};
+use crate::ids::{Boot, Epoch, NodeId};
+use crate::io::{Effect, Event, Outbox};
+use crate::swim;
+use crate::time::Time;
+use crate::topology::{Command, Condition, Member, Topology};
+use crate::wire::Message;
+
+/// What one node knows of the health of others, and what it says of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Monitor {
+    health: Health,
+    /// Up to which epoch registrations and conditions were taken in.
+    epoch: Epoch,
+    beats: Beats,
+}
+
+/// The heartbeats of this node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Beats {
+    /// What the embedder measured last.
+    sample: Option<Sample>,
+    /// The life in which the node is registered, as far as it knows.
+    registered: Option<Epoch>,
+    /// How many it sent since it started.
+    count: u32,
+    due_at: Time,
+}
+
+impl Monitor {
+    pub(super) fn new(now: Time, settings: &Arc<HealthSettings>) -> Self {
+        let beats = Beats { sample: None, registered: None, count: 0, due_at: Time::NEVER };
+        Self { health: Health::new(now, Arc::clone(settings)), epoch: Epoch::ZERO, beats }
+    }
+
+    pub(super) fn next_wake(&self) -> Time {
+        self.health.next_at().min(self.beats.due_at)
+    }
+
+    pub(super) const fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Takes in who is registered and what was agreed on since it last looked. Returns whose life is new to it.
+    fn take_in(&mut self, now: Time, me: NodeId, topology: &Topology, out: &mut Outbox) -> Vec<NodeId> {
+        if topology.members_changed_at() == self.epoch {
+            return Vec::new();
+        }
+        let mut newcomers = Vec::new();
+        if let Ok(delta) = topology.delta(self.epoch) {
+            delta.removed.iter().for_each(|removal| self.health.unregistered(removal.node));
+            delta.changed.iter().for_each(|member| self.take_in_member(now, member, &mut newcomers, out));
+        } else {
+            let gone: Vec<NodeId> = self.health.nodes().filter(|node| topology.get(*node).is_none()).collect();
+            gone.into_iter().for_each(|node| self.health.unregistered(node));
+            topology.members().for_each(|member| self.take_in_member(now, member, &mut newcomers, out));
+        }
+        self.epoch = topology.members_changed_at();
+        let registered = topology.get(me).map(|member| member.registered);
+        if registered != self.beats.registered {
+            // The first heartbeat of a life says at once that it is there.
+            self.beats.registered = registered;
+            self.beats.due_at = if self.beats.may_beat() { now } else { Time::NEVER };
+        }
+        newcomers
+    }
+
+    fn take_in_member(&mut self, now: Time, member: &Member, newcomers: &mut Vec<NodeId>, out: &mut Outbox) {
+        let (node, epoch, finding) = (member.node(), member.registered, finding_of(member.condition));
+        if self.health.registered(now, node, epoch) {
+            newcomers.push(node);
+        }
+        let failed = self.health.agreed(node, epoch, finding).is_some_and(Finding::is_failed);
+        if finding.is_failed() && !failed {
+            out.emit(Event::NodeFailed { node, epoch, condition: member.condition });
+        }
+        if failed && !finding.is_failed() {
+            out.emit(Event::NodeRecovered { node, epoch });
+        }
+    }
+
+    /// Takes in whether this node leads, and looks at who has become silent.
+    fn look(&mut self, now: Time, leads: bool, out: &mut Outbox) {
+        match (self.health.leads(), leads) {
+            (false, true) => self.health.lead(now),
+            (true, false) => self.health.follow(),
+            (true, true) | (false, false) => {}
+        }
+        if self.health.next_at() <= now
+            && let Some(doubt) = self.health.look(now)
+        {
+            let (watched, overdue) = self.health.watched();
+            out.emit(Event::SelfSuspicion { doubt, watched, overdue });
+        }
+    }
+}
+
+impl Beats {
+    const fn may_beat(&self) -> bool {
+        self.sample.is_some() && self.registered.is_some()
+    }
+
+    /// Returns the next heartbeat, if one is due.
+    fn next(&mut self, now: Time, me: NodeId, boot: Boot, health: &Health) -> Option<Heartbeat> {
+        let (sample, epoch) = (self.sample.filter(|_| self.due_at <= now)?, self.registered?);
+        self.due_at = now + health.settings().beat_interval();
+        self.count = self.count.saturating_add(1);
+        // A life may span restarts, and each has a boot of its own.
+        let sequence = boot.get().saturating_mul(1 << 32).saturating_add(u64::from(self.count));
+        Some(Heartbeat { node: me, epoch, sequence, sample })
+    }
+}
+
+impl Node {
+    /// Takes in what the embedder measured of its node, which the next heartbeat says, if it can be true.
+    pub(super) fn on_observed(&mut self, now: Time, sample: Sample, out: &mut Outbox) {
+        let Some(monitor) = &mut self.monitor else { return };
+        if let Err(why) = sample.check(self.raft.id()) {
+            return out.emit(Event::HeartbeatRejected { from: self.raft.id(), why });
+        }
+        let began = monitor.beats.may_beat();
+        monitor.beats.sample = Some(sample);
+        if !began && monitor.beats.may_beat() {
+            monitor.beats.due_at = now;
+        }
+    }
+
+    pub(super) fn on_heartbeat(&mut self, now: Time, from: NodeId, heartbeat: &Heartbeat, out: &mut Outbox) {
+        let Some(monitor) = &mut self.monitor else { return };
+        // Nobody speaks for another.
+        let heard = if from == heartbeat.node { monitor.health.hear(now, heartbeat) } else { return };
+        if let Err(why) = heard {
+            out.emit(Event::HeartbeatRejected { from, why });
+        }
+    }
+
+    /// Takes in what this step changed, looks at who has become silent, proposes what it finds, and beats.
+    pub(super) fn tend_health(&mut self, now: Time, out: &mut Outbox) {
+        let Some(mut monitor) = self.monitor.take() else { return };
+        let newcomers = monitor.take_in(now, self.raft.id(), &self.topology, out);
+        for node in newcomers.into_iter().chain(touched_in_pools(out)) {
+            monitor.health.reach(now, node, self.reach_of(node));
+        }
+        monitor.look(now, self.raft.is_leader(), out);
+        while let Some(proposal) = monitor.health.propose(now) {
+            let (node, command) = command_of(proposal);
+            if self.propose_own(command, out).is_err() {
+                monitor.health.refused(now, node);
+            }
+        }
+        if self.raft.boot_is_durable()
+            && let Some(heartbeat) = monitor.beats.next(now, self.raft.id(), self.raft.boot(), &monitor.health)
+        {
+            for voter in &self.raft.configuration().voters {
+                if *voter != heartbeat.node {
+                    out.push(Effect::Send(*voter, Message::Heartbeat(heartbeat)));
+                } else if let Err(why) = monitor.health.hear(now, &heartbeat) {
+                    out.emit(Event::HeartbeatRejected { from: *voter, why });
+                }
+            }
+        }
+        self.monitor = Some(monitor);
+    }
+
+    /// Returns whether anybody reaches a node, by the pools that it shares with this one.
+    fn reach_of(&self, node: NodeId) -> Reach {
+        let Some(pools) = &self.pools else { return Reach::Unknown };
+        let states = pools.states_of(node).map(|state| match state {
+            swim::State::Alive | swim::State::Suspect => Reach::Reachable,
+            swim::State::Dead | swim::State::Left => Reach::Unreachable,
+        });
+        // Whoever is reached in one pool is reached.
+        states.min_by_key(|reach| *reach != Reach::Reachable).unwrap_or_default()
+    }
+}
+
+/// Returns whom the events of the pools in this step are about.
+fn touched_in_pools(out: &Outbox) -> Vec<NodeId> {
+    let subject = |event: &Event| {
+        let Event::Pool { event, .. } = event else { return None };
+        match **event {
+            swim::Event::Joined(ref card, _) => Some(card.id),
+            swim::Event::Recovered(node, _) | swim::Event::Died(node, _) => Some(node),
+            swim::Event::Left { member, .. } => Some(member),
+            swim::Event::Updated(..)
+            | swim::Event::Suspected { .. }
+            | swim::Event::Refuted(_)
+            | swim::Event::Yielded { .. }
+            | swim::Event::NameConflict { .. }
+            | swim::Event::Isolated
+            | swim::Event::Reunited
+            | swim::Event::HealthChanged(_)
+            | swim::Event::Departed(_)
+            | swim::Event::ForeignPool(..)
+            | swim::Event::Implausible(..)
+            | swim::Event::Full(_)
+            | swim::Event::BroadcastDropped(..)
+            | swim::Event::MetadataTooLarge { .. }
+            | swim::Event::BroadcastTooLarge { .. } => None,
+        }
+    };
+    out.events().filter_map(subject).collect()
+}
+
+/// Returns the command that asks for what was found, and whom it is about.
+fn command_of(proposal: Proposal) -> (NodeId, Command) {
+    match proposal {
+        Proposal::Find { node, epoch, finding, reason: _ } => {
+            (node, Command::SetCondition { node, epoch, condition: condition_of(finding) })
+        }
+        Proposal::Evict { node, epoch } => (node, Command::Evict { node, epoch }),
+    }
+}
+
+const fn condition_of(finding: Finding) -> Condition {
+    match finding {
+        Finding::Healthy => Condition::Healthy,
+        Finding::Degraded => Condition::Degraded,
+        Finding::Silent => Condition::Silent,
+        Finding::Unreachable => Condition::Unreachable,
+        Finding::Leaving => Condition::Leaving,
+    }
+}
+
+const fn finding_of(condition: Condition) -> Finding {
+    match condition {
+        Condition::Healthy => Finding::Healthy,
+        Condition::Degraded => Finding::Degraded,
+        Condition::Silent => Finding::Silent,
+        Condition::Unreachable => Finding::Unreachable,
+        Condition::Leaving => Finding::Leaving,
+    }
+}
