@@ -141,6 +141,7 @@ impl Line {
             Input::PersistFailed(write) => ("failed", format!("{write}")),
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
             Input::Pool(tier, input) => ("pool", format!("{tier} {input:?}")),
+            Input::Observed(sample) => ("observed", format!("score {}", sample.score)),
         };
         Self { at, who: Some(Who::Node(node)), kind, facts }
     }
@@ -241,6 +242,7 @@ pub(crate) fn describe(message: &Message) -> String {
         Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
         Message::ReadIndex(asked) => return format!("ReadIndex {} {:?}", asked.term, asked.ticket),
         Message::ReadIndexAnswer(answer) => return format!("ReadIndexAnswer {:?} {:?}", answer.ticket, answer.outcome),
+        Message::Heartbeat(heartbeat) => return format!("Heartbeat {} {}", heartbeat.epoch, heartbeat.sequence),
     };
     let term = raft.term;
     let ballot = |ballot: &Ballot| match ballot {

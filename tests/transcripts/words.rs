@@ -245,6 +245,7 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Message::Visitor { .. } => return "visitor",
         Message::ReadIndex(_) => return "read-index",
         Message::ReadIndexAnswer(_) => return "read-index-answer",
+        Message::Heartbeat(_) => return "node-heartbeat",
     };
     match message.body {
         Body::PreVote { .. } => "pre-vote",
@@ -290,6 +291,7 @@ pub(crate) fn message(message: &Message) -> String {
             let from = answer.outcome.as_ref().map_or_else(ToString::to_string, |index| format!("from {index} on"));
             return format!("{name} {}#{} {from}", answer.ticket.boot, answer.ticket.number);
         }
+        Message::Heartbeat(heartbeat) => return format!("{name} {} {}", heartbeat.epoch, heartbeat.sequence),
     };
     let says = match &message.body {
         Body::PreVote { last } | Body::Vote { last, candidacy: Candidacy::Silence } => format!("log at {last}"),

@@ -26,7 +26,9 @@ impl Bench {
 
     fn following(nodes: u64) -> Self {
         let mut health = Health::new(Time::ZERO, Arc::new(settings()));
-        (1..=nodes).for_each(|node| health.registered(Time::ZERO, NodeId::new(node), Epoch::new(node)));
+        for node in 1..=nodes {
+            assert!(health.registered(Time::ZERO, NodeId::new(node), Epoch::new(node)), "n{node} is new");
+        }
         let nodes = (1..=nodes).map(|node| (node, (node, 0))).collect();
         Self { health, now: Time::ZERO, nodes, told: Vec::new(), doubts: Vec::new() }
     }
@@ -61,7 +63,10 @@ impl Bench {
         while let Some(proposal) = self.health.propose(self.now) {
             self.told.push((secs, proposal));
             match proposal {
-                Proposal::Find { node, epoch, finding, .. } => self.health.agreed(node, epoch, finding),
+                Proposal::Find { node, epoch, finding, .. } => {
+                    let before = self.health.agreed(node, epoch, finding);
+                    assert!(before.is_some_and(|before| before != finding), "{finding:?} of {node} was agreed on");
+                }
                 Proposal::Evict { node, .. } => {
                     self.health.unregistered(node);
                     self.nodes.remove(&node.get());
