@@ -11,6 +11,7 @@ use delian_sim::guide::Guide;
 use delian_sim::plan::Fork;
 
 use crate::repeat::Run;
+use crate::ring::{self, RingArguments};
 
 /// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about four minutes on two cores.
 pub(crate) const SEEDS: u64 = 125;
@@ -170,6 +171,11 @@ pub(crate) enum Command {
     /// intervals over seeds: where servers are equal, where some have half the speed, and where some fail or die.
     #[command(after_help = BALANCE_EXAMPLES)]
     Balance(BalanceArguments),
+    /// Tells where keys live, what a change of nodes moves, and how evenly the ring lies
+    ///
+    /// The nodes come from a file; every answer comes from the ring that ships. Nothing is asked of a running federation.
+    #[command(after_help = ring::EXAMPLES)]
+    Ring(RingArguments),
     /// Lists scenarios, one line each
     ///
     /// The columns are the name, the voters and learners or the members of a pool, how long faults go on, and what must
@@ -388,9 +394,9 @@ pub(crate) struct CompletionsArguments {
 
 #[derive(Args)]
 pub(crate) struct ManArguments {
-    /// A subcommand, for its own page
+    /// A subcommand, for its own page, and one of its own, such as `ring locate`
     #[arg(value_name = "COMMAND")]
-    pub(crate) command: Option<String>,
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Args)]

@@ -11,6 +11,7 @@ mod check;
 mod balance;
 mod explore;
 mod retell;
+mod ring;
 mod scenarios;
 mod invariants;
 mod completions;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Balance(arguments) => balance::run(&arguments),
+        Command::Ring(arguments) => ring::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Invariants => invariants::run(),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -10,7 +10,7 @@ use crate::screen;
 pub(crate) fn run(arguments: &ManArguments) -> Result<Answer, Problem> {
     let mut command = Arguments::command();
     command.build();
-    if let Some(name) = &arguments.command {
+    for name in &arguments.command {
         let names: Vec<String> =
             command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(|sub| sub.get_name().to_string()).collect();
         command = command

@@ -7,6 +7,8 @@
 //! A [`pool`] is a world of its own, of very many members that do nothing but watch each other; a [`story`] is a
 //! scenario of either kind.
 //!
+//! A [`placement`] is a ring alone, as a person lists its nodes, and how evenly its keys lie.
+//!
 //! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach; and
 //! [`abstract_trace`] lets a judge of another kind look at a run.
 
@@ -31,6 +33,7 @@ pub mod abstract_trace;
 pub mod guide;
 pub mod pool;
 pub mod queueing;
+pub mod placement;
 pub mod story;
 pub mod fleet;
 pub mod report;

@@ -6,5 +6,6 @@ mod desk;
 mod other;
 mod pools;
 mod replay;
+mod ring;
 mod shrink;
 mod sim;

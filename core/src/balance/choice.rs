@@ -54,6 +54,13 @@ pub enum Why {
     Owner,
     /// It is the next one clockwise, for whoever owns the key may not be asked.
     NextOwner,
+    /// It is the next one clockwise that may take one more, for whoever comes before bears all it may.
+    NextWithRoom {
+        /// How many points of such were walked past.
+        full: u32,
+    },
+    /// All that the walk met bear all they may; it bears the least of them for its weight: so many requests in flight.
+    LeastOfFull(u32),
 }
 
 /// Among whom a policy took a node.

@@ -3,6 +3,13 @@
 //! The ring is made of the committed members, whoever may be asked; who may not is walked past, so its keys come back
 //! unmoved, and a member of the ring that is no candidate here is walked past likewise. It never falls back to anyone
 //! whom the circle does not name: without a ring, or with nobody on it who may be asked, there is no candidate.
+//!
+//! With a [`Bound`] it also walks past whoever has `⌈c·w·(L+1)/W⌉` requests of this node in flight, where `L` and `W` are
+//! the requests and the weight on the ring of all who may be asked (see [`crate::ring::bounded`]). A walk that meets its
+//! limit takes the least loaded that it met, so the bound refuses nobody. Bounds are off unless they are asked for, as in
+//! `HAProxy` and Envoy: a key that overflows meets a node without its cache or its session, and that is worth it only
+//! where one slow or hot node costs more. They count what this node itself sent, for what nodes report is of before; so
+//! each balancer bounds its own part of the load.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -14,25 +21,42 @@ use super::context::Context;
 use super::health::Health;
 use super::roster::{Change, Roster, Slot};
 use crate::ids::NodeId;
-use crate::ring::{self, Ring};
+use crate::ring::{self, Bound, Ring, Weight};
 use crate::time::Time;
 
 /// Takes the owner of the request's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConsistentHash {
     ring: Option<Arc<Ring>>,
+    bound: Option<Bound>,
     /// Where each node is on the ring.
     places: BTreeMap<NodeId, ring::Slot>,
     /// By place on the ring: the candidate's slot, if it is one.
     slots: Vec<Option<Slot>>,
     /// By slot: who is there.
-    nodes: Vec<Option<NodeId>>,
+    nodes: Vec<Option<Seated>>,
+}
+
+/// A candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Seated {
+    node: NodeId,
+    /// What it weighs on the ring, if it is there.
+    weight: Option<Weight>,
+    /// How many requests of this node it has not answered.
+    in_flight: u32,
 }
 
 impl ConsistentHash {
-    /// Returns the policy without a ring: it picks nobody until it has one.
+    /// Returns the policy without a ring: it picks nobody until it has one. No load makes it pass by an owner.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Returns the policy, likewise without a ring, that walks past whoever bears all that a bound allows;
+    /// [`Bound::default`] allows a quarter more than is fair.
+    pub fn bounded(bound: Bound) -> Self {
+        Self { bound: Some(bound), ..Self::default() }
     }
 
     /// Goes by another ring from here on. `nodes` says who the members of the ring are, by their slots in it; one that
@@ -45,8 +69,11 @@ impl ConsistentHash {
         assert_eq!(nodes.len(), ring.len(), "each member of the ring has one node");
         self.places = nodes.iter().copied().zip(ring.slots()).collect();
         self.slots = alloc::vec![None; ring.len()];
-        for (index, node) in self.nodes.iter().enumerate() {
-            if let Some(place) = node.and_then(|node| self.places.get(&node)) {
+        for (index, seated) in self.nodes.iter_mut().enumerate() {
+            let Some(seated) = seated else { continue };
+            let place = self.places.get(&seated.node).copied();
+            seated.weight = place.map(|place| ring.weight(place));
+            if let Some(place) = place {
                 self.slots[place.index()] = Some(Slot::new(index));
             }
         }
@@ -58,8 +85,17 @@ impl ConsistentHash {
         self.ring.as_ref()
     }
 
-    /// Returns the first candidate clockwise, and how many points were walked past.
-    fn walk(&self, context: &Context<'_>) -> Option<(Slot, usize)> {
+    /// Returns how many requests of this node a member has not answered.
+    pub fn in_flight(&self, slot: Slot) -> u32 {
+        self.seated(slot).map_or(0, |seated| seated.in_flight)
+    }
+
+    fn seated(&self, slot: Slot) -> Option<&Seated> {
+        self.nodes.get(slot.index())?.as_ref()
+    }
+
+    /// Returns the first candidate clockwise, and why it is that one.
+    fn walk(&self, context: &Context<'_>) -> Option<(Slot, Why)> {
         let ring = self.ring.as_ref()?;
         let admitted = |place: ring::Slot| self.slots[place.index()].filter(|slot| context.admits(*slot));
         let mut passed = 0;
@@ -71,7 +107,60 @@ impl ConsistentHash {
             // Before a walk goes all around in vain, each member is looked at once instead of each of its points.
             passed == ring.len() && !ring.slots().any(|place| admitted(place).is_some())
         })?;
-        admitted(place).map(|slot| (slot, passed))
+        let first = admitted(place)?;
+        let why = if passed == 0 { Why::Owner } else { Why::NextOwner };
+        // Nobody's capacity is below one, so whoever is idle needs no sum over all.
+        match self.bound {
+            Some(bound) if self.in_flight(first) > 0 => Some(self.walk_bounded(context, ring, bound, (first, why))),
+            Some(_) | None => Some((first, why)),
+        }
+    }
+
+    /// Returns the first candidate clockwise that may take one more, given the first one of all.
+    fn walk_bounded(&self, context: &Context<'_>, ring: &Ring, bound: Bound, first: (Slot, Why)) -> (Slot, Why) {
+        // A sum over all who may be asked, as each pick of `LeastConnections` takes: the request itself may leave some
+        // out, so no sum that is kept along would be the one that counts.
+        let (mut load, mut all) = (0, 0);
+        let asked = context.eligible.slots().iter().filter(|slot| context.admits_eligible(**slot));
+        for Seated { weight, in_flight, .. } in asked.filter_map(|slot| self.seated(*slot)) {
+            if let Some(weight) = weight {
+                load += u64::from(*in_flight);
+                all += u64::from(weight.thousandths());
+            }
+        }
+        let has_room = |slot: Slot| {
+            let seated = self.seated(slot).and_then(|seated| Some((seated.in_flight, seated.weight?)));
+            seated.is_some_and(|(own, weight)| u64::from(own) < bound.factor.capacity(weight, load, all))
+        };
+        let (mut found, mut walked, mut full, mut least) = (None, 0, 0, first.0);
+        ring.owner_where(context.request.key, |place| {
+            walked += 1;
+            if let Some(slot) = self.slots[place.index()].filter(|slot| context.admits(*slot)) {
+                if has_room(slot) {
+                    found = Some(slot);
+                } else {
+                    full += 1;
+                    least = if self.bears_less(slot, least) { slot } else { least };
+                }
+            }
+            found.is_some() || walked >= bound.walk_max
+        });
+        match found {
+            Some(_) if full == 0 => first,
+            Some(slot) => (slot, Why::NextWithRoom { full }),
+            None => (least, Why::LeastOfFull(self.in_flight(least))),
+        }
+    }
+
+    /// Says whether one member bears less for its weight than another.
+    fn bears_less(&self, one: Slot, other: Slot) -> bool {
+        let figures = |slot: Slot| {
+            let seated = self.seated(slot);
+            let weight = seated.and_then(|seated| seated.weight).map_or(0, Weight::thousandths);
+            (seated.map_or(0, |seated| u64::from(seated.in_flight)), u64::from(weight))
+        };
+        let ((own, weight), (others, weight_of_other)) = (figures(one), figures(other));
+        own * weight_of_other < others * weight
     }
 }
 
@@ -83,28 +172,41 @@ impl Strategy for ConsistentHash {
     fn follow(&mut self, _: Time, roster: &Roster, change: Change) {
         self.nodes.resize(roster.slot_count(), None);
         let (Change::Joined(slot) | Change::Altered(slot) | Change::Left(slot)) = change;
-        let after = match change {
-            Change::Joined(_) | Change::Altered(_) => Some(roster.candidate(slot).node),
-            Change::Left(_) => None,
-        };
-        let before = core::mem::replace(&mut self.nodes[slot.index()], after);
-        for (node, held) in [(before, None), (after, Some(slot))] {
-            if let Some(place) = node.and_then(|node| self.places.get(&node)) {
-                self.slots[place.index()] = held;
-            }
+        let before = self.nodes[slot.index()].take();
+        if let Some(place) = before.and_then(|seated| self.places.get(&seated.node)) {
+            self.slots[place.index()] = None;
         }
+        let (Change::Joined(_) | Change::Altered(_)) = change else { return };
+        let node = roster.candidate(slot).node;
+        let place = self.places.get(&node).copied();
+        if let Some(place) = place {
+            self.slots[place.index()] = Some(slot);
+        }
+        let weight = place.zip(self.ring.as_ref()).map(|(place, ring)| ring.weight(place));
+        let in_flight = match change {
+            Change::Altered(_) => before.map_or(0, |seated| seated.in_flight),
+            Change::Joined(_) | Change::Left(_) => 0,
+        };
+        self.nodes[slot.index()] = Some(Seated { node, weight, in_flight });
     }
 
     fn select(&mut self, context: &Context<'_>) -> Result<Choice, NoCandidate> {
-        let (slot, passed) = self.walk(context).ok_or_else(|| {
+        let (slot, why) = self.walk(context).ok_or_else(|| {
             let mut refusal = context.no_candidate(self.name());
             refusal.filtered.unplaced = refusal.members - refusal.filtered.sum();
             refusal
         })?;
-        Ok(context.choice(slot, if passed == 0 { Why::Owner } else { Why::NextOwner }))
+        Ok(context.choice(slot, why))
     }
 
-    fn report(&mut self, _: Time, _: Slot, _: &Health) {}
+    fn report(&mut self, _: Time, node: Slot, health: &Health) {
+        let Some(Some(seated)) = self.nodes.get_mut(node.index()) else { return };
+        match health {
+            Health::Started => seated.in_flight = seated.in_flight.saturating_add(1),
+            Health::Finished(_) => seated.in_flight = seated.in_flight.saturating_sub(1),
+            Health::Load(_) => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -113,8 +215,8 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-    use crate::balance::fixtures::Field;
-    use crate::balance::{Candidate, Filtered, Request};
+    use crate::balance::fixtures::{Field, finished};
+    use crate::balance::{Candidate, Filtered, Outcome, Request};
     use crate::ring::{Eligible, Member, Place, PointsPerUnit};
 
     /// A ring of so many nodes, and who they are by their slots in it.
@@ -194,6 +296,69 @@ mod tests {
         field.eligible.exclude(slot);
         policy.follow(field.now, &field.roster, Change::Left(slot));
         assert!((0..100u32).all(|key| pick(&field, &mut policy, &key.to_le_bytes()).node != NodeId::new(1)));
+    }
+
+    /// Picks for a key and sends the request.
+    fn send(field: &Field, policy: &mut ConsistentHash, key: &[u8]) -> Choice {
+        let choice = pick(field, policy, key);
+        policy.report(field.now, choice.seat.slot, &Health::Started);
+        choice
+    }
+
+    #[test]
+    fn without_a_bound_no_load_moves_a_key() {
+        let field = Field::of(5);
+        let mut policy = policy(&field, &ring_of(5));
+        let owner = send(&field, &mut policy, b"hot");
+        assert!((0..1000).all(|_| send(&field, &mut policy, b"hot") == owner));
+        assert_eq!(policy.in_flight(owner.seat.slot), 1001);
+    }
+
+    #[test]
+    fn a_hot_key_overflows_to_the_next_ones_and_returns_when_the_load_falls() {
+        let field = Field::of(5);
+        let ring = ring_of(5);
+        let mut policy = ConsistentHash { bound: Some(Bound::default()), ..policy(&field, &ring) };
+        let sent: Vec<Choice> = (0..100).map(|_| send(&field, &mut policy, b"hot")).collect();
+        assert_eq!((sent[0].why, sent[1].why), (Why::Owner, Why::NextWithRoom { full: 1 }));
+        // Nobody has more than a quarter above the mean of twenty.
+        let in_flight: Vec<u32> = (0..5).map(|slot| policy.in_flight(Slot::new(slot))).collect();
+        assert!(in_flight.iter().all(|count| *count <= 25), "{in_flight:?}");
+        assert_eq!(in_flight.iter().sum::<u32>(), 100);
+        for choice in sent.iter().skip(1) {
+            policy.report(field.now, choice.seat.slot, &finished(1, Outcome::Success));
+        }
+        let again = pick(&field, &mut policy, b"hot");
+        assert_eq!((again.why, policy.in_flight(sent[0].seat.slot)), (Why::NextWithRoom { full: 1 }, 1));
+        policy.report(field.now, sent[0].seat.slot, &finished(1, Outcome::Success));
+        assert_eq!(pick(&field, &mut policy, b"hot"), sent[0]);
+    }
+
+    #[test]
+    fn a_walk_that_meets_its_limit_takes_the_least_loaded_that_it_met() {
+        let field = Field::of(20);
+        let bound = Bound { walk_max: 1, ..Bound::default() };
+        let mut policy = ConsistentHash { bound: Some(bound), ..policy(&field, &ring_of(20)) };
+        let owner = send(&field, &mut policy, b"hot");
+        let full = pick(&field, &mut policy, b"hot");
+        assert_eq!((full.node, full.why), (owner.node, Why::LeastOfFull(1)));
+    }
+
+    #[test]
+    fn whoever_leaves_takes_its_requests_along_and_whoever_alters_keeps_them() {
+        let mut field = Field::of(3);
+        let mut policy = ConsistentHash { bound: Some(Bound::default()), ..policy(&field, &ring_of(3)) };
+        let slot = send(&field, &mut policy, b"key").seat.slot;
+        policy.follow(field.now, &field.roster, Change::Altered(slot));
+        assert_eq!(policy.in_flight(slot), 1);
+        let node = field.roster.candidate(slot).node;
+        field.roster.leave(node).unwrap();
+        field.eligible.exclude(slot);
+        policy.follow(field.now, &field.roster, Change::Left(slot));
+        policy.report(field.now, slot, &finished(1, Outcome::Success));
+        field.join(Candidate::new(node));
+        policy.follow(field.now, &field.roster, Change::Joined(slot));
+        assert_eq!(policy.in_flight(slot), 0);
     }
 
     #[test]

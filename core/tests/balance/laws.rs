@@ -11,7 +11,7 @@ use delian_core::balance::{
     ResourceAware, ResourceAwareConfig, RoundRobin, Session, SessionAffinity, Strategy as Policy, Weighted,
     WeightedRandom,
 };
-use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
+use delian_core::ring::{Bound, Member, Place, PointsPerUnit, Ring, Weight};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
@@ -190,12 +190,11 @@ fn pick<S: Policy>(world: &mut World<S>, dead: &BTreeSet<NodeId>, wish: &Wish) -
 }
 
 /// Returns a policy whose ring names two thirds of the nodes, and some that never come.
-fn placed() -> ConsistentHash {
+fn placed(mut policy: ConsistentHash) -> ConsistentHash {
     let nodes: Vec<NodeId> = (NODES / 3..NODES + 3).map(NodeId::new).collect();
     let members =
         nodes.iter().map(|node| Member::new(&format!("node-{:02}", node.get()), Place::new("eu", "zrh", "r")));
     let ring = Ring::build(PointsPerUnit::default(), members).expect("the names differ");
-    let mut policy = ConsistentHash::new();
     policy.set_ring(Arc::new(ring), &nodes);
     policy
 }
@@ -215,7 +214,8 @@ fn play_all(near: Option<Proximity>, steps: &[Step]) -> Vec<Story> {
         play(Nearest::new(), near, steps),
         play(ResourceAware::new(ResourceAwareConfig::default(), seed).expect("sound"), near, steps),
         play(soft, near, steps),
-        play(placed(), near, steps),
+        play(placed(ConsistentHash::new()), near, steps),
+        play(placed(ConsistentHash::bounded(Bound::default())), near, steps),
         play(CapabilityAware::new(power_of_two()), near, steps),
         play(
             SessionAffinity::with_limits(CapabilityAware::new(Random::new(seed)), 2, Duration::from_mins(1)),

@@ -1,5 +1,6 @@
 //! What holds of every balancer, and of what stands around it.
 
+mod bounded;
 mod guards;
 mod junk;
 mod laws;

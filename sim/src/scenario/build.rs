@@ -257,6 +257,7 @@ fn describe(section: Section, scenario: &Scenario) -> String {
         Section::Cluster => "in [cluster]: ".to_string(),
         Section::Pool => "in [pool]: ".to_string(),
         Section::Region(position) => format!("in [[region]] {}: ", position + 1),
+        Section::Node(position) => format!("in [[node]] {}: ", position + 1),
         Section::Config => "in [config]: ".to_string(),
         Section::Run => "in [run]: ".to_string(),
         Section::Network => "in [network]: ".to_string(),

@@ -58,6 +58,7 @@ pub(crate) enum Section {
     Cluster,
     Pool,
     Region(usize),
+    Node(usize),
     Config,
     Run,
     Network,

@@ -141,7 +141,13 @@ pub(crate) fn complete<'t>(
     if problems.is_empty() && unplaced.is_empty() { Ok(()) } else { Err(refusal(text, path, problems, unplaced)) }
 }
 
-fn refusal(text: &str, path: &str, mut found: Vec<(Range<usize>, String)>, unplaced: Vec<String>) -> ScenarioError {
+/// Returns what was found in a text, in order of place.
+pub(crate) fn refusal(
+    text: &str,
+    path: &str,
+    mut found: Vec<(Range<usize>, String)>,
+    unplaced: Vec<String>,
+) -> ScenarioError {
     found.sort_by_key(|(span, _)| (span.start, span.end));
     // The first thing that is wrong with a value is the cause of whatever else seems wrong with it.
     found.dedup_by_key(|(span, _)| span.clone());

@@ -8,7 +8,7 @@ pub(crate) mod arbitrary;
 mod build;
 pub(crate) mod check;
 mod defaults;
-mod error;
+pub(crate) mod error;
 pub mod facts;
 mod fate;
 pub(crate) mod file;

@@ -235,6 +235,19 @@ impl<'t> Entry<'t> {
         }
     }
 
+    /// Reads a number that is not negative and has at most three decimals, in thousandths; nothing for any other value.
+    pub(crate) fn thousandths(&self) -> Option<u32> {
+        if let Some(integer) = self.integer() {
+            return integer.checked_mul(1000).and_then(|number| u32::try_from(number).ok());
+        }
+        let float = self.value.get_ref().as_float()?.as_str();
+        let (whole, decimals) = float.trim_start_matches('+').split_once('.')?;
+        if decimals.len() > 3 || !decimals.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        format!("{whole}{decimals:0<3}").parse().ok()
+    }
+
     fn integer(&self) -> Option<i128> {
         let integer = self.value.get_ref().as_integer()?;
         // Any integer beyond 128 bits is out of every range here, as the greatest one is.
