@@ -22,24 +22,24 @@ Examples:
   delian ring balance --nodes nodes.toml --plot ring.svg
   seq 1 100 | delian ring balance --nodes -        names from standard input
 
-A file of nodes in TOML. Only `name` must be there, and it alone says where the points of a node lie:
+A file of nodes in TOML. Only `name` must be there, and it alone says where points lie:
 
   points_per_weight = 150    # the default
   [[node]]
   name = \"node-1\"
   weight = 1.5               # default 1; from 0.001 to 1000
-  region = \"eu\"              # default \"\"; a datacenter belongs to its region, a rack to its datacenter
-  datacenter = \"zrh1\"
-  rack = \"r1\"
+  region = \"eu\"              # default \"\"
+  datacenter = \"zrh1\"        # default \"\"; belongs to its region
+  rack = \"r1\"                # default \"\"; belongs to its datacenter
   eligible = false           # default true; a node that may not be asked keeps its points
 
-Or a plain list: one name on each line; blank lines and lines that begin with # say nothing. A file is
-TOML if its name ends in .toml, or if its first words are `[[` or `key =`; otherwise it is a list.
+Or a plain list: one name on each line; blank lines and lines that begin with # say nothing. A file
+is TOML if its name ends in .toml, or if it begins with `[[` or `key =`; otherwise it is a list.
 
 Exit codes:
   0  the question has an answer
-  1  the answer is no: too few nodes for so many copies, nobody who may be asked, or keys that do not
-     fall as the shares of the ring foretell
+  1  the answer is no: too few nodes for so many copies, nobody who may be asked, or keys that do
+     not fall as the shares of the ring foretell
   2  bad input: wrong arguments, an unreadable or wrong file";
 
 const LOCATE_EXAMPLES: &str = "\
@@ -49,9 +49,9 @@ Examples:
   delian ring locate --nodes nodes.txt < keys.txt
   delian ring locate --nodes nodes.toml --json < keys.txt | jq -r '.keys[].owner' | sort | uniq -c
 
-A key's token is the XXH32 hash of its bytes under seed 0. Its owner has the first point at the token or
-clockwise after it. `point` is that point and what was hashed for it, `arc` the part of the circle that
-belongs to this one point, and `share` all that belongs to the owner.
+A key's token is the XXH32 hash of its bytes under seed 0. Its owner has the first point at the
+token or clockwise after it. `point` is that point and what was hashed for it, `arc` the part of
+the circle that belongs to this one point, and `share` all that belongs to the owner.
 
 `delian ring --help` tells how files of nodes are written.";
 
@@ -61,9 +61,10 @@ Examples:
   delian ring replicas user:42 -n 3 --spread rack --nodes nodes.toml
   delian ring replicas user:42 -n 3 --apart datacenter --nodes nodes.toml
 
-Copies lie on different nodes, the owner's first and the next ones clockwise. --spread skips whoever
-would bring a second copy into a rack, datacenter or region while there are others, as Cassandra's
-NetworkTopologyStrategy does; --apart never allows a second one, and says so when there are too few.
+Copies lie on different nodes, the owner's first and the next ones clockwise. --spread skips
+whoever would bring a second copy into a rack, datacenter or region while there are others, as
+Cassandra's NetworkTopologyStrategy does; --apart never allows a second one, and says so when
+there are too few.
 
 `delian ring --help` tells how files of nodes are written.";
 
@@ -73,9 +74,10 @@ Examples:
   delian ring diff --nodes old.toml --to new.toml --replicas 3 --spread rack
   delian ring diff --nodes old.toml --to new.toml --ranges --json | jq .ranges
 
-Exact, not sampled: the circle is cut at every point of both rings. `ideal` is the least that must move for
-shares to be as the weights ask. `sent` counts copies that come to nodes that had none of the key before:
-what a network must carry, however copies change places. Whether nodes are eligible moves nothing.
+Exact, not sampled: the circle is cut at every point of both rings. The ideal is the least that
+must move for shares to be as the weights ask. What is sent are copies that come to nodes that
+had none of the key before: what a network must carry, however copies change places. Whether
+nodes are eligible moves nothing.
 
 `delian ring --help` tells how files of nodes are written.";
 
@@ -87,10 +89,13 @@ Examples:
   delian ring balance --nodes nodes.toml --plot ring.svg
   delian ring balance --nodes nodes.toml --json | jq .evenness
 
-Shares are counted token by token. `of fair` is a share as a multiple of what the weight asks for. cv is the
-coefficient of variation; `ideal points` says what as many points at true random come to, so that a ring
-is no worse than its number of points. The chi-squared test asks whether sample keys fall as the
-shares foretell: a small p says no.
+Shares are counted token by token. `of fair` is a share as a multiple of what the weight asks
+for, and cv the coefficient of variation of these multiples. `ideal points` says what as many
+points come to that lie truly at random: a ring near it is as even as its points allow. The chi-
+squared test asks whether sample keys fall as the shares foretell, and p how likely so great a
+statistic is if they do; below 0.0001 the answer is no. `keys` are the hits of these keys,
+`copies` what a node bears of all copies, and `serves` what it serves while others are not
+eligible.
 
 `delian ring --help` tells how files of nodes are written.";
 

@@ -140,7 +140,7 @@ impl Balance {
             row("ideal points".to_string(), deviation, most, least);
         }
         if let Some((copies, _, evenness)) = &self.copies {
-            row(format!("{copies} copies"), evenness.deviation, evenness.most, evenness.least);
+            row(format!("all {copies} copies"), evenness.deviation, evenness.most, evenness.least);
         }
         table.to_text()
     }
@@ -164,7 +164,7 @@ impl Balance {
                 format!("{pairs} of points collide, at {tokens}; {} and {} share {count}", name(one), name(other))
             }
         };
-        format!("{found}; chance foretells {foretold:.3}.\n")
+        format!("{found}; chance foretells {foretold:.3} pairs.\n")
     }
 
     fn to_json(&self) -> Value {

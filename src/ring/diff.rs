@@ -95,16 +95,20 @@ impl Diff<'_> {
     fn ideal(&self) -> String {
         let Movement { copies, sent, ideal, ideal_sent, .. } = &self.movement;
         let beside = |done: f64, ideal: f64| {
-            let times = if ideal > 0.0 { format!(", {:.3} times", done / ideal) } else { String::new() };
-            format!("{}{times} the ideal {}", percent(done, 4), percent(ideal, 4))
+            if ideal > 0.0 {
+                format!(": {:.3} times the ideal {}", done / ideal, percent(ideal, 4))
+            } else {
+                ", where nothing need move".to_string()
+            }
         };
-        let owners = format!("Owners of {} of all keys change.\n", beside(share(self.movement.moved(0)), *ideal));
-        if *copies == 1 {
-            return owners;
+        let (moved, sent) = (share(self.movement.moved(0)), share(*sent));
+        let mut text = format!("The owners of {} of all keys change{}.\n", percent(moved, 4), beside(moved, *ideal));
+        if *copies > 1 {
+            let ideal = ideal_sent.map_or_else(String::new, |ideal| beside(sent, ideal));
+            text +=
+                &format!("Nodes that had no copy are sent {} of one copy of everything{ideal}.\n", percent(sent, 4));
         }
-        let sent = share(*sent);
-        let told = ideal_sent.map_or_else(|| percent(sent, 4), |ideal| beside(sent, ideal));
-        format!("{owners}What is sent to nodes that had no copy is {told} of one copy of everything.\n")
+        text
     }
 
     fn flows(&self, all: bool) -> String {

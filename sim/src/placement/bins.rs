@@ -57,8 +57,8 @@ impl Bins {
             let eighths = (count * room * 8).div_ceil(most.max(1)) as usize;
             let mut bar = EIGHTHS[7].to_string().repeat(eighths / 8);
             bar.extend((eighths % 8).checked_sub(1).map(|rest| EIGHTHS[rest]));
-            let text = format!("{label:>labels$}  {bar} {count}");
-            text.trim_end().to_string() + "\n"
+            let gap = if bar.is_empty() { "" } else { " " };
+            format!("{label:>labels$}  {bar}{gap}{count}\n")
         };
         rows.iter().map(line).collect()
     }

@@ -10,6 +10,7 @@ use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::evenness::fair;
 use super::{Bins, Evenness, Foretold};
+use crate::report::human::plural;
 
 const WIDTH: i32 = 720;
 const HEIGHT: i32 = 420;
@@ -78,8 +79,8 @@ impl Scale {
 }
 
 fn heading(area: &Area<'_>, ring: &Ring, evenness: &Evenness, foretold: Option<&Foretold>, is_alone: bool) {
-    let nodes = if ring.len() == 1 { "1 node".to_string() } else { format!("{} nodes", ring.len()) };
-    let title = format!("Shares of the ring: {nodes}, {} points", ring.point_count());
+    let (nodes, points) = (plural(ring.len() as u64, "node"), plural(ring.point_count() as u64, "point"));
+    let title = format!("Shares of the ring: {nodes}, {points}");
     label(area, &title, (LEFT, 22), HPos::Left, 17, INK);
     let Evenness { deviation, most, least, .. } = evenness;
     let text = format!("cv {deviation:.4}, greatest {most:.3}, least {least:.3} of the fair share");
