@@ -9,8 +9,11 @@ use delian_core::Seed;
 use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Rule, Weight};
 use delian_sim::placement::{Collisions, Evenness, Foretold, Sample, copies_borne};
 
+/// How the member of a number is called.
+type Style = fn(u64) -> String;
+
 /// How members may be called; a hash may favour one style.
-const STYLES: [(&str, fn(u64) -> String); 3] = [
+const STYLES: [(&str, Style); 3] = [
     ("node-N", |node| format!("node-{node}")),
     ("ip:port", |node| format!("10.{}.{}.{}:7000", node >> 16, node >> 8 & 255, node & 255)),
     ("uuid", uuid),
@@ -23,7 +26,7 @@ fn uuid(node: u64) -> String {
     format!("{a:08x}-{b:04x}-4{c:03x}-{:04x}-{:012x}", low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff)
 }
 
-fn ring(style: fn(u64) -> String, count: u64) -> Ring {
+fn ring(style: Style, count: u64) -> Ring {
     let place = Place::new("eu", "zrh1", "r1");
     let members = (0..count).map(|node| Member::new(&style(node), place.clone()));
     Ring::build(PointsPerUnit::default(), members).expect("the names differ")

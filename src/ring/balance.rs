@@ -79,12 +79,15 @@ impl Balance {
         let ring = &self.list.ring;
         let (eligible, all) = (self.list.eligible.len(), ring.len());
         let away = if eligible == all { String::new() } else { format!("; {eligible} of the nodes may be asked") };
-        let mut text = format!("{}{away}\n\n{}", described(ring), self.nodes(arguments.all));
-        text += "\nHow many nodes have which multiple of their fair share\n";
-        text += &Bins::of(&self.evenness.relative).to_text(Screen::of_output().width());
-        text += &format!("\n{}\n{}\n{}", self.summary(), self.keys(), self.points());
-        text.extend(arguments.plot.iter().map(|path| format!("The distribution is drawn in {}.\n", path.display())));
-        text
+        let bins = Bins::of(&self.evenness.relative).to_text(Screen::of_output().width());
+        let drawn = arguments.plot.as_ref().map(|path| format!("The distribution is drawn in {}.\n", path.display()));
+        [
+            format!("{}{away}\n\n{}", described(ring), self.nodes(arguments.all)),
+            format!("\nHow many nodes have which multiple of their fair share\n{bins}"),
+            format!("\n{}\n{}\n{}", self.summary(), self.keys(), self.points()),
+            drawn.unwrap_or_default(),
+        ]
+        .concat()
     }
 
     /// Returns the table of nodes, those with the greatest multiples first; of many the first and the last.

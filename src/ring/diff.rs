@@ -48,10 +48,8 @@ struct Members<'a> {
 
 impl Diff<'_> {
     fn members(&self) -> Members<'_> {
-        let names = |ring: &'_ Ring| ring.slots().collect::<Vec<_>>();
-        let of = |slot: &Slot| self.new.name(*slot);
-        let joined =
-            names(self.new).iter().map(of).filter(|name| self.old.slot(name).is_none()).map(|it| &**it).collect();
+        let names = self.new.slots().map(|slot| &**self.new.name(slot));
+        let joined = names.filter(|name| self.old.slot(name).is_none()).collect();
         let (mut left, mut reweighed) = (Vec::new(), Vec::new());
         for slot in self.old.slots() {
             let name = &**self.old.name(slot);
@@ -65,22 +63,20 @@ impl Diff<'_> {
     }
 
     fn to_text(&self, arguments: &DiffArguments) -> String {
-        let mut text = format!("old  {}\nnew  {}\n", described(self.old), described(self.new));
+        let mut parts = vec![format!("old  {}\nnew  {}\n", described(self.old), described(self.new))];
         let Members { joined, left, reweighed } = self.members();
-        for (label, names) in [("joined", joined), ("left", left), ("other weight", reweighed)] {
-            if !names.is_empty() {
-                text += &format!("{label}: {}\n", listed(&names));
-            }
-        }
+        let changes = [("joined", joined), ("left", left), ("other weight", reweighed)];
+        let changes = changes.into_iter().filter(|(_, names)| !names.is_empty());
+        parts.extend(changes.map(|(label, names)| format!("{label}: {}\n", listed(&names))));
         if self.movement.flows.is_empty() {
-            return text + "\nNothing moves.\n";
+            parts.push("\nNothing moves.\n".to_string());
+            return parts.concat();
         }
-        text += &format!("\n{}\n{}", self.copies(), self.ideal());
-        text += &format!("\n{}", self.flows(arguments.all));
+        parts.push(format!("\n{}\n{}\n{}", self.copies(), self.ideal(), self.flows(arguments.all)));
         if arguments.ranges {
-            text += &format!("\n{}", self.ranges());
+            parts.push(format!("\n{}", self.ranges()));
         }
-        text
+        parts.concat()
     }
 
     fn copies(&self) -> String {
@@ -102,13 +98,12 @@ impl Diff<'_> {
             }
         };
         let (moved, sent) = (share(self.movement.moved(0)), share(*sent));
-        let mut text = format!("The owners of {} of all keys change{}.\n", percent(moved, 4), beside(moved, *ideal));
-        if *copies > 1 {
-            let ideal = ideal_sent.map_or_else(String::new, |ideal| beside(sent, ideal));
-            text +=
-                &format!("Nodes that had no copy are sent {} of one copy of everything{ideal}.\n", percent(sent, 4));
+        let owners = format!("The owners of {} of all keys change{}.\n", percent(moved, 4), beside(moved, *ideal));
+        if *copies == 1 {
+            return owners;
         }
-        text
+        let ideal = ideal_sent.map_or_else(String::new, |ideal| beside(sent, ideal));
+        format!("{owners}Nodes that had no copy are sent {} of one copy of everything{ideal}.\n", percent(sent, 4))
     }
 
     fn flows(&self, all: bool) -> String {

@@ -74,15 +74,13 @@ fn to_text(arguments: &ReplicasArguments, list: &NodeList, keys: &[Vec<u8>], pla
             table.push(vec![key, token, copy, node, region.to_string(), datacenter.to_string(), rack.to_string()]);
         }
     }
-    let mut text = format!("{}\n\n{}", described(&list.ring), table.to_text());
-    if let Some(level) = arguments.rule.spread {
-        let domains = list.eligible.domains(level);
-        if domains < arguments.copies {
-            let some = if domains == 1 { format!("one {level} has") } else { format!("{domains} {level}s have") };
-            text.push_str(&format!("\nOnly {some} an eligible node, so copies share one.\n"));
-        }
-    }
-    text
+    let shared = arguments.rule.spread.map(|level| (level, list.eligible.domains(level)));
+    let note = match shared.filter(|(_, domains)| *domains < arguments.copies) {
+        Some((level, 1)) => format!("\nOnly one {level} has an eligible node, so copies share it.\n"),
+        Some((level, domains)) => format!("\nOnly {domains} {level}s have an eligible node, so copies share one.\n"),
+        None => String::new(),
+    };
+    format!("{}\n\n{}{note}", described(&list.ring), table.to_text())
 }
 
 fn to_json(list: &NodeList, keys: &[Vec<u8>], placed: &[Vec<Slot>]) -> String {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::process::Stdio;
 
 use crate::desk::{Desk, Ended};
@@ -58,8 +59,13 @@ fn desk(test: &str) -> Desk {
     desk.write("few.toml", FEW);
     desk.write("more.toml", &format!("{FEW}[[node]]\nname = \"eve\"\n"));
     desk.write("three", "ada\nbob\neve\n");
-    desk.write("hundred", &(1..=100).map(|node| format!("node-{node}\n")).collect::<String>());
+    desk.write("hundred", &numbered(1..=100));
     desk
+}
+
+/// A list of so many names.
+fn numbered(numbers: RangeInclusive<u32>) -> String {
+    numbers.map(|node| format!("node-{node}\n")).collect::<Vec<_>>().concat()
 }
 
 /// Runs each command and returns what a reader of the terminal sees.
@@ -104,8 +110,8 @@ fn keys_and_nodes_come_from_standard_input_too() {
     let piped = fed(&desk, "ring locate --nodes three --json", b"user:41\r\n\nuser:42").with(0).json();
     let named = desk.delian("ring locate user:41 user:42 --nodes three --json").with(0).json();
     assert_eq!(piped, named);
-    let names = fed(&desk, "ring locate user:41 user:42 --nodes - --json", b"ada\nbob\neve\n").with(0).json();
-    assert_eq!(names, named);
+    let fed_names = fed(&desk, "ring locate user:41 user:42 --nodes - --json", b"ada\nbob\neve\n").with(0).json();
+    assert_eq!(fed_names, named);
     let bytes = fed(&desk, "ring locate --nodes three --json", &[0xff, 0xfe, b'\n']).with(0).json();
     assert_eq!(bytes["keys"][0]["key"], "\u{fffd}\u{fffd}");
     fed(&desk, "ring locate --nodes -", b"ada\n").with(2).complains("standard input has the nodes already");
@@ -159,7 +165,7 @@ fn a_change_is_told_by_who_gives_what_to_whom() {
 #[test]
 fn exact_ranges_add_up_to_what_moves() {
     let desk = desk("ring-ranges");
-    desk.write("hundred-and-one", &(0..=100).map(|node| format!("node-{node}\n")).collect::<String>());
+    desk.write("hundred-and-one", &numbered(0..=100));
     let document = desk.delian("ring diff --nodes hundred --to hundred-and-one --ranges --json").with(0).json();
     let ranges = document["ranges"].as_array().expect("a list");
     let tokens: u64 = ranges.iter().filter_map(|range| range["tokens"].as_u64()).sum();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use delian_core::NodeId;
 use delian_core::balance::{
-    Answer, BalancerConfig, Candidate, Choice, ConsistentHash, Health, Liveness, Outcome, Ratio, Request, Why,
+    Answer, BalancerConfig, Choice, ConsistentHash, Health, Liveness, Outcome, Ratio, Request, Why,
 };
 use delian_core::ring::{Bound, CapacityFactor, Member, Place, PointsPerUnit, Ring, Weight};
 use proptest::collection::vec;
@@ -60,12 +60,12 @@ impl Counted {
         self.0.get(&node).copied().unwrap_or(0)
     }
 
-    /// The capacity as the paper has it, among those who may be asked: rounded up from floats that hold it exactly.
+    /// The capacity as the paper has it, among those who may be asked.
     fn capacity(&self, node: u64, asked: &[u64], factor: CapacityFactor) -> u64 {
         let load: u64 = asked.iter().map(|node| self.of(*node)).sum();
-        let all: f64 = asked.iter().map(|node| f64::from(weight(*node).thousandths())).sum();
-        let share = f64::from(weight(node).thousandths()) / all;
-        (f64::from(factor.thousandths()) / 1000.0 * share * (load + 1) as f64 - 1e-9).ceil() as u64
+        let all: u64 = asked.iter().map(|node| u64::from(weight(*node).thousandths())).sum();
+        let share = u64::from(factor.thousandths()) * u64::from(weight(node).thousandths()) * (load + 1);
+        share.div_ceil(all * 1000)
     }
 }
 
@@ -93,8 +93,8 @@ fn play(bound: Bound, steps: &[Step]) -> (usize, usize) {
             Step::Send(key, excluded) => {
                 let nodes: Vec<NodeId> = excluded.iter().copied().map(NodeId::new).collect();
                 let is_asked = |node: &u64| {
-                    let seat = world.balancer.seat(NodeId::new(*node)).expect("all are members");
-                    world.balancer.eligible().contains(seat.slot) && !excluded.contains(node)
+                    let member = world.balancer.seat(NodeId::new(*node)).expect("all are members");
+                    world.balancer.eligible().contains(member.slot) && !excluded.contains(node)
                 };
                 let asked: Vec<u64> = (0..NODES - 1).filter(is_asked).collect();
                 let picked = world.pick_for(&Request { key: &[*key], excluded: &nodes, ..Request::default() });
@@ -104,16 +104,13 @@ fn play(bound: Bound, steps: &[Step]) -> (usize, usize) {
                 };
                 let (node, mine) = (choice.node.get(), counted.of(choice.node.get()));
                 assert!(asked.contains(&node), "{node} may not be asked");
-                match choice.why {
-                    Why::LeastOfFull(in_flight) => {
-                        ended += 1;
-                        assert_eq!(u64::from(in_flight), mine);
-                    }
-                    why => {
-                        overflowed += usize::from(matches!(why, Why::NextWithRoom { .. }));
-                        let most = counted.capacity(node, &asked, bound.factor);
-                        assert!(mine < most, "{node} has {mine} of {most} already: {why:?}");
-                    }
+                if let Why::LeastOfFull(in_flight) = choice.why {
+                    ended += 1;
+                    assert_eq!(u64::from(in_flight), mine);
+                } else {
+                    overflowed += usize::from(matches!(choice.why, Why::NextWithRoom { .. }));
+                    let most = counted.capacity(node, &asked, bound.factor);
+                    assert!(mine < most, "{node} has {mine} of {most} already: {choice:?}");
                 }
                 *counted.0.entry(node).or_default() += 1;
                 sent.push(choice);
@@ -157,7 +154,9 @@ proptest! {
         let owners = alone(&mut world);
         prop_assert!(owners.iter().all(|choice| choice.why == Why::Owner));
         let sent: Vec<Choice> = keys.into_iter().map(|key| pick(&mut world, key)).collect();
-        sent.into_iter().for_each(|choice| finish(&mut world, choice));
+        for choice in sent {
+            finish(&mut world, choice);
+        }
         prop_assert_eq!(alone(&mut world), owners);
     }
 }

@@ -32,9 +32,9 @@ impl Bins {
         let bins = |width: i64| most.div_euclid(width) - least.div_euclid(width) + 1;
         let width = WIDTHS.into_iter().chain(doubled).find(|width| bins(*width) <= BINS_MAX).unwrap_or(i64::MAX);
         let first = least.div_euclid(width);
-        let mut counts = vec![0; bins(width) as usize];
+        let mut counts = vec![0; bins(width).unsigned_abs() as usize];
         for value in thousandths {
-            counts[(value.div_euclid(width) - first) as usize] += 1;
+            counts[(value.div_euclid(width) - first).unsigned_abs() as usize] += 1;
         }
         Self { least: first * width, width, counts }
     }

@@ -111,7 +111,7 @@ mod tests {
     use crate::placement::{CIRCLE, NodeList};
 
     fn ring(count: usize) -> Ring {
-        let names: String = (0..count).map(|node| format!("node-{node}\n")).collect();
+        let names = (0..count).map(|node| format!("node-{node}\n")).collect::<Vec<_>>().concat();
         NodeList::from_text(&names, "names").unwrap().ring
     }
 

@@ -274,7 +274,7 @@ eligible = false
 
     #[test]
     fn keys_are_served_by_whom_the_walk_leads_to() {
-        let names: String = (0..9).map(|node| format!("node-{node}\n")).collect();
+        let names = (0..9).map(|node| format!("node-{node}\n")).collect::<Vec<_>>().concat();
         let mut list = NodeList::from_text(&names, "names").unwrap();
         assert_eq!(list.served(), None);
         for name in ["node-2", "node-7"] {
@@ -294,7 +294,8 @@ eligible = false
 
     #[test]
     fn more_points_than_a_ring_takes_are_refused_before_they_are_placed() {
-        let heavy = (0..7).map(|node| format!("[[node]]\nname = \"n{node}\"\nweight = 1000\n")).collect::<String>();
+        let heavy =
+            (0..7).map(|node| format!("[[node]]\nname = \"n{node}\"\nweight = 1000\n")).collect::<Vec<_>>().concat();
         let told = refusal(&format!("points_per_weight = 10000\n{heavy}"), "n.toml");
         assert_eq!(told, "n.toml: 70000000 points are above the limit of 67108864: lower weights or points per unit");
     }

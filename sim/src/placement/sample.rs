@@ -39,7 +39,7 @@ impl Sample {
     pub fn draw(ring: &Ring, keys: u64, seed: Seed) -> Self {
         let mut stream = Stream::new(seed, "placement");
         let mut hits = vec![0; ring.len()];
-        let mut owners = [None; BATCH];
+        let mut owners = vec![None; BATCH];
         let mut left = keys;
         while left > 0 {
             let batch = left.min(BATCH as u64) as usize;
