@@ -151,6 +151,9 @@ impl Balance {
     fn keys(&self) -> String {
         let Sample { keys, statistic, freedom, chance, .. } = &self.sample;
         let sample = format!("{} of seed {}", plural(*keys, "sample key"), self.seed);
+        if *freedom == 0 {
+            return format!("{sample}: too few, or too few nodes, for a chi-squared test.\n");
+        }
         let freedom = format!("{} of freedom", plural(*freedom, "degree"));
         let p = if *chance < 1.0 / ROUNDING { "p < 0.000001".to_string() } else { format!("p = {chance:.6}") };
         let verdict = if self.sample.is_plausible() { "fall" } else { "do NOT fall" };
