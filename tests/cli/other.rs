@@ -35,7 +35,9 @@ fn every_shell_gets_completions_and_every_command_a_page() {
     }
     desk.delian("completions tcsh").with(2).complains("possible values");
     desk.delian("man").with(0).says(".TH delian 1");
-    for command in ["sim", "replay", "shrink", "check", "balance", "ring", "scenarios", "invariants", "completions", "man"] {
+    for command in
+        ["sim", "replay", "shrink", "check", "balance", "ring", "scenarios", "invariants", "completions", "man"]
+    {
         desk.delian(&format!("man {command}")).with(0).says(&format!(".TH delian-{command} 1"));
         desk.delian(&format!("{command} --help")).with(0).says("Usage: delian ");
     }
