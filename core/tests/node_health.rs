@@ -21,7 +21,7 @@ struct Federation {
     now: Time,
     nodes: BTreeMap<u64, Node>,
     queue: VecDeque<(u64, Input)>,
-    events: Vec<(Duration, u64, Event)>,
+    events: Vec<(Time, u64, Event)>,
     /// Whose heartbeats get lost.
     mute: BTreeSet<u64>,
     /// Who neither hears nor is heard.
@@ -150,7 +150,7 @@ impl Federation {
                     }
                 }
                 Effect::Persist(write, _) => self.queue.push_back((number, Input::Persisted(write))),
-                Effect::Emit(event) => self.events.push((self.now.since(Time::ZERO), number, event)),
+                Effect::Emit(event) => self.events.push((self.now, number, event)),
                 Effect::Reply(_, outcome) => assert!(outcome.is_ok(), "{outcome:?}"),
                 Effect::Deliver(..)
                 | Effect::Read(..)
@@ -179,12 +179,11 @@ impl Federation {
 
     /// Takes out who was told when, in seconds since `since`, that a node had failed or was back.
     fn verdicts(&mut self, since: Time) -> Vec<(u64, u64, bool)> {
-        let since = since.since(Time::ZERO);
         let all = std::mem::take(&mut self.events).into_iter();
-        let verdict = |(at, number, event): (Duration, u64, Event)| match event {
-            Event::NodeFailed { .. } => Some(((at - since).as_secs(), number, true)),
-            Event::NodeRecovered { .. } => Some(((at - since).as_secs(), number, false)),
-            _ => None,
+        let verdict = |(at, number, event): (Time, u64, Event)| {
+            let failed = matches!(event, Event::NodeFailed { .. });
+            (failed || matches!(event, Event::NodeRecovered { .. }))
+                .then(|| (at.since(since).as_secs(), number, failed))
         };
         all.filter_map(verdict).collect()
     }

@@ -184,6 +184,12 @@ pub(crate) fn event(event: &Event) -> String {
         Event::LeaderKept { term, leader } => format!("keeps {leader}, the leader of {term}, for its lease"),
         Event::LeaderChanged { term, leader } => format!("learns that {leader} leads {term}"),
         Event::Pool { tier, event } => format!("in its {tier} pool: {event:?}"),
+        Event::NodeFailed { node, epoch, condition } => format!("{node} of {epoch} has failed: {condition}"),
+        Event::NodeRecovered { node, epoch } => format!("{node} of {epoch} is back"),
+        Event::HeartbeatRejected { from, why } => format!("rejects a heartbeat of {from}: {why}"),
+        Event::SelfSuspicion { doubt, watched, overdue } => {
+            format!("suspects itself, {doubt:?}: {overdue} of {watched} are overdue")
+        }
         other => format!("{other:?}"),
     }
 }

@@ -40,8 +40,8 @@ fn main() {
 /// Returns how many bytes what is made holds.
 fn held<T>(make: impl FnOnce() -> T) -> usize {
     let region = Region::new(&ALLOCATOR);
-    let made = make();
+    let kept = make();
     let change = region.change();
-    drop(made);
+    drop(kept);
     change.bytes_allocated - change.bytes_deallocated
 }

@@ -205,7 +205,7 @@ pub(crate) fn ewma(nodes: u32, peers: Peers) -> String {
 /// Latencies from one to five milliseconds, and up to three requests in flight: half of the members have none.
 fn observed(slot: Slot) -> (Duration, u32) {
     let bits = Bits(slot.index() as u64).next();
-    let in_flight = if bits % 2 == 0 { 0 } else { u32::try_from(bits >> 1 & 3).expect("it is at most three") };
+    let in_flight = if bits.is_multiple_of(2) { 0 } else { u32::try_from(bits >> 1 & 3).expect("it is at most three") };
     (Duration::from_micros(1000 + (bits >> 3) % 4000), in_flight)
 }
 
@@ -227,7 +227,7 @@ impl Plain {
         let (bits, count) = (self.bits.next(), self.members.len() as u64);
         let first = ((bits >> 32) * count) >> 32;
         let second = ((bits & u64::from(u32::MAX)) * (count - 1)) >> 32;
-        let [first, second] = [first, second + u64::from(second >= first)].map(|place| place as usize);
+        let [first, second] = [first, second + u64::from(second >= first)].map(|place| usize::try_from(place).expect("a place in memory"));
         let [one, other] = [first, second].map(|place| self.members[place].cost(now));
         select_unpredictable(one > other, second, first)
     }

@@ -61,7 +61,7 @@ pub use self::outliers::{Cause, OutlierConfig};
 pub use self::power_of_two::{PowerOfTwoChoices, PowerOfTwoConfig};
 pub use self::random::Random;
 pub use self::reports::{Reception, Reports};
-pub use self::resource_aware::{ResourceAware, ResourceAwareConfig};
+pub use self::resource_aware::{Failures, Overload, ResourceAware, ResourceAwareConfig, Shares, Unknown};
 pub use self::roster::{Candidate, Change, MEMBERS_MAX, Proximity, Region, Roster, RosterError, Seat, Slot};
 pub use self::round_robin::RoundRobin;
 pub use self::session_affinity::SessionAffinity;

@@ -10,11 +10,9 @@
 //! of .7 and .85 (`reports/baseline/balance.md` has all of it):
 //!
 //! - The cliff at 90 % turns everyone away together and lets everyone back together: 23.9 and 134, where a uniform draw
-//!   has 3.33 and 6.63. The same scores without exclusion, with thresholds of 100 %, are about as good as uniform: 3.37 and
-//!   6.61, and 7.13 with reports every 1,000 service times.
-//! - [`Overload::Softened`] has a slope in place of the cliff and is no better: 21.8 and 109. A weight that falls faster
-//!   with the load than the load itself rises overshoots before the next report, and this one falls by 95 % while the load
-//!   rises from 70 to 90 %.
+//!   has 3.33 and 6.63. The same scores with [`Overload::Scored`], which excludes nobody, are about as good as uniform:
+//!   3.37 and 6.61, and 7.13 with reports every 1,000 service times. A slope in place of the cliff is no mend: a weight
+//!   that falls faster with the load than the load itself rises overshoots before the next report.
 //! - One half is more than what busy nodes score, so a dead one gets 11.7 % of the picks among ten nodes at 70 % load, and
 //!   23.5 % where the others are near their thresholds. [`Unknown::AverageOfKnown`] gives it no more than a fair share.
 //! - An idle node that fails whatever it gets has 2.4 times its share. [`Failures::Penalised`] leaves it a tenth.
@@ -85,8 +83,8 @@ pub struct Shares {
 pub enum Overload {
     /// It is excluded, unless all are.
     Excluded,
-    /// Nobody is excluded. From seven ninths of a threshold on a score falls in a straight line to a twentieth at the whole.
-    Softened,
+    /// Nobody is excluded: an overloaded node has its low score.
+    Scored,
 }
 
 /// What a node scores that has no report that counts.
@@ -125,11 +123,11 @@ impl Default for ResourceAwareConfig {
 }
 
 impl ResourceAwareConfig {
-    /// Returns the rules by which silence and failures attract nobody. They do not make late reports a good guide; see the
-    /// module for what was measured.
+    /// Returns the rules by which nobody is turned away at once, and silence and failures attract nobody. They do not make
+    /// late reports a good guide; see the module for what was measured.
     pub fn stable() -> Self {
         Self {
-            overload: Overload::Softened,
+            overload: Overload::Scored,
             unknown: Unknown::AverageOfKnown,
             failures: Failures::Penalised,
             ..Self::default()
@@ -173,15 +171,7 @@ impl ResourceAwareConfig {
         let parts =
             [(cpu, report.cpu()), (memory, report.memory()), (of_connections, connections), (of_latency, latency)];
         // The shares add up to a thousand, so this is at most 10^9 and fits.
-        let score: u32 = parts.into_iter().map(|(share, used)| share * used.rest().millionths()).sum();
-        match self.overload {
-            Overload::Excluded => score,
-            Overload::Softened => {
-                let cpu = Ratio::of(report.cpu().millionths().into(), self.cpu_max.millionths().into());
-                let memory = Ratio::of(report.memory().millionths().into(), self.memory_max.millionths().into());
-                times(score, softening(cpu.max(memory).max(connections)))
-            }
-        }
+        parts.into_iter().map(|(share, used)| share * used.rest().millionths()).sum()
     }
 }
 
@@ -191,14 +181,6 @@ const WHOLE: u32 = 1000;
 const SCORE_MAX: u32 = 1_000_000_000;
 /// How much one answer counts in the share of failures, as a power of two.
 const FAILURE_SHIFT: u32 = 4;
-
-/// Returns what a score is multiplied by at this part of a threshold: all of it until seven ninths, a twentieth at the end.
-fn softening(used: Ratio) -> Ratio {
-    let (whole, from) = (Ratio::ALL.millionths(), Ratio::ALL.millionths() / 9 * 7);
-    let into = used.millionths().saturating_sub(from);
-    let lost = u64::from(into) * 19 / 20 * u64::from(whole) / u64::from(whole - from);
-    Ratio::of_millionths(lost as u32).unwrap_or(Ratio::ALL).rest()
-}
 
 /// Returns a part of a score, at least one: no score that is tiny is nothing.
 fn times(score: u32, part: Ratio) -> u32 {
@@ -534,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn the_soft_rules_turn_nobody_away_and_favour_nobody_silent_or_failing() {
+    fn the_stable_rules_turn_nobody_away_and_favour_nobody_silent_or_failing() {
         let field = Field::of(4);
         let mut policy = policy(&field, ResourceAwareConfig::stable());
         say(&field, &mut policy, 0, claim(1, 95, 0));
@@ -545,8 +527,7 @@ mod tests {
         }
         let counts = field.tally(&mut policy, 20_000);
         let scores: Vec<u32> = (0..4).map(|slot| policy.score(Slot::new(slot))).collect();
-        assert!(scores[0].abs_diff(715_000_000 / 20) < 10_000, "{scores:?}");
-        assert_eq!(scores[1], 586_000_000);
+        assert_eq!(scores[..2], [715_000_000, 586_000_000]);
         assert!(scores[2] < scores[1] / 300, "{scores:?}");
         assert_eq!(scores[3], (scores[0] + 2 * scores[1]) / 3);
         assert!(counts[0] > 100, "{counts:?}");
@@ -564,14 +545,6 @@ mod tests {
             policy.report(field.now, Slot::new(0), &finished(0, Outcome::Success));
         }
         assert!(policy.failing[0] < Ratio::of_percent(1), "{:?}", policy.failing);
-    }
-
-    #[test]
-    fn softening_falls_in_a_line_to_a_twentieth() {
-        assert_eq!(softening(Ratio::of(7, 9)), Ratio::ALL);
-        assert!(softening(Ratio::of(8, 9)).millionths().abs_diff(525_000) < 10);
-        assert!(softening(Ratio::ALL).millionths().abs_diff(50_000) < 10);
-        assert_eq!(times(1, Ratio::NONE), 1);
     }
 
     #[test]

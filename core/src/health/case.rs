@@ -156,14 +156,13 @@ impl Case {
     /// nobody says that it is within reach.
     fn evicted_at(&self, now: Time, seen: &Seen, settings: &HealthSettings) -> Option<Time> {
         let lost_at = match self.reach {
-            Reach::Reachable => None,
             Reach::Unreachable => self.lost_at,
             Reach::Unknown if seen.level >= settings.silence_levels => {
                 // When its silence became a failure.
                 let failed_for = seen.age.saturating_sub(settings.failed_after()).as_nanos();
                 Some(Time::from_nanos(now.as_nanos().saturating_sub(u64::try_from(failed_for).unwrap_or(u64::MAX))))
             }
-            Reach::Unknown => None,
+            Reach::Unknown | Reach::Reachable => None,
         };
         Some(lost_at? + settings.evict_after?)
     }

@@ -96,7 +96,7 @@ mod tests {
             let (settings, level) = (config.check().unwrap(), SilenceLevel::new(steps.min(levels)));
             let begins = level.begins_after(&settings);
             prop_assert_eq!(SilenceLevel::of(begins, &settings), level);
-            prop_assert!(SilenceLevel::of(begins - Duration::from_nanos(1), &settings) < level);
+            prop_assert!(SilenceLevel::of(begins.saturating_sub(Duration::from_nanos(1)), &settings) < level);
         }
     }
 }

@@ -45,7 +45,9 @@ impl Bench {
             self.now = end.min(self.health.next_at()).min(Time::from_millis(beats * 9_000));
             if self.now == Time::from_millis(beats * 9_000) {
                 let beating: Vec<u64> = self.nodes.keys().copied().filter(|node| !silent.contains(node)).collect();
-                beating.into_iter().for_each(|node| self.beat(node));
+                for node in beating {
+                    self.beat(node);
+                }
             }
             self.look();
         }

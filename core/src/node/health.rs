@@ -59,7 +59,9 @@ impl Monitor {
             delta.changed.iter().for_each(|member| self.take_in_member(now, member, &mut newcomers, out));
         } else {
             let gone: Vec<NodeId> = self.health.nodes().filter(|node| topology.get(*node).is_none()).collect();
-            gone.into_iter().for_each(|node| self.health.unregistered(node));
+            for node in gone {
+                self.health.unregistered(node);
+            }
             topology.members().for_each(|member| self.take_in_member(now, member, &mut newcomers, out));
         }
         self.epoch = topology.members_changed_at();

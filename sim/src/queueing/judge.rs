@@ -27,8 +27,16 @@ pub struct Judged {
 
 /// Judges by all rules, setting by setting.
 pub fn judge(findings: &Findings) -> Vec<Judged> {
-    let rules =
-        [theory, default_near_known, default_not_worse, bounds_bound, cliff_is_worse, no_cliff_is_not, sick_get_less];
+    let rules = [
+        theory,
+        default_near_known,
+        default_not_worse,
+        bounds_bound,
+        cliff_is_worse,
+        scores_are_not,
+        stable_is_not,
+        sick_get_less,
+    ];
     let columns = &findings.study.columns;
     rules.iter().flat_map(|rule| columns.iter().filter_map(move |column| rule(findings, column))).collect()
 }
@@ -97,12 +105,22 @@ fn cliff_is_worse(findings: &Findings, column: &Column) -> Option<Judged> {
     })
 }
 
-fn no_cliff_is_not(findings: &Findings, column: &Column) -> Option<Judged> {
+fn scores_are_not(findings: &Findings, column: &Column) -> Option<Judged> {
+    let rule = "The same scores without exclusion are no worse than uniform draws, by 10 % at most.";
+    without_cliff(findings, column, "resource-aware-no-cliff", rule)
+}
+
+fn stable_is_not(findings: &Findings, column: &Column) -> Option<Judged> {
+    let rule = "The stable rules are no worse than uniform draws, by 10 % at most.";
+    without_cliff(findings, column, "resource-aware-stable", rule)
+}
+
+fn without_cliff(findings: &Findings, column: &Column, policy: &str, rule: &'static str) -> Option<Judged> {
     let is_asked = column.is_equal() && column.report_every <= 100;
     let random = findings.cell(RANDOM, column.name).filter(|_| is_asked)?;
-    let scores = findings.cell("resource-aware-no-cliff", column.name)?;
+    let scores = findings.cell(policy, column.name)?;
     Some(Judged {
-        rule: "The same scores without exclusion are no worse than uniform draws, by 10 % at most.",
+        rule,
         column: column.name,
         facts: format!("{:.2}, uniform draws {:.2}", scores.mean.mean, random.mean.mean),
         holds: scores.mean.mean <= WITHOUT_CLIFF_MAX * random.mean.mean,

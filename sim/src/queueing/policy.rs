@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use delian_core::balance::{
-    Candidate, ConsistentHash, LeastConnections, PowerOfTwoChoices, PowerOfTwoConfig, Random, Ratio, ResourceAware,
+    Candidate, ConsistentHash, LeastConnections, Overload, PowerOfTwoChoices, PowerOfTwoConfig, Random, ResourceAware,
     ResourceAwareConfig, RoundRobin, Strategy, Weighted, WeightedRandom,
 };
 use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
@@ -77,7 +77,7 @@ pub const POLICIES: [Policy; 15] = [
     core(RECOMMENDED, "of two, the cheaper by own latency and requests in flight: the default", Kind::PowerOfTwo),
     core("resource-aware", "draws by reported resources; excludes above 90 %", Kind::ResourceAware(Rules::Documented)),
     core("resource-aware-no-cliff", "the same scores, nobody excluded", Kind::ResourceAware(Rules::WithoutCliff)),
-    core("resource-aware-stable", "a slope instead of the cliff", Kind::ResourceAware(Rules::Stable)),
+    core("resource-aware-stable", "and silence and failures attract nobody", Kind::ResourceAware(Rules::Stable)),
     reference("best-score", "of all, the best by reported resources", Kind::BestScore),
     reference("two-reported", "of two, the shorter reported queue", Kind::TwoReported),
     reference("two-in-flight", "of two, the fewer requests of its own in flight", Kind::TwoInFlight),
@@ -137,10 +137,7 @@ impl Rules {
     fn config(self) -> ResourceAwareConfig {
         match self {
             Self::Documented => ResourceAwareConfig::default(),
-            // Nothing is above all of it, so nobody is excluded.
-            Self::WithoutCliff => {
-                ResourceAwareConfig { cpu_max: Ratio::ALL, memory_max: Ratio::ALL, ..ResourceAwareConfig::default() }
-            }
+            Self::WithoutCliff => ResourceAwareConfig { overload: Overload::Scored, ..ResourceAwareConfig::default() },
             Self::Stable => ResourceAwareConfig::stable(),
         }
     }
