@@ -106,7 +106,6 @@ impl TryRng for Random {
 
     #[inline]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half fits")]
         Ok((self.0.next() >> 32) as u32)
     }
 
