@@ -15,9 +15,8 @@ use core::time::Duration;
 pub use bounds::Bounds;
 pub use error::ConfigError;
 
-use crate::health::{HealthConfig, HealthSettings};
 use crate::ids::{FeatureLevel, NodeId};
-use crate::node::{PoolsConfig, PoolsSettings};
+use crate::node::{HealthConfig, HealthSettings, PoolsConfig, PoolsSettings};
 use crate::wire::FRAME_BYTES_MAX;
 
 /// What an operator may set; every field has a default, see [`Config::default`].

@@ -15,7 +15,8 @@
 //!
 //! To read it: [`io`] is the whole border; [`time`], [`ids`], [`rng`] and [`config`] are its vocabulary; [`raft`] agrees
 //! on a log, [`topology`] is what the log builds, [`node`] joins the two, and [`wire`] turns messages into bytes. Beside
-//! them, [`swim`] says who can be reached, [`ring`] where a key lives, and [`balance`] who serves a request:
+//! them, [`swim`] says who can be reached, [`health`] who fares how, [`ring`] where a key lives, and [`balance`] who serves
+//! a request:
 //!
 //! ```text
 //!  registered names ──▶ topology ──▶ Ring ──▶ owner, replicas, what moves

@@ -4,8 +4,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub use crate::health::{HealthConfig, HealthSettings};
+
 use super::Node;
-use crate::health::{Finding, Health, HealthSettings, Heartbeat, Proposal, Reach, Sample};
+use crate::health::{Finding, Health, Heartbeat, Proposal, Reach, Sample};
 use crate::ids::{Boot, Epoch, NodeId};
 use crate::io::{Effect, Event, Outbox};
 use crate::swim;
