@@ -275,6 +275,8 @@ fn a_heartbeat_counts_only_from_its_own_node_in_its_registered_life() {
         all.filter(|event| matches!(event, Event::HeartbeatRejected { .. })).collect()
     };
     federation.feed(leader, Input::Receive(id(5), Message::Heartbeat(beat(registered))));
+    let why = HeartbeatError::Foreign(id(4));
+    assert_eq!(rejected(&mut federation), [Event::HeartbeatRejected { from: id(5), why }]);
     let seen = federation.nodes[&leader].health().and_then(|health| health.explain(federation.now, id(4)));
     assert!(seen.is_some_and(|all| all.seen.sequence < u64::MAX), "n5 spoke for n4");
     federation.feed(leader, Input::Receive(id(4), Message::Heartbeat(beat(Epoch::new(77)))));

@@ -21,9 +21,25 @@ pub(super) struct Case {
     found: Finding,
     flaps: Flaps,
     /// What was proposed, until it is agreed on or refused.
-    proposed: Option<Proposal>,
+    proposed: Option<Asked>,
     /// When the case is looked at though nothing changed.
     next: Option<Time>,
+}
+
+/// What a proposal asks for, whatever speaks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asked {
+    Find(Finding),
+    Evict,
+}
+
+impl Asked {
+    const fn by(proposal: &Proposal) -> Self {
+        match proposal {
+            Proposal::Find { finding, .. } => Self::Find(*finding),
+            Proposal::Evict { .. } => Self::Evict,
+        }
+    }
 }
 
 /// When a case is looked at though nothing changed.
@@ -124,8 +140,9 @@ impl Case {
             Some(Proposal::Find { node, epoch, finding, reason })
         };
         self.next = next.filter(|at| *at > now);
-        let proposal = wanted.filter(|wanted| self.proposed != Some(*wanted));
-        self.proposed = wanted;
+        let asked = wanted.as_ref().map(Asked::by);
+        let before = core::mem::replace(&mut self.proposed, asked);
+        let proposal = wanted.filter(|_| before != asked);
         (proposal, self.next.map_or(Next::Never, Next::At))
     }
 

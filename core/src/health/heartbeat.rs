@@ -87,6 +87,8 @@ pub struct Report {
 pub enum HeartbeatError {
     /// The node is not registered, or not yet where this is told.
     Unknown(NodeId),
+    /// It is of another node than the one that sent it.
+    Foreign(NodeId),
     /// It is of another life than the registered one.
     OtherLife {
         /// The node.
@@ -127,6 +129,7 @@ impl fmt::Display for HeartbeatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(node) => write!(f, "{node} is not registered: it must register before it beats"),
+            Self::Foreign(node) => write!(f, "it is of {node}, and nobody speaks for another"),
             Self::OtherLife { node, named, registered } => {
                 write!(f, "{node} beats for epoch {named}, but registered last in epoch {registered}")
             }

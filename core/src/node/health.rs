@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 pub use crate::health::{HealthConfig, HealthSettings};
 
 use super::Node;
-use crate::health::{Finding, Health, Heartbeat, Proposal, Reach, Sample};
+use crate::health::{Finding, Health, Heartbeat, HeartbeatError, Proposal, Reach, Sample};
 use crate::ids::{Boot, Epoch, NodeId};
 use crate::io::{Effect, Event, Outbox};
 use crate::swim;
@@ -79,7 +79,10 @@ impl Monitor {
     fn take_in_member(&mut self, now: Time, member: &Member, newcomers: &mut Vec<NodeId>, out: &mut Outbox) {
         let (node, epoch, finding) = (member.node(), member.registered, finding_of(member.condition));
         if self.health.registered(now, node, epoch) {
+            // What had been agreed on when this node heard of that life is no news.
             newcomers.push(node);
+            self.health.agreed(node, epoch, finding);
+            return;
         }
         let failed = self.health.agreed(node, epoch, finding).is_some_and(Finding::is_failed);
         if finding.is_failed() && !failed {
@@ -138,9 +141,9 @@ impl Node {
 
     pub(super) fn on_heartbeat(&mut self, now: Time, from: NodeId, heartbeat: &Heartbeat, out: &mut Outbox) {
         let Some(monitor) = &mut self.monitor else { return };
-        // Nobody speaks for another.
-        let heard = if from == heartbeat.node { monitor.health.hear(now, heartbeat) } else { return };
-        if let Err(why) = heard {
+        let is_own = from == heartbeat.node;
+        let foreign = Err(HeartbeatError::Foreign(heartbeat.node));
+        if let Err(why) = if is_own { monitor.health.hear(now, heartbeat) } else { foreign } {
             out.emit(Event::HeartbeatRejected { from, why });
         }
     }
