@@ -24,7 +24,7 @@ use core::time::Duration;
 
 use self::nearness::Nearness;
 use super::Strategy;
-use super::choice::{Among, Choice, NoCandidate, Why};
+use super::choice::{Among, Choice, NoCandidate};
 use super::context::{Context, Narrow, Request};
 use super::dice::Dice;
 use super::eligible::Eligible;
@@ -247,6 +247,10 @@ impl<S: Strategy> Balancer<S> {
             Liveness::Alive => self.dead.remove(&node),
         };
         if is_news && let Some(Seat { slot, .. }) = self.roster.seat(node) {
+            if let Some(outliers) = &mut self.outliers {
+                // The dead are no outliers, and leave room for those who are.
+                outliers.forget(slot);
+            }
             self.settle(now, slot);
             self.settle_panic(events);
         }
@@ -272,9 +276,8 @@ impl<S: Strategy> Balancer<S> {
         };
         let mut passed = [choice.seat.slot; GIVING_WAY_MAX];
         for count in 0..GIVING_WAY_MAX {
-            // A session stays with its node however cold that is: it is the one that has what the session left there.
             let slot = choice.seat.slot;
-            if choice.why == Why::Kept || !self.slow_start.gives_way(now, slot, &mut self.dice) {
+            if choice.why.is_placed() || !self.slow_start.gives_way(now, slot, &mut self.dice) {
                 break;
             }
             passed[count] = slot;
@@ -298,7 +301,9 @@ impl<S: Strategy> Balancer<S> {
             Health::Started => {}
             Health::Finished(Answer { outcome, .. }) => {
                 let members = self.roster.len();
-                let judged = self.outliers.as_mut().and_then(|it| it.observe(now, slot, *outcome, members));
+                let lives = !self.dead.contains(&self.roster.candidate(slot).node);
+                let outliers = self.outliers.as_mut().filter(|_| lives);
+                let judged = outliers.and_then(|outliers| outliers.observe(now, slot, *outcome, members));
                 if let Some(verdict) = judged {
                     self.execute(now, slot, verdict, events);
                     self.settle_panic(events);
@@ -389,6 +394,7 @@ impl<S: Strategy> Balancer<S> {
             let slot = self.roster.leave(node)?;
             self.everyone.exclude(slot);
             let was_eligible = self.eligible.exclude(slot);
+            self.slow_start.end(slot);
             self.nearness.leave(self.roster.candidate(slot), was_eligible);
             self.reports.forget(slot);
             if let Some(outliers) = &mut self.outliers {
@@ -432,6 +438,7 @@ impl<S: Strategy> Balancer<S> {
         if self.dead.contains(&candidate.node) || self.is_ejected(slot) {
             if self.eligible.exclude(slot) {
                 self.nearness.lose(candidate);
+                self.slow_start.end(slot);
             }
         } else if self.eligible.admit(slot) {
             self.nearness.gain(candidate);

@@ -63,6 +63,13 @@ pub enum Why {
     LeastOfFull(u32),
 }
 
+impl Why {
+    /// Returns whether the node is the one that a key or a session belongs to: any other one is not as good.
+    pub const fn is_placed(self) -> bool {
+        matches!(self, Self::Kept | Self::Owner | Self::NextOwner | Self::NextWithRoom { .. } | Self::LeastOfFull(_))
+    }
+}
+
 /// Among whom a policy took a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Among {

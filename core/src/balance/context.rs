@@ -129,6 +129,8 @@ impl<'a> Context<'a> {
     pub(super) fn choice(&self, slot: Slot, why: Why) -> Choice {
         let among = match self.narrow {
             Narrow::Anywhere => Among::Eligible,
+            // A session is kept wherever its node is.
+            Narrow::Region(_) | Narrow::Within(_) if why == Why::Kept && !self.admits(slot) => Among::Eligible,
             Narrow::Region(_) => Among::Preferred,
             Narrow::Within(_) => Among::Near,
         };

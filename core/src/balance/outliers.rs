@@ -137,9 +137,13 @@ impl Outliers {
             Outcome::Failure => {
                 tally.failures = tally.failures.saturating_add(1);
                 tally.failures_in_a_row = tally.failures_in_a_row.saturating_add(1);
-                let in_a_row = tally.failures_in_a_row;
-                let is_due = in_a_row >= self.config.failures_in_a_row && tally.ejected_until.is_none();
-                is_due.then(|| self.eject(now, slot, Cause::FailuresInARow(in_a_row), members))
+                let (in_a_row, enough) = (tally.failures_in_a_row, self.config.failures_in_a_row);
+                if in_a_row < enough || tally.ejected_until.is_some() {
+                    return None;
+                }
+                let verdict = self.eject(now, slot, Cause::FailuresInARow(in_a_row), members);
+                // That there is no room is told once for each row of failures.
+                (in_a_row == enough || matches!(verdict, Verdict::Ejected(..))).then_some(verdict)
             }
             Outcome::Abandoned => None,
         }

@@ -5,11 +5,12 @@
 //! than the last answer and nobody herds (Mitzenmacher, 2001; Finagle's `p2cPeakEwma`). In `delian balance`, a simulation
 //! of FIFO servers, it stays within 1.9 times of two choices by the servers' true queues in every setting, half-speed
 //! servers and 100 balancers included. Counting requests in flight alone is a little better where servers are equal, and with 100
-//! balancers and servers of half the speed it has 10.4 service times where this policy has 3.59. An average that forgets
+//! balancers and servers of half the speed it has 11.0 service times where this policy has 3.59. An average that forgets
 //! sooner is worse there and gains nothing elsewhere; 10 s suit services of up to some tens of milliseconds.
 //!
 //! - While requests to a node are unanswered its latency does not fade: one that hangs does not grow cheap by hanging.
-//! - A failure counts as an answer that took at least the failure penalty, so failing fast attracts nobody.
+//! - A failure counts as an answer that took at least the failure penalty, and at least four times as long as successes of
+//!   late took on average, so failing fast attracts nobody.
 //! - A newcomer begins with the average of the known ones, which fades as any other, and is soon tried.
 
 use alloc::format;
@@ -31,12 +32,18 @@ use crate::time::Time;
 /// The most requests in flight that are told apart from more.
 const IN_FLIGHT_MAX: u32 = (1 << 24) - 1;
 
+/// How much one success counts in what is typical, as a power of two.
+const TYPICAL_SHIFT: u32 = 4;
+
+/// How many times as long as a typical success a failure counts as at least.
+const FAILURE_FACTOR: u64 = 4;
+
 /// What an operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PowerOfTwoConfig {
     /// After how long an average keeps `1/e` of what it was. Default 10 s, as Finagle and linkerd have it.
     pub decay: Duration,
-    /// What a failure counts as at least. Default 1 s: dear beside the latency of all that works.
+    /// What a failure counts as at least. Default 1 s: dear beside the latency of most that works.
     pub failure_penalty: Duration,
 }
 
@@ -67,6 +74,8 @@ impl PowerOfTwoConfig {
 pub struct PowerOfTwoChoices {
     decay: Decay,
     failure_penalty: Duration,
+    /// How long successes of late took on average, in nanoseconds; zero before the first.
+    typical: u64,
     /// By slot.
     members: Vec<Member>,
     known: Known,
@@ -106,6 +115,7 @@ impl PowerOfTwoChoices {
         Ok(Self {
             decay: Decay::new(config.decay),
             failure_penalty: config.failure_penalty,
+            typical: 0,
             members: Vec::new(),
             known: Known::default(),
             dice: Dice::new(stream),
@@ -183,8 +193,15 @@ impl Strategy for PowerOfTwoChoices {
             Health::Finished(Answer { latency, outcome }) => {
                 member.in_flight = member.in_flight.saturating_sub(1);
                 let latency = match outcome {
-                    Outcome::Success => *latency,
-                    Outcome::Failure => (*latency).max(self.failure_penalty),
+                    Outcome::Success => {
+                        let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).min(LATENCY_MAX);
+                        let before = if self.typical == 0 { nanos } else { self.typical };
+                        self.typical = before - (before >> TYPICAL_SHIFT) + (nanos >> TYPICAL_SHIFT);
+                        *latency
+                    }
+                    Outcome::Failure => {
+                        (*latency).max(self.failure_penalty).max(Duration::from_nanos(self.typical * FAILURE_FACTOR))
+                    }
                     Outcome::Abandoned => return,
                 };
                 if member.is_known {
@@ -268,6 +285,21 @@ mod tests {
         answer(&field, &mut policy, 0, 20, Outcome::Success);
         answer(&field, &mut policy, 1, 0, Outcome::Failure);
         assert_eq!(field.tally(&mut policy, 100), [100, 0]);
+    }
+
+    #[test]
+    fn failing_fast_attracts_nobody_where_all_that_works_is_slow() {
+        let field = Field::of(5);
+        let mut policy = policy(&field);
+        let mut picks = 0;
+        for _ in 0..2_000 {
+            let choice = field.pick(&mut policy).unwrap();
+            let slot = choice.seat.slot.index();
+            picks += usize::from(slot == 0);
+            let outcome = if slot == 0 { (1, Outcome::Failure) } else { (3_000, Outcome::Success) };
+            answer(&field, &mut policy, slot, outcome.0, outcome.1);
+        }
+        assert!(picks < 40, "{picks} of 2,000 go where every request fails");
     }
 
     #[test]

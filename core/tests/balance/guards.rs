@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use delian_core::balance::{
-    Among, BalancerConfig, Candidate, Cause, Event, Liveness, Outcome, OutlierConfig, Proximity, Random, Ratio, Region,
-    Request, RoundRobin, Session, SessionAffinity, Weighted, Why,
+    Among, Answer, BalancerConfig, Candidate, Cause, ConsistentHash, Event, Health, Liveness, Outcome, OutlierConfig,
+    Proximity, Random, Ratio, Region, Request, RoundRobin, Session, SessionAffinity, Weighted, WeightedRandom, Why,
 };
+use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
 use delian_core::{NodeId, Time};
 
 use crate::{World, claim, power_of_two, stream};
@@ -129,6 +131,69 @@ fn where_all_are_new_nobody_starves() {
     (0..10).for_each(|node| world.join(Candidate::new(NodeId::new(node))));
     let counts = world.tally(10, 10_000, &Request::default());
     assert!(counts.iter().all(|count| count.abs_diff(1000) < 150), "{counts:?}");
+}
+
+#[test]
+fn where_all_are_new_weights_count_as_ever() {
+    let mut world = World::new(WeightedRandom::new(&mut stream(1)), BalancerConfig::default());
+    let heavy = Weight::of_thousandths(9000).unwrap();
+    world.join(Candidate { weight: heavy, ..Candidate::new(NodeId::new(0)) });
+    world.join(Candidate::new(NodeId::new(1)));
+    for _ in 0..3 {
+        let counts = world.tally(2, 10_000, &Request::default());
+        assert!(counts[0].abs_diff(9_000) < 150, "{counts:?} after {:?}", world.now);
+        world.sleep(10);
+    }
+}
+
+#[test]
+fn a_key_stays_with_its_owner_however_cold_that_is() {
+    let members = (0..10).map(|node| Member::new(&format!("node-{node}"), Place::new("eu", "zrh", "r")));
+    let ring = Ring::build(PointsPerUnit::default(), members).unwrap();
+    let mut policy = ConsistentHash::new();
+    policy.set_ring(Arc::new(ring), &(0..10).map(NodeId::new).collect::<Vec<_>>());
+    let mut world = World::new(policy, BalancerConfig::default());
+    (0..10).for_each(|node| world.join(Candidate::new(NodeId::new(node))));
+    let request = Request { key: b"a key", ..Request::default() };
+    let owner = world.pick_for(&request).unwrap().node;
+    assert_eq!(world.tally(10, 1000, &request)[owner.get() as usize], 1000);
+    world.sleep(60);
+    for (liveness, keeps) in [(Liveness::Dead, 0), (Liveness::Alive, 1000)] {
+        world.balancer.set_liveness(world.now, owner, liveness, &mut world.events);
+        assert_eq!(world.tally(10, 1000, &request)[owner.get() as usize], keeps, "{liveness:?}");
+    }
+}
+
+#[test]
+fn the_dead_take_no_room_from_outliers_and_want_of_room_is_told_once() {
+    let mut world = World::of(10, random(), BalancerConfig::default());
+    let seat = |world: &World<Random>, node: u64| world.balancer.seat(NodeId::new(node)).unwrap();
+    let fail = |world: &mut World<Random>, node: u64, times: usize| {
+        let failed = Health::Finished(Answer { latency: Duration::from_millis(10), outcome: Outcome::Failure });
+        let seat = seat(world, node);
+        (0..times).for_each(|_| world.balancer.report(world.now, seat, &failed, &mut world.events));
+    };
+    world.balancer.set_liveness(world.now, NodeId::new(5), Liveness::Dead, &mut world.events);
+    fail(&mut world, 5, 9);
+    assert_eq!(world.events, []);
+    fail(&mut world, 6, 5);
+    assert!(matches!(world.events[..], [Event::Ejected { node, .. }] if node == NodeId::new(6)), "{:?}", world.events);
+    fail(&mut world, 7, 100);
+    assert!(matches!(world.events[1..], [Event::Spared { node, .. }] if node == NodeId::new(7)), "{:?}", world.events);
+}
+
+#[test]
+fn a_session_that_is_kept_elsewhere_is_not_said_to_be_in_the_region() {
+    let mut world = World::new(SessionAffinity::new(random()), BalancerConfig::default());
+    for node in 0..4 {
+        world.join(Candidate { region: Region(node as u16 / 2), ..Candidate::new(NodeId::new(node)) });
+    }
+    let at_home = Request { session: Some(Session(1)), region: Some(Region(0)), ..Request::default() };
+    let first = world.pick_for(&at_home).unwrap();
+    assert_eq!(first.among, Among::Preferred);
+    let abroad = Request { region: Some(Region(1)), ..at_home };
+    let kept = world.pick_for(&abroad).unwrap();
+    assert_eq!((kept.node, kept.why, kept.among), (first.node, Why::Kept, Among::Eligible));
 }
 
 /// Ten nodes in the same datacenter and region 1, ten elsewhere in region 2.
