@@ -11,7 +11,6 @@ use super::error::{check_name, check_points};
 use super::packed;
 use super::place::Place;
 use super::point::sorted_tokens;
-use super::token::Token;
 use super::{Member, POINTS_MAX, Ring, RingError, Slot, Weight};
 
 /// From so many changes on, as a share of the members, a ring is built anew: a change moves all points, a build sorts them.
@@ -35,7 +34,7 @@ impl Ring {
         self.points.open_slot(slot);
         let tokens = sorted_tokens(&member.name, 0, count);
         self.points.insert(&tokens, slot);
-        self.settle_all(&tokens);
+        self.settle(&tokens);
         Ok(slot)
     }
 
@@ -77,7 +76,7 @@ impl Ring {
             self.points.remove(&tokens, slot);
             self.points.repack(packed::bits(self.len(), points));
         }
-        self.settle_all(&tokens);
+        self.settle(&tokens);
         Ok(slot)
     }
 
@@ -144,12 +143,5 @@ impl Ring {
 
     fn known(&self, name: &str) -> Result<Slot, RingError> {
         self.slot(name).ok_or_else(|| RingError::Stranger(name.into()))
-    }
-
-    /// Ranks the points anew wherever one came or went.
-    fn settle_all(&mut self, tokens: &[Token]) {
-        for token in tokens {
-            self.settle(*token);
-        }
     }
 }

@@ -331,13 +331,10 @@ impl Ring {
         points.sort_unstable();
         let sorted = points.iter().map(|point| (Token::new((point >> 32) as u32), Slot::new(*point as u32)));
         self.points = Points::pack(packed::bits(self.len(), count), sorted);
-        let mut settled = None;
-        for pair in points.windows(2).filter(|pair| pair[0] >> 32 == pair[1] >> 32) {
-            let token = Token::new((pair[0] >> 32) as u32);
-            if settled.replace(token) != Some(token) {
-                self.settle(token);
-            }
-        }
+        let shared = points.windows(2).filter(|pair| pair[0] >> 32 == pair[1] >> 32);
+        let shared: Vec<Token> = shared.map(|pair| Token::new((pair[0] >> 32) as u32)).collect();
+        drop(points);
+        self.settle(&shared);
     }
 }
 

@@ -82,12 +82,14 @@ pub(super) fn sorted_tokens(name: &str, from: u32, to: u32) -> Vec<Token> {
 /// The rank of a point among those at its token: the least is first.
 pub(super) type Tie = u64;
 
-/// Calls `each` with the tie of every point that a node of `count` points has at a token.
-pub(super) fn for_each_tie(name: &str, count: u32, token: Token, mut each: impl FnMut(Tie)) {
+/// Calls `each` with the token and the tie of every point that a node of `count` points has at one of these tokens, which
+/// are in clockwise order.
+pub(super) fn for_each_tie(name: &str, count: u32, tokens: &[Token], mut each: impl FnMut(Token, Tie)) {
     let mut text = PointText::new(name);
     for _ in 0..count {
-        if Token::of(text.text()) == token {
-            each(xxh64(text.text(), 0));
+        let token = Token::of(text.text());
+        if tokens.binary_search(&token).is_ok() {
+            each(token, xxh64(text.text(), 0));
         }
         text.advance();
     }

@@ -116,6 +116,27 @@ fn a_thousand_members_in_two_orders_are_one_ring_collisions_included() {
     assert!(grown == built);
 }
 
+/// All 400,000 points collide in pairs: whoever hashes both members for each of these pairs hashes 80 billion times.
+#[test]
+fn heavy_twins_settle_each_of_their_tokens_without_hashing_all_points_for_each() {
+    let points_per_unit = PointsPerUnit::new(1000).unwrap();
+    let heavy = Weight::of_thousandths(200_000).unwrap();
+    let twins = TWINS.map(|name| Member { weight: heavy, ..Member::new(name, anywhere()) });
+    let ring = Ring::build(points_per_unit, nodes(0..3).chain(twins.clone())).unwrap();
+    let points = ring.points().map(|(token, slot)| (token.get(), &**ring.name(slot)));
+    let model = Model::of(&ring);
+    assert!(points.eq(model.points.iter().map(|(token, _, name)| (*token, name.as_str()))));
+
+    let mut changed = Ring::build(points_per_unit, nodes(0..3)).unwrap();
+    for twin in &twins {
+        changed.join(twin).unwrap();
+    }
+    assert!(changed == ring);
+    changed.reweigh(TWINS[0], Weight::UNIT).unwrap();
+    changed.reweigh(TWINS[0], heavy).unwrap();
+    assert!(changed == ring);
+}
+
 #[test]
 fn a_weight_touches_only_the_tail_of_its_points() {
     let mut ring = Ring::build(PointsPerUnit::default(), nodes(0..3)).unwrap();
