@@ -3,10 +3,12 @@
 use delian_core::ring::{Member, NAME_BYTES_MAX, Place, PointsPerUnit, Ring, RingError, Token, Weight};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::Model;
-use crate::names::{TWINS, edges, member, points_per_unit, ring, step};
+use crate::names::{TWINS, edges, member, points_per_unit, ring, step, step_among_many};
 
 proptest! {
     #[test]
@@ -59,6 +61,27 @@ proptest! {
             (Ok(()), Ok(built)) => prop_assert!(ring == built),
             (Err(RingError::NameTaken(_)), Err(RingError::NameTaken(_))) => prop_assert!(ring == before),
             (followed, built) => prop_assert!(false, "{followed:?}, but {built:?}"),
+        }
+    }
+
+    /// Of more than a hundred members at most three differ: so few are followed one by one, and not by a build.
+    #[test]
+    fn following_a_few_changes_among_many_members_leads_to_their_ring(
+        points_per_unit in select(vec![1, 2, 7]), others in 110..300usize, some in vec(member(), 0..14),
+        steps in vec(vec(step_among_many(), 1..=3), 1..=4),
+    ) {
+        let points_per_unit = PointsPerUnit::new(points_per_unit).unwrap();
+        let by_name = |member: Member| (member.name.to_string(), member);
+        let mut members: BTreeMap<String, Member> = nodes(0..others).chain(some).map(by_name).collect();
+        let mut ring = Ring::build(points_per_unit, members.values().cloned()).unwrap();
+        for changes in steps {
+            for change in changes {
+                change.take_among(&mut members);
+            }
+            ring.follow(members.values().rev().cloned()).unwrap();
+            let built = Ring::build(points_per_unit, members.values().cloned()).unwrap();
+            prop_assert!(ring == built);
+            prop_assert_eq!(ring.to_bytes(), built.to_bytes());
         }
     }
 

@@ -1,5 +1,7 @@
 //! Names that make points collide, and histories of members with such names.
 
+use std::collections::BTreeMap;
+
 use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -52,6 +54,24 @@ impl Step {
             Self::Relocate(name, place) => ring.relocate(name, place).is_ok(),
         }
     }
+
+    /// Takes the step among members that are to be followed, where whoever joins again comes as another.
+    pub(crate) fn take_among(self, members: &mut BTreeMap<String, Member>) {
+        match self {
+            Self::Join(member) => {
+                members.insert(member.name.to_string(), member);
+            }
+            Self::Leave(name) => {
+                members.remove(&name);
+            }
+            Self::Reweigh(name, weight) => {
+                members.entry(name).and_modify(|member| member.weight = weight);
+            }
+            Self::Relocate(name, place) => {
+                members.entry(name).and_modify(|member| member.place = place);
+            }
+        }
+    }
 }
 
 pub(crate) fn name() -> impl Strategy<Value = String> {
@@ -81,6 +101,18 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => name().prop_map(Step::Leave),
         1 => (name(), weight()).prop_map(|(name, weight)| Step::Reweigh(name, weight)),
         1 => (name(), place()).prop_map(|(name, place)| Step::Relocate(name, place)),
+    ]
+}
+
+/// A step of the names above or of `node-0` to `node-319`, of which many rings hold most.
+pub(crate) fn step_among_many() -> impl Strategy<Value = Step> {
+    let name = || prop_oneof![1 => name(), 3 => (0..320).prop_map(|node| format!("node-{node}"))];
+    prop_oneof![
+        (name(), weight(), place())
+            .prop_map(|(name, weight, place)| Step::Join(Member { weight, ..Member::new(&name, place) })),
+        name().prop_map(Step::Leave),
+        (name(), weight()).prop_map(|(name, weight)| Step::Reweigh(name, weight)),
+        (name(), place()).prop_map(|(name, place)| Step::Relocate(name, place)),
     ]
 }
 
