@@ -176,8 +176,10 @@ impl Ring {
                 return Err(RingError::NameTaken(member.name.clone()));
             }
             count = error::check_points(count, points_per_unit.points(member.weight))?;
-            ring.enter(slot, member);
+            ring.list(slot, member);
         }
+        let places: Vec<&Place> = members.iter().map(|member| &member.place).collect();
+        ring.domains = Domains::build(&places);
         ring.place_all(count);
         Ok(ring)
     }
@@ -305,10 +307,15 @@ impl Ring {
 
     /// Puts a member into all tables but that of the points.
     fn enter(&mut self, slot: Slot, member: &Member) {
+        self.list(slot, member);
+        self.domains.insert(slot, &member.place);
+    }
+
+    /// Puts a member into all tables but those of the points and of the domains.
+    fn list(&mut self, slot: Slot, member: &Member) {
         self.names.insert(slot.index(), member.name.clone());
         self.weights.insert(slot.index(), member.weight);
         self.weight += u64::from(member.weight.thousandths());
-        self.domains.insert(slot, &member.place);
         self.roster = self.roster.wrapping_add(roster_hash(member));
     }
 

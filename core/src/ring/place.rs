@@ -3,7 +3,9 @@
 //! Racks of the same name in two datacenters are two racks, so a failure domain is known by the whole way to it. Domains
 //! of one level are numbered in the order of these ways, which depends on the members alone.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -65,6 +67,12 @@ impl Place {
             Level::Rack => [&self.region, &self.datacenter, &self.rack],
         }
     }
+
+    /// Returns the place with what lies below a level left blank.
+    fn down_to(&self, level: Level) -> Self {
+        let [region, datacenter, rack] = self.way(level);
+        if level == Level::Rack { self.clone() } else { Self::new(region, datacenter, rack) }
+    }
 }
 
 /// Writes `region/datacenter/rack`.
@@ -93,6 +101,11 @@ struct Domain {
 }
 
 impl Domains {
+    /// Returns the domains of members that stand at these places, by slot.
+    pub(super) fn build(places: &[&Place]) -> Self {
+        Self { levels: Level::ALL.map(|level| Domain::build(level, places)) }
+    }
+
     /// Puts in the member at a new slot: those from it on move up by one.
     pub(super) fn insert(&mut self, slot: Slot, place: &Place) {
         for level in Level::ALL {
@@ -131,6 +144,22 @@ impl Domains {
 }
 
 impl Domain {
+    fn build(level: Level, places: &[&Place]) -> Self {
+        let mut slots: BTreeMap<[&str; 3], Vec<usize>> = BTreeMap::new();
+        for (slot, place) in places.iter().enumerate() {
+            slots.entry(place.way(level)).or_default().push(slot);
+        }
+        let mut of = vec![0; places.len()];
+        let number = |(slots, index): (Vec<usize>, DomainIndex)| {
+            for slot in &slots {
+                of[*slot] = index;
+            }
+            (places[slots[0]].down_to(level), slots.len() as u32)
+        };
+        let ways = slots.into_values().zip(0..).map(number).collect();
+        Self { ways, of }
+    }
+
     fn insert(&mut self, slot: Slot, level: Level, place: &Place) {
         let found = self.ways.binary_search_by(|(way, _)| way.way(level).cmp(&place.way(level)));
         let index = match found {
@@ -139,9 +168,7 @@ impl Domain {
                 index
             }
             Err(index) => {
-                let [region, datacenter, rack] = place.way(level);
-                let way = if level == Level::Rack { place.clone() } else { Place::new(region, datacenter, rack) };
-                self.ways.insert(index, (way, 1));
+                self.ways.insert(index, (place.down_to(level), 1));
                 self.of.iter_mut().for_each(|of| *of += u32::from(*of >= index as DomainIndex));
                 index
             }

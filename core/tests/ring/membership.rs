@@ -1,6 +1,6 @@
 //! Laws of members: a ring is a function of the set of them, whatever way led there.
 
-use delian_core::ring::{Member, NAME_BYTES_MAX, Place, PointsPerUnit, Ring, RingError, Token, Weight};
+use delian_core::ring::{Level, Member, NAME_BYTES_MAX, Place, PointsPerUnit, Ring, RingError, Rule, Token, Weight};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -158,6 +158,21 @@ fn heavy_twins_settle_each_of_their_tokens_without_hashing_all_points_for_each()
     changed.reweigh(TWINS[0], Weight::UNIT).unwrap();
     changed.reweigh(TWINS[0], heavy).unwrap();
     assert!(changed == ring);
+}
+
+/// Whoever renumbers the domains of all members for each that comes does so 600,000 times, 60 billion numbers in all.
+#[test]
+fn two_hundred_thousand_members_with_a_rack_each_are_numbered_at_once() {
+    let members = 200_000u32;
+    let place = |node: u32| {
+        let falling = format!("{:06}", members - node);
+        Place::new(&falling, &falling, &falling)
+    };
+    let far_apart = (0..members).map(|node| Member::new(&format!("node-{node:06}"), place(node)));
+    let ring = Ring::build(PointsPerUnit::new(1).unwrap(), far_apart).unwrap();
+    assert!(ring.slots().zip(0..).all(|(slot, node)| *ring.place(slot) == place(node)));
+    let replicas: [_; 3] = ring.replicas(b"a key", Rule::Apart(Level::Region)).unwrap();
+    assert!(replicas[0] != replicas[1] && replicas[1] != replicas[2] && replicas[2] != replicas[0]);
 }
 
 #[test]
