@@ -8,12 +8,13 @@ mod error;
 
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::time::Duration;
 
 pub use bounds::Bounds;
 pub use error::ConfigError;
+pub(crate) use error::wrong;
 
 use crate::ids::{FeatureLevel, NodeId};
 use crate::node::{HealthConfig, HealthSettings, PoolsConfig, PoolsSettings};
@@ -492,12 +493,10 @@ impl Config {
     }
 }
 
-fn wrong(field: &'static str, problem: String) -> Result<(), ConfigError> {
-    Err(ConfigError { field, problem })
-}
-
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
 
     fn refusal(change: impl FnOnce(&mut Config)) -> String {

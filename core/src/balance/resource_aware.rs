@@ -22,7 +22,7 @@
 //! `refresh_interval`, however many reports come, and at the very instant at which a report stops counting.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -35,7 +35,7 @@ use super::health::{Health, LoadReport, Outcome, Ratio};
 use super::lottery::{Lottery, scan};
 use super::reports::{Reception, Reports, STALE_AFTER};
 use super::roster::{Change, Roster, Slot};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, wrong};
 use crate::rng::Stream;
 use crate::time::Time;
 
@@ -189,10 +189,6 @@ fn times(score: u32, part: Ratio) -> u32 {
 
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn wrong(field: &'static str, problem: String) -> Result<(), ConfigError> {
-    Err(ConfigError { field, problem })
 }
 
 /// Draws in proportion to what nodes report to have left.

@@ -12,6 +12,11 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+/// Refuses a field, with its value and the mend as [`ConfigError::problem`] has them.
+pub(crate) fn wrong<T>(field: &'static str, problem: String) -> Result<T, ConfigError> {
+    Err(ConfigError { field, problem })
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.field, self.problem)

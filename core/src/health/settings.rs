@@ -1,12 +1,12 @@
 //! The numbers of the orchestrator that an operator may choose, checked once.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use core::time::Duration;
 
 use super::heartbeat::{PERMILLE, Score};
 use super::silence::SilenceLevel;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, wrong};
 
 /// What an operator may set of how nodes are watched; every field has a default, see [`HealthConfig::default`].
 ///
@@ -179,12 +179,10 @@ impl HealthSettings {
     }
 }
 
-fn wrong(field: &'static str, problem: String) -> Result<(), ConfigError> {
-    Err(ConfigError { field, problem })
-}
-
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
 
     fn refusal(change: impl FnOnce(&mut HealthConfig)) -> String {

@@ -142,8 +142,9 @@ impl Node {
     pub(super) fn on_heartbeat(&mut self, now: Time, from: NodeId, heartbeat: &Heartbeat, out: &mut Outbox) {
         let Some(monitor) = &mut self.monitor else { return };
         let is_own = from == heartbeat.node;
-        let foreign = Err(HeartbeatError::Foreign(heartbeat.node));
-        if let Err(why) = if is_own { monitor.health.hear(now, heartbeat) } else { foreign } {
+        let heard =
+            if is_own { monitor.health.hear(now, heartbeat) } else { Err(HeartbeatError::Foreign(heartbeat.node)) };
+        if let Err(why) = heard {
             out.emit(Event::HeartbeatRejected { from, why });
         }
     }

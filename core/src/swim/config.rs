@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::ids::PoolLabel;
 use super::packet::PACKET_BYTES_MIN;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, wrong};
 
 /// What an operator may set of one pool; every field has a default, see [`PoolConfig::local`] and [`PoolConfig::wide`].
 ///
@@ -265,10 +265,6 @@ const PACKET_BYTES_LIMIT: usize = 65_507;
 
 /// More is no name.
 const NAME_BYTES_LIMIT: usize = 4096;
-
-fn wrong<T>(field: &'static str, problem: String) -> Result<T, ConfigError> {
-    Err(ConfigError { field, problem })
-}
 
 /// A pool's configuration that makes sense; see [`PoolConfig`] for units and reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
