@@ -16,7 +16,7 @@ pub use bounds::Bounds;
 pub use error::ConfigError;
 pub(crate) use error::wrong;
 
-use crate::ids::{FeatureLevel, NodeId};
+use crate::ids::{FeatureLevel, NAME_BYTES_MAX, NodeId};
 use crate::node::{HealthConfig, HealthSettings, PoolsConfig, PoolsSettings};
 use crate::wire::FRAME_BYTES_MAX;
 
@@ -107,7 +107,8 @@ pub struct Config {
 
     /// The most registered nodes. Default 16,384: beyond it a registration is refused, never another one evicted.
     pub registrations_max: usize,
-    /// The most bytes in a name, address, rack, datacenter, region or tag. Default 255: the limit of a DNS name.
+    /// The most bytes in a name, address, rack, datacenter, region or tag. Default 255: the limit of a DNS name, and of a
+    /// name in the ring.
     pub text_bytes_max: usize,
     /// The most tags per node. Default 32.
     pub tags_max: usize,
@@ -474,6 +475,13 @@ impl Config {
                     format!("is {limit}, but must be at most {LIMIT_MAX}: beyond it nothing is limited"),
                 );
             }
+        }
+        let text = self.text_bytes_max;
+        if text > NAME_BYTES_MAX {
+            return wrong(
+                "text_bytes_max",
+                format!("is {text}, but must be at most {NAME_BYTES_MAX}, as a name in the ring"),
+            );
         }
         let (chunk, frame) = (self.snapshot_chunk_bytes, FRAME_BYTES_MAX as u64 / 2);
         if chunk > frame {

@@ -206,6 +206,9 @@ impl fmt::Debug for Bytes {
     }
 }
 
+/// The longest name of a node, in bytes: that of a host (RFC 1035, section 2.3.4).
+pub const NAME_BYTES_MAX: usize = 255;
+
 /// Immutable shared bytes: cloning them copies a pointer, so an entry fans out to every peer without a copy.
 #[derive(Clone)]
 pub struct Blob {

@@ -39,33 +39,39 @@ struct Diff<'a> {
     movement: Movement,
 }
 
-/// Who came, went, and weighs otherwise.
+/// Who came, went, weighs otherwise, and stands elsewhere.
 struct Members<'a> {
     joined: Vec<&'a str>,
     left: Vec<&'a str>,
     reweighed: Vec<&'a str>,
+    moved: Vec<&'a str>,
 }
 
 impl Diff<'_> {
     fn members(&self) -> Members<'_> {
         let names = self.new.slots().map(|slot| &**self.new.name(slot));
         let joined = names.filter(|name| self.old.slot(name).is_none()).collect();
-        let (mut left, mut reweighed) = (Vec::new(), Vec::new());
+        let (mut left, mut reweighed, mut moved) = (Vec::new(), Vec::new(), Vec::new());
         for slot in self.old.slots() {
             let name = &**self.old.name(slot);
-            match self.new.slot(name) {
-                None => left.push(name),
-                Some(other) if self.new.weight(other) != self.old.weight(slot) => reweighed.push(name),
-                Some(_) => {}
+            let Some(other) = self.new.slot(name) else {
+                left.push(name);
+                continue;
+            };
+            if self.new.weight(other) != self.old.weight(slot) {
+                reweighed.push(name);
+            }
+            if self.new.place(other) != self.old.place(slot) {
+                moved.push(name);
             }
         }
-        Members { joined, left, reweighed }
+        Members { joined, left, reweighed, moved }
     }
 
     fn to_text(&self, arguments: &DiffArguments) -> String {
         let mut parts = vec![format!("old  {}\nnew  {}\n", described(self.old), described(self.new))];
-        let Members { joined, left, reweighed } = self.members();
-        let changes = [("joined", joined), ("left", left), ("other weight", reweighed)];
+        let Members { joined, left, reweighed, moved } = self.members();
+        let changes = [("joined", joined), ("left", left), ("other weight", reweighed), ("other place", moved)];
         let changes = changes.into_iter().filter(|(_, names)| !names.is_empty());
         parts.extend(changes.map(|(label, names)| format!("{label}: {}\n", listed(&names))));
         if self.movement.flows.is_empty() {
@@ -151,7 +157,7 @@ impl Diff<'_> {
     }
 
     fn to_json(&self, arguments: &DiffArguments) -> Value {
-        let Members { joined, left, reweighed } = self.members();
+        let Members { joined, left, reweighed, moved } = self.members();
         let who = |ring: &Ring, slot: Option<Slot>| slot.map(|slot| ring.name(slot).to_string());
         let copies = (0..self.movement.copies).map(|replica| {
             let moved = share(self.movement.moved(replica));
@@ -172,6 +178,7 @@ impl Diff<'_> {
             "joined": joined,
             "left": left,
             "reweighed": reweighed,
+            "elsewhere": moved,
             "copies": copies.collect::<Vec<Value>>(),
             "ideal": self.movement.ideal,
             "sent": share(self.movement.sent),

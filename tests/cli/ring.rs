@@ -149,7 +149,7 @@ fn copies_are_kept_apart_as_far_as_there_are_places() {
 fn a_change_is_told_by_who_gives_what_to_whom() {
     let desk = desk("ring-diff");
     desk.write("without-bob", "ada\neve\n");
-    desk.write("heavier.toml", &RACKS.replacen("weight = 2", "weight = 3", 1));
+    desk.write("heavier.toml", &RACKS.replacen("weight = 2", "weight = 3", 1).replacen("\"r2\"", "\"r3\"", 1));
     insta::assert_snapshot!(told(
         &desk,
         &[

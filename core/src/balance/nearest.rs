@@ -2,22 +2,24 @@
 //!
 //! A level counts 1, 2, 4 or 8 from the same rack outwards, and health multiplies it: 1 while well, 4 while strained (the
 //! last report tells of more than 80 % of processors or memory), 16 while failing (more than 95 %, or three failures in a
-//! row of which the last is less than 30 s old). The least product goes first; among equals the least distance, then the
-//! least id. So a strained node in the same rack stands back behind a well one in the datacenter, and a failing one behind
+//! row of which the last is less than 30 s old). The least product goes first; among equals the least distance. So a
+//! strained node in the same rack stands back behind a well one in the datacenter, and a failing one behind
 //! all that are well. Health has three steps and no more: a finer one would send everyone to whoever looked best a
-//! report ago. Whoever says nothing counts as well, for the rest are mostly so.
+//! report ago. Whoever says nothing counts as well, for the rest are mostly so. Among those that are equally near and well
+//! each has the same chance.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Strategy;
 use super::choice::{Choice, NoCandidate, Why};
 use super::context::Context;
+use super::dice::{Dice, scale};
 use super::health::{Health, LoadReport, Outcome, Ratio};
 use super::reports::{Reception, Reports, STALE_AFTER};
 use super::roster::{Change, Proximity, Roster, Slot};
-use crate::ids::NodeId;
+use crate::rng::Stream;
 use crate::time::Time;
 
 /// Above which load a node is strained.
@@ -35,8 +37,9 @@ pub struct Nearest {
     reports: Reports,
     /// By slot.
     members: Vec<Option<Member>>,
-    /// All members, the first choice first.
-    order: BTreeSet<Rank>,
+    /// All members, the first choices first.
+    order: BTreeMap<Rank, Vec<Slot>>,
+    dice: Dice,
     /// When some member's health is another one because time has passed.
     rerank_at: Time,
 }
@@ -44,6 +47,8 @@ pub struct Nearest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Member {
     rank: Rank,
+    /// Where it is among those of its rank.
+    place: usize,
     proximity: Proximity,
     failures: u8,
     failed_at: Time,
@@ -54,24 +59,19 @@ struct Rank {
     /// The level times the health.
     product: u8,
     distance: Duration,
-    node: NodeId,
-    slot: Slot,
-}
-
-impl Default for Nearest {
-    fn default() -> Self {
-        Self { reports: Reports::new(STALE_AFTER), members: Vec::new(), order: BTreeSet::new(), rerank_at: Time::NEVER }
-    }
 }
 
 impl Nearest {
-    /// Returns the policy, which knows nobody.
-    pub fn new() -> Self {
-        Self::default()
+    /// Returns the policy, which knows nobody, with a seed drawn from `stream`.
+    pub fn new(stream: &mut Stream) -> Self {
+        let (members, order) = (Vec::new(), BTreeMap::new());
+        let reports = Reports::new(STALE_AFTER);
+        Self { reports, members, order, dice: Dice::new(stream), rerank_at: Time::NEVER }
     }
 
+    /// Ranks a member as it stands now.
     fn place(&mut self, now: Time, slot: Slot) {
-        let Some(Some(member)) = self.members.get_mut(slot.index()) else { return };
+        let Some(Some(member)) = self.members.get(slot.index()).copied() else { return };
         let load = self.reports.fresh(now, slot).map_or(Ratio::NONE, LoadReport::load);
         let failures_count_until = member.failed_at + FAILURES_COUNT_FOR;
         let is_failing = member.failures >= FAILURES_MAX && now < failures_count_until;
@@ -84,9 +84,8 @@ impl Nearest {
         };
         let rank = Rank { product: level(member.proximity) * health, ..member.rank };
         if rank != member.rank {
-            self.order.remove(&member.rank);
-            self.order.insert(rank);
-            member.rank = rank;
+            self.strike(member);
+            self.list(slot, Member { rank, ..member });
         }
         if is_failing {
             self.rerank_at = self.rerank_at.min(failures_count_until);
@@ -97,16 +96,36 @@ impl Nearest {
     }
 
     fn enter(&mut self, now: Time, roster: &Roster, slot: Slot) {
-        let candidate = roster.candidate(slot);
-        let (distance, node, proximity) = (candidate.distance, candidate.node, candidate.proximity);
-        let rank = Rank { product: level(proximity), distance, node, slot };
-        let before = self.members[slot.index()].replace(Member { rank, proximity, failures: 0, failed_at: Time::ZERO });
-        if let (Some(before), Some(member)) = (before, &mut self.members[slot.index()]) {
-            self.order.remove(&before.rank);
-            (member.failures, member.failed_at) = (before.failures, before.failed_at);
+        let (proximity, distance) = (roster.candidate(slot).proximity, roster.candidate(slot).distance);
+        let rank = Rank { product: level(proximity), distance };
+        let before = self.members[slot.index()].take();
+        let (failures, failed_at) = before.map_or((0, Time::ZERO), |before| (before.failures, before.failed_at));
+        if let Some(before) = before {
+            self.strike(before);
         }
-        self.order.insert(rank);
+        self.list(slot, Member { rank, place: 0, proximity, failures, failed_at });
         self.place(now, slot);
+    }
+
+    /// Puts a member behind those of its rank.
+    fn list(&mut self, slot: Slot, member: Member) {
+        let equals = self.order.entry(member.rank).or_default();
+        self.members[slot.index()] = Some(Member { place: equals.len(), ..member });
+        equals.push(slot);
+    }
+
+    /// Takes a member out of the order; the last one of its rank takes its place there.
+    fn strike(&mut self, member: Member) {
+        let Some(equals) = self.order.get_mut(&member.rank) else { return };
+        equals.swap_remove(member.place);
+        if let Some(moved) = equals.get(member.place)
+            && let Some(moved) = &mut self.members[moved.index()]
+        {
+            moved.place = member.place;
+        }
+        if equals.is_empty() {
+            self.order.remove(&member.rank);
+        }
     }
 }
 
@@ -131,7 +150,7 @@ impl Strategy for Nearest {
             Change::Joined(slot) | Change::Altered(slot) => self.enter(now, roster, slot),
             Change::Left(slot) => {
                 if let Some(member) = self.members[slot.index()].take() {
-                    self.order.remove(&member.rank);
+                    self.strike(member);
                 }
                 self.reports.forget(slot);
             }
@@ -145,10 +164,15 @@ impl Strategy for Nearest {
                 self.place(context.now, slot);
             }
         }
-        let mut admitted = self.order.iter().filter(|rank| context.admits(rank.slot));
-        let rank = admitted.next().ok_or_else(|| context.no_candidate(self.name()))?;
-        let proximity = context.roster.candidate(rank.slot).proximity;
-        Ok(context.choice(rank.slot, Why::Nearest { proximity, distance: rank.distance }))
+        for (rank, equals) in &self.order {
+            let begin = scale((self.dice.bits() >> 32) as u32, equals.len());
+            let (before, behind) = equals.split_at(begin);
+            if let Some(slot) = behind.iter().chain(before).find(|slot| context.admits(**slot)) {
+                let proximity = context.roster.candidate(*slot).proximity;
+                return Ok(context.choice(*slot, Why::Nearest { proximity, distance: rank.distance }));
+            }
+        }
+        Err(context.no_candidate(self.name()))
     }
 
     fn report(&mut self, now: Time, node: Slot, health: &Health) {
@@ -176,7 +200,12 @@ impl Strategy for Nearest {
 mod tests {
     use super::*;
     use crate::balance::Candidate;
-    use crate::balance::fixtures::{Field, finished, load};
+    use crate::balance::fixtures::{Field, finished, load, stream};
+    use crate::ids::NodeId;
+
+    fn nearest() -> Nearest {
+        Nearest::new(&mut stream())
+    }
 
     /// One node at each level, the farther the higher its number, and a second one in the datacenter.
     fn field() -> (Field, Nearest) {
@@ -187,7 +216,7 @@ mod tests {
         }
         let (proximity, distance) = (Proximity::Datacenter, Duration::from_millis(29));
         field.join(Candidate { proximity, distance, ..Candidate::new(NodeId::new(4)) });
-        let mut policy = Nearest::new();
+        let mut policy = nearest();
         field.introduce(&mut policy);
         (field, policy)
     }
@@ -244,6 +273,20 @@ mod tests {
         assert_eq!(picked(&field, &mut policy), 3);
         let slot = field.roster.leave(NodeId::new(3)).unwrap();
         policy.follow(field.now, &field.roster, Change::Left(slot));
-        assert_eq!(policy.order.len(), 4);
+        assert_eq!(policy.order.values().map(Vec::len).sum::<usize>(), 4);
+    }
+
+    #[test]
+    fn those_that_are_equally_near_and_well_share_the_requests() {
+        let (mut field, mut policy) = (Field::default(), nearest());
+        for node in 0..4 {
+            field.join(Candidate { proximity: Proximity::Rack, ..Candidate::new(NodeId::new(node)) });
+        }
+        field.introduce(&mut policy);
+        policy.report(field.now, Slot::new(1), &load(1, 81, 0));
+        let mut picks = [0; 4];
+        (0..3000).for_each(|_| picks[picked(&field, &mut policy) as usize] += 1);
+        assert_eq!(picks[1], 0);
+        assert!([0, 2, 3].iter().all(|node| (900..1100).contains(&picks[*node])), "{picks:?}");
     }
 }

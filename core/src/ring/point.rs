@@ -11,9 +11,7 @@ use alloc::vec::Vec;
 use xxhash_rust::xxh64::xxh64;
 
 use super::token::Token;
-
-/// The longest name of a node, in bytes: that of a host (RFC 1035, section 2.3.4).
-pub const NAME_BYTES_MAX: usize = 255;
+pub use crate::ids::NAME_BYTES_MAX;
 
 /// A colon and the digits of a number of 32 bits.
 const NUMBER_BYTES_MAX: usize = 11;

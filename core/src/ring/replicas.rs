@@ -15,6 +15,9 @@ use super::{Eligible, Ring, Slot};
 /// How many repeats are looked past without a walk: among ten nodes there are more of them in one lookup of seventy.
 const REPEATS: usize = 2;
 
+/// Among fewer nodes the first points repeat a node so often that to guess they do not costs more than to look past it.
+const FEW: usize = 32;
+
 /// The most copies of a key.
 pub const REPLICAS_MAX: usize = 64;
 
@@ -95,7 +98,8 @@ impl Ring {
         let first = self.points.first_from(Token::of(key));
         // Mostly the next few points are of different nodes, and of most of the others enough are: nothing to walk then.
         if rule == Rule::Nodes {
-            if let Some(replicas) = self.points.owners_from(first).first_chunk()
+            if self.len() >= FEW
+                && let Some(replicas) = self.points.owners_from(first).first_chunk()
                 && are_different(replicas)
             {
                 return Ok(*replicas);

@@ -211,7 +211,7 @@ fn play_all(near: Option<Proximity>, steps: &[Step]) -> Vec<Story> {
         play(Weighted::new(), near, steps),
         play(LeastConnections::new(seed), near, steps),
         play(power_of_two(), near, steps),
-        play(Nearest::new(), near, steps),
+        play(Nearest::new(seed), near, steps),
         play(ResourceAware::new(ResourceAwareConfig::default(), seed).expect("sound"), near, steps),
         play(soft, near, steps),
         play(placed(ConsistentHash::new()), near, steps),

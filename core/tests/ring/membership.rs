@@ -1,6 +1,8 @@
 //! Laws of members: a ring is a function of the set of them, whatever way led there.
 
-use delian_core::ring::{Level, Member, NAME_BYTES_MAX, Place, PointsPerUnit, Ring, RingError, Rule, Token, Weight};
+use delian_core::ring::{
+    Level, Member, NAME_BYTES_MAX, Place, PointsPerUnit, Ring, RingError, Rule, Slot, Token, Weight,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -248,4 +250,32 @@ fn a_ring_that_shrinks_and_grows_past_a_doubling_is_packed_alike() {
         ring.assert_invariants();
     }
     assert!(ring == Ring::new(PointsPerUnit::default()));
+}
+
+/// Where the number of a slot takes one more bit all words are packed anew, and beyond 65,536 it takes more than half of
+/// a word.
+#[test]
+fn a_ring_that_grows_and_shrinks_across_65_536_members_is_that_of_its_members() {
+    let points = PointsPerUnit::new(2).expect("two are enough here");
+    let name = |node: usize| format!("node-{node:05}");
+    let place = Place::new("eu", "zrh1", "r1");
+    let of = |count: usize| {
+        Ring::build(points, (0..count).map(|node| Member::new(&name(node), place.clone()))).expect("names differ")
+    };
+    let mut ring = of(65_535);
+    for count in 65_535..65_538 {
+        ring.join(&Member::new(&name(count), place.clone())).expect("it is new");
+    }
+    assert!(ring == of(65_538), "joins and a fresh build differ");
+    // A walk that is too dumb to be wrong.
+    let all: Vec<(Token, Slot)> = ring.points().collect();
+    for key in 0..200u32 {
+        let token = Token::of(&key.to_le_bytes());
+        let at_or_after = all.iter().find(|(point, _)| *point >= token).or(all.first());
+        assert_eq!(ring.owner_at(token), at_or_after.map(|(_, slot)| *slot));
+    }
+    for count in (65_535..65_538).rev() {
+        ring.leave(&name(count)).expect("it is there");
+    }
+    assert!(ring == of(65_535), "leaves and a fresh build differ");
 }
