@@ -13,7 +13,7 @@
 //! The core has no clock, no socket, no disk and no randomness but its seed, so equal inputs make equal decisions on
 //! every machine, and the same code runs in production, in the simulator and in the model checker.
 //!
-//! To read it: [`io`] is the whole border; [`time`], [`ids`], [`rng`] and [`config`] are its vocabulary; [`raft`] agrees
+//! To read it: [`io`] is the whole border; [`time`], [`ids`], [`condition`], [`rng`] and [`config`] are its vocabulary; [`raft`] agrees
 //! on a log, [`topology`] is what the log builds, [`node`] joins the two, and [`wire`] turns messages into bytes. Beside
 //! them, [`swim`] says who can be reached, [`health`] who fares how, [`ring`] where a key lives, and [`balance`] who serves
 //! a request:
@@ -32,6 +32,7 @@ extern crate alloc;
 
 pub mod time;
 pub mod ids;
+pub mod condition;
 pub mod rng;
 pub mod config;
 mod codec;

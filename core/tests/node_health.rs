@@ -9,7 +9,7 @@ use delian_core::health::{HealthConfig, Heartbeat, HeartbeatError, Sample};
 use delian_core::node::{PoolsConfig, Tier};
 use delian_core::raft::Recovered;
 use delian_core::swim::{self, Carrier, PoolConfig};
-use delian_core::topology::{Command, Condition, Coordinates, Registration};
+use delian_core::topology::{Cause, Command, Condition, Coordinates, Registration};
 use delian_core::{
     Bytes, Config, Effect, Epoch, Event, Input, Message, Node, NodeId, Outbox, RequestId, RoleName, Seed,
 };
@@ -296,7 +296,7 @@ fn who_is_asked_to_leave_is_found_to_be_nothing_else() {
     let mut federation = Federation::begin(0);
     let leader = federation.leader();
     let epoch = federation.nodes[&leader].topology().get(id(4)).expect("it is registered").registered;
-    let drain = Command::SetCondition { node: id(4), epoch, condition: Condition::Leaving };
+    let drain = Command::SetCondition { node: id(4), epoch, condition: Condition::Leaving, cause: Cause::Asked };
     federation.feed(leader, Input::Command(RequestId::new(50), drain));
     federation.mute.insert(4);
     federation.run_for(300);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use delian_core::raft::{Record, Recovered};
-use delian_core::topology::{Command, Condition};
+use delian_core::topology::{Cause, Command, Condition};
 use delian_core::{
     Applied, Blob, Config, Effect, Epoch, Halt, Input, LogIndex, Node, NodeId, Operation, Outbox, Rejected, RequestId,
     Seed, Sequence, SessionId, Sessions, Settings, Time, Topology,
@@ -44,7 +44,12 @@ fn step() -> impl Strategy<Value = Step> {
     let command = prop_oneof![
         Just(Command::Custom(Blob::from([7].as_slice()))),
         // Nobody is registered, so it is refused.
-        Just(Command::SetCondition { node: NodeId::new(1), epoch: Epoch::new(1), condition: Condition::Silent }),
+        Just(Command::SetCondition {
+            node: NodeId::new(1),
+            epoch: Epoch::new(1),
+            condition: Condition::Silent,
+            cause: Cause::Asked
+        }),
     ];
     prop_oneof![
         2 => Just(Step::Open),

@@ -5,8 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use delian_core::topology::{Command, Condition, Coordinates, Delta, DeltaUnavailable, Registration};
+use delian_core::topology::{Cause, Command, Condition, Coordinates, Delta, DeltaUnavailable, Drain, Registration};
 use delian_core::{Blob, Bytes, Config, Epoch, NodeId, Settings, Topology, WallTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,9 +48,9 @@ fn the_topology_accepts_and_holds_what_the_model_does() {
             topology.assert_invariants();
         }
     });
-    assert_eq!(changes.borrow().len(), 6, "some kind of change never happened: {changes:?}");
+    assert_eq!(changes.borrow().len(), 8, "some kind of change never happened: {changes:?}");
     // All but `Malformed`, which only bytes can cause, and `Exhausted`, which no history reaches.
-    assert_eq!(refusals.borrow().len(), 13, "some kind of refusal never happened: {refusals:?}");
+    assert_eq!(refusals.borrow().len(), 16, "some kind of refusal never happened: {refusals:?}");
 }
 
 #[test]
@@ -245,7 +246,9 @@ enum Step {
     Register(Registration),
     Deregister(NodeId),
     Evict { node: NodeId, lag: u64 },
-    SetCondition { node: NodeId, lag: u64, condition: Condition },
+    SetCondition { node: NodeId, lag: u64, condition: Condition, cause: Cause },
+    Drain { node: NodeId, lag: u64, within: Option<Duration> },
+    DrainProgress { node: NodeId, lag: u64, moved: u16 },
     Custom(Vec<u8>),
 }
 
@@ -259,8 +262,15 @@ impl Step {
             Self::Register(registration) => Command::Register(Box::new(registration.clone())),
             Self::Deregister(node) => Command::Deregister(*node),
             Self::Evict { node, lag } => Command::Evict { node: *node, epoch: epoch_of(*node, *lag) },
-            Self::SetCondition { node, lag, condition } => {
-                Command::SetCondition { node: *node, epoch: epoch_of(*node, *lag), condition: *condition }
+            Self::SetCondition { node, lag, condition, cause } => {
+                let epoch = epoch_of(*node, *lag);
+                Command::SetCondition { node: *node, epoch, condition: *condition, cause: *cause }
+            }
+            Self::Drain { node, lag, within } => {
+                Command::Drain { node: *node, epoch: epoch_of(*node, *lag), within: *within }
+            }
+            Self::DrainProgress { node, lag, moved } => {
+                Command::DrainProgress { node: *node, epoch: epoch_of(*node, *lag), moved: *moved }
             }
             Self::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
         }
@@ -274,20 +284,23 @@ fn step() -> impl Strategy<Value = Step> {
         8 => registration().prop_map(Step::Register),
         2 => node().prop_map(Step::Deregister),
         2 => (node(), lag()).prop_map(|(node, lag)| Step::Evict { node, lag }),
-        3 => (node(), lag(), condition())
-            .prop_map(|(node, lag, condition)| Step::SetCondition { node, lag, condition }),
+        3 => (node(), lag(), condition(), cause())
+            .prop_map(|(node, lag, condition, cause)| Step::SetCondition { node, lag, condition, cause }),
+        2 => (node(), lag(), prop::option::of(Just(Duration::from_secs(9))))
+            .prop_map(|(node, lag, within)| Step::Drain { node, lag, within }),
+        2 => (node(), lag(), prop::sample::select(vec![0, 400, 999, 1000, 1001]))
+            .prop_map(|(node, lag, moved)| Step::DrainProgress { node, lag, moved }),
         1 => vec(any::<u8>(), 0..4).prop_map(Step::Custom),
     ]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
-    prop::sample::select(vec![
-        Condition::Healthy,
-        Condition::Degraded,
-        Condition::Silent,
-        Condition::Leaving,
-        Condition::Unreachable,
-    ])
+    prop::sample::select(Condition::ALL.to_vec())
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    let found = [Cause::Beats, Cause::LowScore { permille: 400 }, Cause::Silence { level: 5 }, Cause::HeldDead];
+    prop_oneof![Just(Cause::Asked), prop::sample::select(found.to_vec())]
 }
 
 fn registration() -> impl Strategy<Value = Registration> {
@@ -334,6 +347,19 @@ struct ModelMember {
     registered: u64,
     changed: u64,
     condition: Condition,
+    since: u64,
+    cause: Cause,
+    within: Option<Duration>,
+    moved: u16,
+}
+
+impl ModelMember {
+    fn enter(&mut self, epoch: u64, condition: Condition, cause: Cause) {
+        if self.condition != condition {
+            (self.since, self.within, self.moved) = (epoch, None, 0);
+        }
+        (self.changed, self.condition, self.cause) = (epoch, condition, cause);
+    }
 }
 
 impl Model {
@@ -348,16 +374,28 @@ impl Model {
                     registered: epoch,
                     changed: epoch,
                     condition: Condition::Healthy,
+                    since: epoch,
+                    cause: Cause::Asked,
+                    within: None,
+                    moved: 0,
                 });
             }
-            Command::Deregister(node) | Command::Evict { node, .. } => {
+            Command::Deregister(node)
+            | Command::Evict { node, .. }
+            | Command::DrainProgress { node, moved: 1000, .. } => {
                 self.members.retain(|member| member.registration.node != *node);
             }
-            Command::SetCondition { node, condition, .. } => {
-                for member in self.members.iter_mut().filter(|member| member.registration.node == *node) {
-                    member.condition = *condition;
-                    member.changed = epoch;
-                }
+            Command::SetCondition { node, condition, cause, .. } => {
+                self.find_mut(*node).expect("it is registered").enter(epoch, *condition, *cause);
+            }
+            Command::Drain { node, within, .. } => {
+                let member = self.find_mut(*node).expect("it is registered");
+                member.enter(epoch, Condition::Leaving, Cause::Asked);
+                member.within = *within;
+            }
+            Command::DrainProgress { node, moved, .. } => {
+                let member = self.find_mut(*node).expect("it is registered");
+                (member.changed, member.moved) = (epoch, member.moved.max(*moved));
             }
             Command::Custom(_) => {}
         }
@@ -373,11 +411,27 @@ impl Model {
                     && others.iter().all(|member| member.registration.name != registration.name)
             }
             Command::Deregister(node) => self.find(*node).is_some(),
-            Command::Evict { node, epoch } | Command::SetCondition { node, epoch, .. } => {
-                self.find(*node).is_some_and(|member| member.registered == epoch.get())
+            Command::Evict { node, epoch } | Command::Drain { node, epoch, .. } => self.lives(*node, *epoch),
+            Command::SetCondition { node, epoch, cause, .. } => {
+                self.lives(*node, *epoch) && (*cause == Cause::Asked || !self.leaves(*node))
+            }
+            Command::DrainProgress { node, epoch, moved } => {
+                self.lives(*node, *epoch) && self.leaves(*node) && *moved <= 1000
             }
             Command::Custom(bytes) => bytes.len() <= CUSTOM_BYTES_MAX,
         }
+    }
+
+    fn lives(&self, node: NodeId, epoch: Epoch) -> bool {
+        self.find(node).is_some_and(|member| member.registered == epoch.get())
+    }
+
+    fn leaves(&self, node: NodeId) -> bool {
+        self.find(node).is_some_and(|member| member.condition == Condition::Leaving)
+    }
+
+    fn find_mut(&mut self, node: NodeId) -> Option<&mut ModelMember> {
+        self.members.iter_mut().find(|member| member.registration.node == node)
     }
 
     fn find(&self, node: NodeId) -> Option<&ModelMember> {
@@ -391,7 +445,10 @@ impl Model {
             let theirs = topology.get(ours.registration.node).expect("the model holds the node");
             assert_eq!(theirs.registration, ours.registration);
             assert_eq!((theirs.registered.get(), theirs.changed.get()), (ours.registered, ours.changed));
-            assert_eq!(theirs.condition, ours.condition);
+            let ModelMember { condition, since, cause, within, moved, .. } = ours;
+            assert_eq!((theirs.condition, theirs.since.get(), theirs.cause), (*condition, *since, *cause));
+            let drain = (*condition == Condition::Leaving).then_some(Drain { within: *within, moved: *moved });
+            assert_eq!(theirs.drain, drain);
             assert_eq!(topology.by_name(&ours.registration.name), Some(theirs));
             let place = &ours.registration;
             let rack: Vec<_> = topology.in_rack(&place.region, &place.datacenter, &place.rack).collect();

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use delian_core::raft::{Append, Appended, Ballot, Body, Candidacy, HardState, Record};
-use delian_core::topology::Command;
+use delian_core::topology::{Cause, Command};
 use delian_core::wire::Request;
 use delian_core::{
     Applied, Event, Input, Message, NodeId, Operation, ReadAt, Rejected, RequestId, SessionRequest, Term, Time, WriteId,
@@ -210,7 +210,15 @@ fn describe_command(command: &Command) -> String {
         Command::Register(registration) => format!("Register {} {}", registration.node, registration.name),
         Command::Deregister(node) => format!("Deregister {node}"),
         Command::Evict { node, epoch } => format!("Evict {node} {epoch}"),
-        Command::SetCondition { node, epoch, condition } => format!("SetCondition {node} {epoch} {condition}"),
+        Command::SetCondition { node, epoch, condition, cause: Cause::Asked } => {
+            format!("SetCondition {node} {epoch} {condition}")
+        }
+        Command::SetCondition { node, epoch, condition, cause } => {
+            format!("SetCondition {node} {epoch} {condition}: {cause}")
+        }
+        Command::Drain { node, epoch, within: None } => format!("Drain {node} {epoch}"),
+        Command::Drain { node, epoch, within: Some(within) } => format!("Drain {node} {epoch} within {within:?}"),
+        Command::DrainProgress { node, epoch, moved } => format!("DrainProgress {node} {epoch} {moved} ‰"),
         Command::Custom(bytes) => format!("Custom {} bytes", bytes.len()),
     }
 }

@@ -1,11 +1,14 @@
 //! One node before the one who judges: the evidence, what was agreed on, and what was proposed since.
 
+use core::time::Duration;
+
 use super::flaps::Flaps;
 use super::heartbeat::Score;
 use super::settings::HealthSettings;
-use super::verdict::{Evidence, Finding, Reach, Reason};
+use super::verdict::{Evidence, Reach};
 use super::watch::Seen;
 use super::{Explanation, Proposal};
+use crate::condition::{Cause, Condition, Drain};
 use crate::ids::{Epoch, NodeId};
 use crate::time::Time;
 
@@ -16,9 +19,11 @@ pub(super) struct Case {
     reach: Reach,
     /// Since when nobody reaches it, or this node judges, whichever is later.
     lost_at: Option<Time>,
-    agreed: Finding,
+    agreed: Condition,
+    /// For how long it may leave, and when that is over by this node's clock since it heard of it.
+    leaving: Option<(Duration, Time)>,
     /// What was found when the case was looked at last.
-    found: Finding,
+    found: Condition,
     flaps: Flaps,
     /// What was proposed, until it is agreed on or refused.
     proposed: Option<Asked>,
@@ -29,7 +34,7 @@ pub(super) struct Case {
 /// What a proposal asks for, whatever speaks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Asked {
-    Find(Finding),
+    Find(Condition),
     Evict,
 }
 
@@ -55,8 +60,9 @@ impl Case {
             epoch,
             reach: Reach::Unknown,
             lost_at: None,
-            agreed: Finding::Healthy,
-            found: Finding::Healthy,
+            agreed: Condition::Healthy,
+            leaving: None,
+            found: Condition::Healthy,
             flaps: Flaps::default(),
             proposed: None,
             next: None,
@@ -65,7 +71,8 @@ impl Case {
 
     /// Returns the case of the same node in its next life: what is known of the machine stays known.
     pub(super) const fn of_next_life(self, epoch: Epoch) -> Self {
-        Self { epoch, agreed: Finding::Healthy, found: Finding::Healthy, proposed: None, next: None, ..self }
+        let (agreed, found) = (Condition::Healthy, Condition::Healthy);
+        Self { epoch, agreed, found, leaving: None, proposed: None, next: None, ..self }
     }
 
     pub(super) const fn epoch(&self) -> Epoch {
@@ -77,9 +84,13 @@ impl Case {
     }
 
     /// Takes in what was agreed on. Returns what was before.
-    pub(super) const fn agree(&mut self, finding: Finding) -> Finding {
+    pub(super) fn agree(&mut self, now: Time, agreed: Condition, drain: Option<Drain>) -> Condition {
         self.proposed = None;
-        core::mem::replace(&mut self.agreed, finding)
+        // What is told once more goes on from when it was told first.
+        let before = self.leaving;
+        let begin = |within| before.filter(|(held, _)| *held == within).unwrap_or((within, now + within));
+        self.leaving = drain.and_then(|drain| drain.within).map(begin);
+        core::mem::replace(&mut self.agreed, agreed)
     }
 
     /// Takes in what the failure detector says. Returns whether it is new.
@@ -107,7 +118,7 @@ impl Case {
 
     /// Returns whether a heartbeat of this score may change what was agreed on.
     pub(super) fn is_of_interest(&self, score: u16, settings: &HealthSettings) -> bool {
-        self.agreed != Finding::Healthy || Score::new(score).is_none_or(|score| score < settings.degraded_below)
+        self.agreed != Condition::Healthy || Score::new(score).is_none_or(|score| score < settings.degraded_below)
     }
 
     /// Judges, and says what is to be proposed, if anything, and when to look again.
@@ -119,25 +130,25 @@ impl Case {
         doubts: bool,
         settings: &HealthSettings,
     ) -> (Option<Proposal>, Next) {
-        let (finding, reason) = self.evidence(seen).judge(settings);
-        if finding == Finding::Healthy && self.found > finding {
+        let (finding, cause) = self.evidence(seen).judge(settings);
+        if finding == Condition::Healthy && self.found > finding {
             self.flaps.recovered(now, settings);
         }
         self.found = finding;
-        let mut next = self.evicted_at(now, seen, settings);
+        let withheld = is_withheld(cause, doubts);
+        let mut next = if withheld { self.drained_at() } else { self.removed_at(now, seen, settings) };
         let epoch = self.epoch;
-        let wanted = if is_withheld(reason, doubts) {
-            next = None;
-            None
-        } else if next.is_some_and(|at| at <= now) {
+        let wanted = if next.is_some_and(|at| at <= now) {
             Some(Proposal::Evict { node, epoch })
-        } else if finding == self.agreed || self.agreed == Finding::Leaving {
+        } else if withheld {
+            None
+        } else if finding == self.agreed || self.agreed == Condition::Leaving {
             None
         } else if let Some(until) = self.held_until(now, finding, settings) {
             next = Some(next.map_or(until, |at| at.min(until)));
             None
         } else {
-            Some(Proposal::Find { node, epoch, finding, reason })
+            Some(Proposal::Find { node, epoch, finding, cause })
         };
         self.next = next.filter(|at| *at > now);
         let asked = wanted.as_ref().map(Asked::by);
@@ -148,15 +159,15 @@ impl Case {
 
     pub(super) fn explain(&self, now: Time, seen: Seen, doubts: bool, settings: &HealthSettings) -> Explanation {
         let evidence = self.evidence(&seen);
-        let (finding, reason) = evidence.judge(settings);
+        let (finding, cause) = evidence.judge(settings);
         Explanation {
             seen,
             evidence,
             finding,
-            reason,
+            cause,
             held_until: self.held_until(now, finding, settings),
-            withheld: is_withheld(reason, doubts),
-            evicted_at: self.evicted_at(now, &seen, settings),
+            withheld: is_withheld(cause, doubts),
+            removed_at: self.removed_at(now, &seen, settings),
         }
     }
 
@@ -165,8 +176,17 @@ impl Case {
     }
 
     /// Returns until when a finding that is better than what was agreed on is held back.
-    fn held_until(&self, now: Time, finding: Finding, settings: &HealthSettings) -> Option<Time> {
+    fn held_until(&self, now: Time, finding: Condition, settings: &HealthSettings) -> Option<Time> {
         if finding < self.agreed { self.flaps.held_until(now, settings) } else { None }
+    }
+
+    /// Returns when the node is to be removed: its time to leave is up, or nobody reaches it.
+    fn removed_at(&self, now: Time, seen: &Seen, settings: &HealthSettings) -> Option<Time> {
+        [self.drained_at(), self.evicted_at(now, seen, settings)].into_iter().flatten().min()
+    }
+
+    fn drained_at(&self) -> Option<Time> {
+        self.leaving.map(|(_, until)| until)
     }
 
     /// Returns when the node is to be evicted: it has been out of reach for so long, or has been failed for so long and
@@ -186,6 +206,6 @@ impl Case {
 }
 
 /// Returns whether what speaks for a finding may be the fault of the one who judges, and that one suspects itself.
-const fn is_withheld(reason: Reason, doubts: bool) -> bool {
-    doubts && matches!(reason, Reason::Silence(_) | Reason::HeldDead)
+const fn is_withheld(cause: Cause, doubts: bool) -> bool {
+    doubts && matches!(cause, Cause::Silence { .. } | Cause::HeldDead)
 }

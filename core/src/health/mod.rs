@@ -1,7 +1,7 @@
 //! How fresh and how loaded each registered node is, and what the federation should agree on about it.
 //!
 //! Every voter hears the heartbeats and watches how long each life of a node has been silent, by its own clock alone. The
-//! one who leads judges: silence, the node's own score and what the failure detector says make a [`Finding`], and where it
+//! one who leads judges: silence, the node's own score and what the failure detector says make a [`Condition`], and where it
 //! differs from what was agreed on, a [`Proposal`] for the log. Nothing here removes or changes anybody: a finding is an
 //! opinion until a quorum commits it, and what is committed is told back by [`Health::agreed`].
 //!
@@ -29,12 +29,13 @@ pub use heartbeat::{Heartbeat, HeartbeatError, Report, Sample, Score};
 pub use preservation::Doubt;
 pub use settings::{HealthConfig, HealthSettings};
 pub use silence::SilenceLevel;
-pub use verdict::{Evidence, Finding, Reach, Reason};
+pub use verdict::{Evidence, Reach};
 pub use watch::Seen;
 
 use self::case::{Case, Next};
 use self::preservation::Preservation;
 use self::watch::Watch;
+use crate::condition::{Cause, Condition, Drain};
 use crate::ids::{Epoch, NodeId};
 use crate::time::Time;
 
@@ -64,11 +65,11 @@ pub enum Proposal {
         /// The registration epoch of the life that was judged.
         epoch: Epoch,
         /// How it fares.
-        finding: Finding,
+        finding: Condition,
         /// What speaks for it.
-        reason: Reason,
+        cause: Cause,
     },
-    /// That a node which nobody has reached for long is removed.
+    /// That a node is removed which nobody has reached for long, or whose time to leave is up.
     Evict {
         /// The node.
         node: NodeId,
@@ -85,15 +86,15 @@ pub struct Explanation {
     /// What it is judged by.
     pub evidence: Evidence,
     /// What this node finds.
-    pub finding: Finding,
+    pub finding: Condition,
     /// What speaks for that.
-    pub reason: Reason,
+    pub cause: Cause,
     /// Until when good news of it is held back, because it comes and goes.
     pub held_until: Option<Time>,
     /// Whether bad news of it is withheld, because too many are silent at once.
     pub withheld: bool,
-    /// When its eviction is proposed, if nothing changes.
-    pub evicted_at: Option<Time>,
+    /// When its removal is proposed, if nothing changes.
+    pub removed_at: Option<Time>,
 }
 
 impl Health {
@@ -136,9 +137,18 @@ impl Health {
         self.open.remove(&node);
     }
 
-    /// Takes in what was agreed on about a registered life of a node. Returns what was agreed on before.
-    pub fn agreed(&mut self, node: NodeId, epoch: Epoch, finding: Finding) -> Option<Finding> {
-        let before = self.cases.get_mut(&node).filter(|case| case.epoch() == epoch).map(|case| case.agree(finding));
+    /// Takes in what was agreed on about a registered life of a node, and for how long it may still leave. Returns what was
+    /// agreed on before.
+    pub fn agreed(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        epoch: Epoch,
+        condition: Condition,
+        drain: Option<Drain>,
+    ) -> Option<Condition> {
+        let case = self.cases.get_mut(&node).filter(|case| case.epoch() == epoch);
+        let before = case.map(|case| case.agree(now, condition, drain));
         self.open(node);
         before
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::fixtures::{beat, settings};
 use super::*;
+use core::time::Duration;
 
 /// One who leads, the nodes that it watches, and everything that it proposed, each at once agreed on.
 struct Bench {
@@ -66,7 +67,7 @@ impl Bench {
             self.told.push((secs, proposal));
             match proposal {
                 Proposal::Find { node, epoch, finding, .. } => {
-                    let before = self.health.agreed(node, epoch, finding);
+                    let before = self.health.agreed(self.now, node, epoch, finding, None);
                     assert!(before.is_some_and(|before| before != finding), "{finding:?} of {node} was agreed on");
                 }
                 Proposal::Evict { node, .. } => {
@@ -83,7 +84,7 @@ impl Bench {
     }
 
     /// Takes what was proposed of a node: when, and what it was found to be; nothing for an eviction.
-    fn found(&mut self, node: u64) -> Vec<(u64, Option<Finding>)> {
+    fn found(&mut self, node: u64) -> Vec<(u64, Option<Condition>)> {
         let all = core::mem::take(&mut self.told).into_iter();
         all.filter_map(|(secs, proposal)| match proposal {
             Proposal::Find { node: of, finding, .. } => (of.get() == node).then_some((secs, Some(finding))),
@@ -93,10 +94,10 @@ impl Bench {
     }
 }
 
-const HEALTHY: Option<Finding> = Some(Finding::Healthy);
-const DEGRADED: Option<Finding> = Some(Finding::Degraded);
-const SILENT: Option<Finding> = Some(Finding::Silent);
-const UNREACHABLE: Option<Finding> = Some(Finding::Unreachable);
+const HEALTHY: Option<Condition> = Some(Condition::Healthy);
+const DEGRADED: Option<Condition> = Some(Condition::Degraded);
+const SILENT: Option<Condition> = Some(Condition::Silent);
+const UNREACHABLE: Option<Condition> = Some(Condition::Unreachable);
 
 #[test]
 fn whoever_falls_silent_is_degraded_after_thirty_seconds_failed_after_seventy_and_recovers_with_a_heartbeat() {
@@ -114,7 +115,7 @@ fn who_follows_watches_and_proposes_nothing() {
     let mut bench = Bench::following(5);
     bench.run_to(100, &[3]);
     assert_eq!(bench.told, []);
-    assert_eq!(bench.health.explain(bench.now, NodeId::new(3)).map(|it| it.finding), Some(Finding::Silent));
+    assert_eq!(bench.health.explain(bench.now, NodeId::new(3)).map(|it| it.finding), Some(Condition::Silent));
 }
 
 /// H6: nobody fails sooner than seventy seconds after one takes over, whatever it saw as a follower.
@@ -194,7 +195,7 @@ fn half_of_all_falling_silent_at_once_is_no_news_of_them_for_five_minutes() {
     bench.run_to(330, &half);
     assert_eq!(bench.doubts, [(27, Doubt::Began), (327, Doubt::Overcome)]);
     let silent = |(secs, proposal): &(u64, Proposal)| {
-        *secs == 327 && matches!(proposal, Proposal::Find { finding: Finding::Silent, .. })
+        *secs == 327 && matches!(proposal, Proposal::Find { finding: Condition::Silent, .. })
     };
     assert!(bench.told.len() == 5 && bench.told.iter().all(silent), "{:?}", bench.told);
 }
@@ -229,7 +230,7 @@ fn what_was_proposed_is_proposed_again_only_if_it_came_to_nothing() {
     bench.now = Time::from_millis(30_001);
     bench.health.look(bench.now);
     let proposal = bench.health.propose(bench.now);
-    assert!(matches!(proposal, Some(Proposal::Find { finding: Finding::Degraded, .. })), "{proposal:?}");
+    assert!(matches!(proposal, Some(Proposal::Find { finding: Condition::Degraded, .. })), "{proposal:?}");
     bench.health.reach(bench.now, node, Reach::Reachable);
     assert_eq!(bench.health.propose(bench.now), None, "it is under way");
     bench.health.refused(bench.now, node);
@@ -246,7 +247,7 @@ fn another_life_of_a_node_begins_well_whatever_the_last_one_did() {
     assert_eq!(bench.found(3), [(30, DEGRADED), (70, SILENT)]);
     bench.nodes.insert(3, (9, 0));
     bench.health.registered(bench.now, NodeId::new(3), Epoch::new(9));
-    bench.health.agreed(NodeId::new(3), Epoch::new(3), Finding::Silent);
+    bench.health.agreed(bench.now, NodeId::new(3), Epoch::new(3), Condition::Silent, None);
     bench.run_to(300, &[]);
     assert_eq!(bench.found(3), []);
     let late = bench.health.hear(bench.now, &beat(3, 3, 99));
@@ -259,9 +260,45 @@ fn a_node_is_explained_by_what_speaks_for_and_against_it() {
     bench.run_to(45, &[3]);
     bench.reach(3, Reach::Unreachable);
     let all = bench.health.explain(bench.now, NodeId::new(3)).unwrap();
-    assert_eq!((all.finding, all.reason), (Finding::Unreachable, Reason::HeldDead));
+    assert_eq!((all.finding, all.cause), (Condition::Unreachable, Cause::HeldDead));
     assert_eq!((all.seen.level.get(), all.seen.score.permille()), (2, 600));
-    assert_eq!(all.evicted_at, Some(Time::from_millis(645_000)));
+    assert_eq!(all.removed_at, Some(Time::from_millis(645_000)));
     assert_eq!((all.held_until, all.withheld), (None, false));
     assert_eq!(bench.health.explain(bench.now, NodeId::new(77)), None);
+}
+
+/// A drain of so long, as it is told when it was agreed on.
+fn leave(bench: &mut Bench, node: u64, secs: u64) {
+    let drain = Drain { within: Some(Duration::from_secs(secs)), moved: 0 };
+    bench.health.agreed(bench.now, NodeId::new(node), Epoch::new(node), Condition::Leaving, Some(drain));
+}
+
+#[test]
+fn whoever_leaves_is_removed_when_its_time_is_up_whether_it_beats_or_not_and_found_to_be_nothing_else() {
+    let mut bench = Bench::leading(5);
+    bench.run_to(9, &[]);
+    leave(&mut bench, 2, 100);
+    leave(&mut bench, 3, 200);
+    bench.run_to(60, &[3]);
+    // Progress tells the same drain once more.
+    leave(&mut bench, 2, 100);
+    bench.run_to(108, &[3]);
+    assert_eq!(bench.told, []);
+    bench.run_to(110, &[3]);
+    assert_eq!(bench.found(2), [(109, None)]);
+    bench.run_to(300, &[3]);
+    assert_eq!(bench.found(3), [(209, None)]);
+}
+
+#[test]
+fn whoever_stays_after_all_is_not_removed_and_who_gets_more_time_is_later() {
+    let mut bench = Bench::leading(5);
+    leave(&mut bench, 2, 100);
+    leave(&mut bench, 3, 100);
+    bench.run_to(50, &[]);
+    bench.health.agreed(bench.now, NodeId::new(2), Epoch::new(2), Condition::Healthy, None);
+    leave(&mut bench, 3, 101);
+    bench.run_to(300, &[]);
+    assert_eq!(bench.told.len(), 1, "{:?}", bench.told);
+    assert_eq!(bench.found(3), [(151, None)]);
 }

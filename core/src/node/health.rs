@@ -7,12 +7,13 @@ use alloc::vec::Vec;
 pub use crate::health::{HealthConfig, HealthSettings};
 
 use super::Node;
-use crate::health::{Finding, Health, Heartbeat, HeartbeatError, Proposal, Reach, Sample};
+use crate::condition::Condition;
+use crate::health::{Health, Heartbeat, HeartbeatError, Proposal, Reach, Sample};
 use crate::ids::{Boot, Epoch, NodeId};
 use crate::io::{Effect, Event, Outbox};
 use crate::swim;
 use crate::time::Time;
-use crate::topology::{Command, Condition, Member, Topology};
+use crate::topology::{Command, Member, Topology};
 use crate::wire::Message;
 
 /// What one node knows of the health of others, and what it says of its own.
@@ -77,18 +78,19 @@ impl Monitor {
     }
 
     fn take_in_member(&mut self, now: Time, member: &Member, newcomers: &mut Vec<NodeId>, out: &mut Outbox) {
-        let (node, epoch, finding) = (member.node(), member.registered, finding_of(member.condition));
-        if self.health.registered(now, node, epoch) {
+        let (node, epoch, condition) = (member.node(), member.registered, member.condition);
+        let is_new = self.health.registered(now, node, epoch);
+        let before = self.health.agreed(now, node, epoch, condition, member.drain);
+        if is_new {
             // What had been agreed on when this node heard of that life is no news.
             newcomers.push(node);
-            self.health.agreed(node, epoch, finding);
             return;
         }
-        let failed = self.health.agreed(node, epoch, finding).is_some_and(Finding::is_failed);
-        if finding.is_failed() && !failed {
-            out.emit(Event::NodeFailed { node, epoch, condition: member.condition });
+        let failed = before.is_some_and(Condition::is_failed);
+        if condition.is_failed() && !failed {
+            out.emit(Event::NodeFailed { node, epoch, condition });
         }
-        if failed && !finding.is_failed() {
+        if failed && !condition.is_failed() {
             out.emit(Event::NodeRecovered { node, epoch });
         }
     }
@@ -220,29 +222,9 @@ fn touched_in_pools(out: &Outbox) -> Vec<NodeId> {
 /// Returns the command that asks for what was found, and whom it is about.
 fn command_of(proposal: Proposal) -> (NodeId, Command) {
     match proposal {
-        Proposal::Find { node, epoch, finding, reason: _ } => {
-            (node, Command::SetCondition { node, epoch, condition: condition_of(finding) })
+        Proposal::Find { node, epoch, finding, cause } => {
+            (node, Command::SetCondition { node, epoch, condition: finding, cause })
         }
         Proposal::Evict { node, epoch } => (node, Command::Evict { node, epoch }),
-    }
-}
-
-const fn condition_of(finding: Finding) -> Condition {
-    match finding {
-        Finding::Healthy => Condition::Healthy,
-        Finding::Degraded => Condition::Degraded,
-        Finding::Silent => Condition::Silent,
-        Finding::Unreachable => Condition::Unreachable,
-        Finding::Leaving => Condition::Leaving,
-    }
-}
-
-const fn finding_of(condition: Condition) -> Finding {
-    match condition {
-        Condition::Healthy => Finding::Healthy,
-        Condition::Degraded => Finding::Degraded,
-        Condition::Silent => Finding::Silent,
-        Condition::Unreachable => Finding::Unreachable,
-        Condition::Leaving => Finding::Leaving,
     }
 }

@@ -320,9 +320,12 @@ impl Node {
             Command::Custom(bytes) if bytes.len() > limits.custom_bytes_max => {
                 Err(Refusal::CustomTooLarge { bytes: bytes.len(), max: limits.custom_bytes_max })
             }
-            Command::Custom(_) | Command::Deregister(_) | Command::Evict { .. } | Command::SetCondition { .. } => {
-                Ok(())
-            }
+            Command::Custom(_)
+            | Command::Deregister(_)
+            | Command::Evict { .. }
+            | Command::SetCondition { .. }
+            | Command::Drain { .. }
+            | Command::DrainProgress { .. } => Ok(()),
         }
     }
 }

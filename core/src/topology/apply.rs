@@ -1,9 +1,9 @@
 //! The only way in which a topology changes: one command at a time, whole or not at all.
 
-use super::command::{Change, Changed, Command, Condition};
+use super::command::{Cause, Change, Changed, Command, Condition, Drain};
 use super::refusal::Refusal;
 use super::registration::Registration;
-use super::{Member, Removal, Topology};
+use super::{Member, Removal, Topology, WHOLE};
 use crate::ids::{Epoch, NodeId};
 
 impl Topology {
@@ -34,12 +34,30 @@ impl Topology {
                 self.remove(Removal { node: *node, epoch });
                 Changed::Evicted(*node)
             }
-            Command::SetCondition { node, epoch: _, condition } => {
-                let held = self.take(*node).expect("the check found the node registered");
-                self.put(Member { condition: *condition, changed: epoch, ..held });
+            Command::SetCondition { node, epoch: _, condition, cause } => {
+                self.alter(*node, |held| held.in_condition(*condition, *cause, epoch));
                 Changed::ConditionSet(*node, *condition)
             }
             Command::Custom(_) => Changed::Custom,
+            Command::Drain { node, epoch: _, within } => {
+                self.alter(*node, |held| {
+                    let leaving = held.in_condition(Condition::Leaving, Cause::Asked, epoch);
+                    let drain = leaving.drain.map(|drain| Drain { within: *within, ..drain });
+                    Member { drain, ..leaving }
+                });
+                Changed::ConditionSet(*node, Condition::Leaving)
+            }
+            Command::DrainProgress { node, epoch: _, moved: WHOLE } => {
+                self.remove(Removal { node: *node, epoch });
+                Changed::Drained(*node)
+            }
+            Command::DrainProgress { node, epoch: _, moved } => {
+                self.alter(*node, |held| {
+                    let drain = held.drain.map(|drain| Drain { moved: drain.moved.max(*moved), ..drain });
+                    Member { drain, changed: epoch, ..held }
+                });
+                Changed::Moved(*node, *moved)
+            }
         };
         Ok(Change { epoch, what })
     }
@@ -66,10 +84,22 @@ impl Topology {
         match command {
             Command::Register(registration) => self.check_registration(registration),
             Command::Deregister(node) => self.registered_epoch(*node).map(|_| ()),
-            Command::Evict { node, epoch } | Command::SetCondition { node, epoch, condition: _ } => {
+            Command::Evict { node, epoch } | Command::Drain { node, epoch, within: _ } => {
                 self.check_life(*node, *epoch)
             }
+            Command::SetCondition { node, epoch, condition: _, cause } => {
+                self.check_life(*node, *epoch)?;
+                // What was found before the node was asked to leave, or by one who has not heard of that, undoes no drain.
+                if *cause != Cause::Asked && self.is_leaving(*node) { Err(Refusal::Leaving(*node)) } else { Ok(()) }
+            }
             Command::Custom(bytes) => self.check_custom(bytes.len()),
+            Command::DrainProgress { node, epoch, moved } => {
+                self.check_life(*node, *epoch)?;
+                if !self.is_leaving(*node) {
+                    return Err(Refusal::NotLeaving(*node));
+                }
+                if *moved > WHOLE { Err(Refusal::MovedMoreThanAll { moved: *moved }) } else { Ok(()) }
+            }
         }
     }
 
@@ -85,13 +115,18 @@ impl Topology {
     fn register(&mut self, registration: &Registration, epoch: Epoch) -> Changed {
         let node = registration.node;
         let before = self.take(node);
-        self.put(Member {
-            registration: registration.clone(),
-            registered: epoch,
-            changed: epoch,
-            condition: Condition::Healthy,
-        });
+        self.put(Member::born(registration.clone(), epoch));
         if before.is_some() { Changed::Updated(node) } else { Changed::Registered(node) }
+    }
+
+    /// Replaces what the check found registered by what `change` makes of it.
+    fn alter(&mut self, node: NodeId, change: impl FnOnce(Member) -> Member) {
+        let held = self.take(node).expect("the check found the node registered");
+        self.put(change(held));
+    }
+
+    fn is_leaving(&self, node: NodeId) -> bool {
+        self.members.get(&node).is_some_and(|member| member.condition == Condition::Leaving)
     }
 
     fn check_registration(&self, registration: &Registration) -> Result<(), Refusal> {
@@ -119,6 +154,7 @@ impl Topology {
 #[cfg(test)]
 mod tests {
     use alloc::boxed::Box;
+    use core::time::Duration;
 
     use super::super::fixtures::{register, registration, settings, topology_of};
     use super::*;
@@ -139,7 +175,8 @@ mod tests {
     fn each_accepted_command_begins_one_epoch() {
         let mut topology = Topology::new(&settings());
         let mut did = |command: &Command| topology.apply(command).map(|change| (change.epoch.get(), change.what));
-        let judge = |condition| Command::SetCondition { node: node(1), epoch: Epoch::new(2), condition };
+        let judge =
+            |condition| Command::SetCondition { node: node(1), epoch: Epoch::new(2), condition, cause: Cause::Asked };
         assert_eq!(did(&register(1, "ada")), Ok((1, Changed::Registered(node(1)))));
         assert_eq!(did(&register(1, "bob")), Ok((2, Changed::Updated(node(1)))));
         let silent = Changed::ConditionSet(node(1), Condition::Silent);
@@ -162,7 +199,12 @@ mod tests {
 
     #[test]
     fn a_new_life_begins_healthy() {
-        let judge = Command::SetCondition { node: node(1), epoch: Epoch::new(1), condition: Condition::Unreachable };
+        let judge = Command::SetCondition {
+            node: node(1),
+            epoch: Epoch::new(1),
+            condition: Condition::Unreachable,
+            cause: Cause::HeldDead,
+        };
         let mut topology = topology_of(&[register(1, "ada"), judge.clone()]);
         let judged = topology.get(node(1)).unwrap();
         assert_eq!((judged.condition, judged.registered), (Condition::Unreachable, Epoch::new(1)));
@@ -173,6 +215,46 @@ mod tests {
         let reborn = topology.get(node(1)).unwrap();
         assert_eq!((reborn.condition, reborn.registered), (Condition::Healthy, Epoch::new(3)));
         assert!(matches!(refused(&mut topology, &judge), Refusal::Superseded { .. }));
+    }
+
+    fn drain(within: Option<Duration>) -> Command {
+        Command::Drain { node: node(1), epoch: Epoch::new(1), within }
+    }
+
+    fn moved(moved: u16) -> Command {
+        Command::DrainProgress { node: node(1), epoch: Epoch::new(1), moved }
+    }
+
+    #[test]
+    fn a_node_that_leaves_hands_over_and_is_removed_when_nothing_is_left() {
+        let mut topology = topology_of(&[register(1, "ada"), register(2, "bob")]);
+        assert_eq!(refused(&mut topology, &moved(100)), Refusal::NotLeaving(node(1)));
+        let within = Some(Duration::from_secs(60));
+        topology.apply(&drain(within)).unwrap();
+        topology.apply(&moved(400)).unwrap();
+        // An older report comes late.
+        topology.apply(&moved(300)).unwrap();
+        let leaving = topology.get(node(1)).unwrap();
+        assert_eq!((leaving.condition, leaving.since), (Condition::Leaving, Epoch::new(3)));
+        assert_eq!(leaving.drain, Some(Drain { within, moved: 400 }));
+        assert_eq!(refused(&mut topology, &moved(1001)), Refusal::MovedMoreThanAll { moved: 1001 });
+        topology.assert_invariants();
+        let done = topology.apply(&moved(1000)).unwrap();
+        assert_eq!((done.what, topology.get(node(1))), (Changed::Drained(node(1)), None));
+        topology.assert_invariants();
+    }
+
+    #[test]
+    fn nothing_that_is_found_of_a_leaving_node_keeps_it_but_whoever_asks_for_that_does() {
+        let mut topology = topology_of(&[register(1, "ada"), drain(None), moved(400)]);
+        let set = |condition, cause| Command::SetCondition { node: node(1), epoch: Epoch::new(1), condition, cause };
+        let found = set(Condition::Degraded, Cause::Silence { level: 1 });
+        assert_eq!(refused(&mut topology, &found), Refusal::Leaving(node(1)));
+        topology.apply(&set(Condition::Healthy, Cause::Asked)).unwrap();
+        assert_eq!(topology.get(node(1)).unwrap().drain, None);
+        // Another drain begins anew.
+        topology.apply(&drain(None)).unwrap();
+        assert_eq!(topology.get(node(1)).unwrap().drain, Some(Drain::default()));
     }
 
     #[test]
@@ -202,7 +284,7 @@ mod tests {
     fn nobody_can_judge_or_remove_a_stranger() {
         let mut topology = topology_of(&[]);
         let (stranger, epoch) = (node(9), Epoch::new(1));
-        let judge = Command::SetCondition { node: stranger, epoch, condition: Condition::Healthy };
+        let judge = Command::SetCondition { node: stranger, epoch, condition: Condition::Healthy, cause: Cause::Asked };
         for command in [Command::Deregister(stranger), Command::Evict { node: stranger, epoch }, judge] {
             assert_eq!(refused(&mut topology, &command), Refusal::Unknown(stranger));
         }

@@ -18,7 +18,7 @@ use crate::config::TopologySettings;
 use crate::ids::Epoch;
 
 /// The first byte of a topology: the version of the format that follows.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why bytes are no topology.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Topology {
     fn rebuild(read: Read, settings: &TopologySettings) -> Result<Self, Inconsistency> {
         let Read { epoch, forgotten, removals, members } = read;
         let first_kept = removals.first().map_or(epoch.next(), |removal| removal.epoch);
-        let taken = |member: &Member| forgotten == member.registered || forgotten == member.changed;
+        let taken = |member: &Member| [member.registered, member.since, member.changed].contains(&forgotten);
         if forgotten >= first_kept || members.iter().any(taken) {
             return Err(Inconsistency::Forgotten(forgotten));
         }
@@ -131,7 +131,7 @@ mod tests {
     use alloc::string::String;
 
     use super::super::fixtures::{register, settings, topology_of};
-    use super::super::{Command, Condition};
+    use super::super::{Cause, Command, Condition};
     use super::*;
     use crate::ids::NodeId;
 
@@ -140,7 +140,12 @@ mod tests {
         topology_of(&[
             register(1, "ada"),
             register(2, "bob"),
-            Command::SetCondition { node, epoch, condition: Condition::Degraded },
+            Command::SetCondition {
+                node,
+                epoch,
+                condition: Condition::Degraded,
+                cause: Cause::LowScore { permille: 400 },
+            },
             Command::Deregister(NodeId::new(1)),
         ])
     }
@@ -152,9 +157,9 @@ mod tests {
         let hex = sample().to_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(
             hex,
-            "010400010104010203626f620831302e302e302e31d836027231047a72683102657588a8972d88d89208e807900301046469736b046e766d6580d095ffbc31020301"
+            "020400010104010203626f620831302e302e302e31d836027231047a72683102657588a8972d88d89208e807900301046469736b046e766d6580d095ffbc310203010302900300"
         );
-        assert_eq!(format!("{:016x}", sample().fingerprint()), "323aa93df118d284");
+        assert_eq!(format!("{:016x}", sample().fingerprint()), "fe13064251544c47");
     }
 
     #[test]

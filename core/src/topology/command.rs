@@ -3,12 +3,13 @@
 //! Commands are the entries of the log. Their bytes outlive a release, so variants are only ever added at the end.
 
 use alloc::boxed::Box;
-use core::fmt;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use super::registration::Registration;
+pub use crate::condition::{Cause, Condition, Drain};
 use crate::ids::{Blob, Epoch, NodeId};
 
 /// A change of the topology that someone proposes.
@@ -33,9 +34,30 @@ pub enum Command {
         epoch: Epoch,
         /// How it fares.
         condition: Condition,
+        /// What speaks for that.
+        cause: Cause,
     },
     /// A command of the embedder, which the topology orders and does not read.
     Custom(Blob),
+    /// Asks a node to leave: it takes nothing new, hands over what it holds, and is removed when that is done or its time
+    /// is up. Whoever changes their mind sets another condition.
+    Drain {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that is to end.
+        epoch: Epoch,
+        /// After how long it is removed whatever it still holds; never, if nothing is said.
+        within: Option<Duration>,
+    },
+    /// Records how much of what a leaving node held is elsewhere. The node is removed when that is all of it.
+    DrainProgress {
+        /// The node.
+        node: NodeId,
+        /// The registration epoch of the life that is to end.
+        epoch: Epoch,
+        /// How much, in per mille. Less than what was recorded before changes nothing.
+        moved: u16,
+    },
 }
 
 /// The number of [`Command::Custom`] among the variants, which begins its bytes.
@@ -109,33 +131,6 @@ fn custom_front(bytes: usize) -> ([u8; 11], usize) {
     (front, used + 1)
 }
 
-/// How a registered node fares, as far as the federation has agreed on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Condition {
-    /// It answers and keeps up.
-    Healthy,
-    /// It answers, but is slow or overloaded.
-    Degraded,
-    /// Its heartbeats stay away.
-    Silent,
-    /// It is about to deregister and takes nothing new.
-    Leaving,
-    /// Nobody reaches it.
-    Unreachable,
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Healthy => "healthy",
-            Self::Degraded => "degraded",
-            Self::Silent => "silent",
-            Self::Leaving => "leaving",
-            Self::Unreachable => "unreachable",
-        })
-    }
-}
-
 /// What an accepted command did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Change {
@@ -160,6 +155,10 @@ pub enum Changed {
     ConditionSet(NodeId, Condition),
     /// The embedder's command was ordered.
     Custom,
+    /// So much of what a leaving node held is elsewhere, in per mille.
+    Moved(NodeId, u16),
+    /// A leaving node has handed over everything and was removed.
+    Drained(NodeId),
 }
 
 #[cfg(test)]
@@ -169,14 +168,16 @@ mod tests {
     use super::super::fixtures::registration;
     use super::*;
 
-    fn one_of_each() -> [Command; 5] {
+    fn one_of_each() -> [Command; 7] {
         let (node, epoch) = (NodeId::new(300), Epoch::new(7));
         [
             Command::Register(Box::new(registration(1, "ada"))),
             Command::Deregister(node),
             Command::Evict { node, epoch },
-            Command::SetCondition { node, epoch, condition: Condition::Leaving },
+            Command::SetCondition { node, epoch, condition: Condition::Silent, cause: Cause::Silence { level: 5 } },
             Command::Custom(Blob::from([9, 8].as_slice())),
+            Command::Drain { node, epoch, within: Some(Duration::from_millis(1500)) },
+            Command::DrainProgress { node, epoch, moved: 1000 },
         ]
     }
 
@@ -236,7 +237,9 @@ mod tests {
         let bytes: Vec<_> = one_of_each()[1..].iter().map(Command::encode).collect();
         assert_eq!(bytes[0].as_slice(), [1, 0xac, 2]);
         assert_eq!(bytes[1].as_slice(), [2, 0xac, 2, 7]);
-        assert_eq!(bytes[2].as_slice(), [3, 0xac, 2, 7, 3]);
+        assert_eq!(bytes[2].as_slice(), [3, 0xac, 2, 7, 2, 3, 5]);
         assert_eq!(bytes[3].as_slice(), [4, 2, 9, 8]);
+        assert_eq!(bytes[4].as_slice(), [5, 0xac, 2, 7, 1, 1, 0x80, 0xca, 0xb5, 0xee, 1]);
+        assert_eq!(bytes[5].as_slice(), [6, 0xac, 2, 7, 0xe8, 7]);
     }
 }

@@ -6,10 +6,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
 
-use super::command::Condition;
+use super::command::{Cause, Condition};
 use super::delta::Delta;
 use super::refusal::Refusal;
-use super::{Member, Topology};
+use super::{Member, Topology, WHOLE};
 use crate::ids::{Epoch, NodeId};
 
 /// What no sequence of accepted commands could have produced. The receiver drops the data, whichever it is.
@@ -33,6 +33,8 @@ pub enum Inconsistency {
     },
     /// The latest change of the node was a registration, and yet it is not healthy.
     UnhealthyBirth(NodeId),
+    /// The node's condition holds since an epoch that did not set it, or it hands over what it holds without leaving.
+    Condition(NodeId),
     /// The node lives on in a life that was ended or never began.
     Undead(NodeId),
     /// More removals than may be remembered.
@@ -60,6 +62,7 @@ impl fmt::Display for Inconsistency {
             Self::Unordered(node) => write!(f, "{node} is out of order or listed twice"),
             Self::Epoch { node, epoch } => write!(f, "{node} claims {epoch}, which is out of place or taken"),
             Self::UnhealthyBirth(node) => write!(f, "{node} was registered last, but is not healthy"),
+            Self::Condition(node) => write!(f, "{node} is in a condition that nothing led to"),
             Self::Undead(node) => write!(f, "{node} goes on with a life that ended or never began"),
             Self::TooManyRemovals { removals, max } => write!(f, "{removals} removals are above the maximum of {max}"),
             Self::Forgotten(epoch) => write!(f, "removals cannot be forgotten up to {epoch}"),
@@ -118,8 +121,12 @@ impl Topology {
 
     /// Checks that the member's life began after its last removal, and is the one held here if it began before.
     fn check_continuity(&self, delta: &Delta, member: &Member, ended: Option<Epoch>) -> Result<(), Inconsistency> {
-        let same_life =
-            |held: &Member| held.registered == member.registered && held.registration == member.registration;
+        let same_condition = |held: &Member| (held.since, held.condition) == (member.since, member.condition);
+        let same_life = |held: &Member| {
+            held.registered == member.registered
+                && held.registration == member.registration
+                && (member.since > delta.from || same_condition(held))
+        };
         let began_since = member.registered > delta.from;
         let outlived = ended.is_none_or(|epoch| epoch < member.registered);
         if outlived && (began_since || self.get(member.node()).is_some_and(same_life)) {
@@ -182,21 +189,29 @@ impl Claims {
     }
 
     fn claim_life(&mut self, member: &Member) -> Result<(), Inconsistency> {
-        let (node, registered) = (member.node(), member.registered);
-        self.claim(node, member.changed)?;
-        if registered == member.changed {
-            return match member.condition {
-                Condition::Healthy => Ok(()),
-                Condition::Degraded | Condition::Silent | Condition::Leaving | Condition::Unreachable => {
-                    Err(Inconsistency::UnhealthyBirth(node))
-                }
-            };
+        let Member { registration: _, registered, changed, condition, since, cause, drain } = *member;
+        let node = member.node();
+        self.claim(node, changed)?;
+        let is_newborn = registered == changed;
+        if is_newborn && (condition, cause) != (Condition::Healthy, Cause::Asked) {
+            return Err(Inconsistency::UnhealthyBirth(node));
         }
-        if registered > member.changed {
+        if registered > changed {
             return Err(Inconsistency::Epoch { node, epoch: registered });
         }
-        // A life that began before this history claimed its epoch there.
-        if registered > self.from { self.claim(node, registered) } else { Ok(()) }
+        // A life that began before this history claimed its epochs there.
+        if !is_newborn && registered > self.from {
+            self.claim(node, registered)?;
+        }
+        let hands_over_some = drain.is_none_or(|drain| drain.moved < WHOLE);
+        if since < registered
+            || since > changed
+            || drain.is_some() != (condition == Condition::Leaving)
+            || !hands_over_some
+        {
+            return Err(Inconsistency::Condition(node));
+        }
+        if since > self.from && since != registered && since != changed { self.claim(node, since) } else { Ok(()) }
     }
 }
 
@@ -205,7 +220,7 @@ mod tests {
     use alloc::string::ToString;
 
     use super::super::fixtures::{register, topology_of};
-    use super::super::{Command, DeltaError, Removal};
+    use super::super::{Command, DeltaError, Drain, Removal};
     use super::*;
 
     fn node(number: u64) -> NodeId {
@@ -213,7 +228,12 @@ mod tests {
     }
 
     fn silence(number: u64, epoch: u64) -> Command {
-        Command::SetCondition { node: node(number), epoch: Epoch::new(epoch), condition: Condition::Silent }
+        Command::SetCondition {
+            node: node(number),
+            epoch: Epoch::new(epoch),
+            condition: Condition::Silent,
+            cause: Cause::Asked,
+        }
     }
 
     /// Applies the forged delta from epoch 2 to 5 and returns the complaint.
@@ -254,6 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_is_one_that_something_led_to() {
+        let strange = |forge: fn(&mut Member)| {
+            assert_eq!(complaint(|d| forge(&mut d.changed[0])), Inconsistency::Condition(node(1)))
+        };
+        strange(|silent| silent.since = Epoch::ZERO);
+        strange(|silent| silent.since = Epoch::new(4));
+        strange(|silent| silent.drain = Some(Drain::default()));
+        strange(|silent| silent.condition = Condition::Leaving);
+        strange(|silent| {
+            (silent.condition, silent.drain) = (Condition::Leaving, Some(Drain { within: None, moved: 1000 }))
+        });
+        // It has been in another condition since then.
+        assert_eq!(complaint(|d| d.changed[0].since = Epoch::new(1)), Inconsistency::Undead(node(1)));
+        assert_eq!(complaint(|d| d.changed[1].cause = Cause::HeldDead), Inconsistency::UnhealthyBirth(node(3)));
+    }
+
+    #[test]
     fn registrations_in_a_delta_are_as_acceptable_as_in_commands() {
         let refused = |number, refusal| Inconsistency::Refused { node: node(number), refusal };
         assert_eq!(complaint(|d| d.changed[1].registration.port = 0), refused(3, Refusal::NoPort));
@@ -276,7 +313,7 @@ mod tests {
                 extra.registration.node = node(number);
                 extra.registration.name = number.to_string();
                 extra.registered = Epoch::new(number + 2);
-                extra.changed = extra.registered;
+                (extra.changed, extra.since) = (extra.registered, extra.registered);
                 d.changed.push(extra);
             }
         });

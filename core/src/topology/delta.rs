@@ -160,7 +160,7 @@ impl Topology {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{register, settings, topology_of};
-    use super::super::{Command, Condition};
+    use super::super::{Cause, Command, Condition};
     use super::*;
     use crate::ids::{Blob, NodeId};
 
@@ -182,7 +182,12 @@ mod tests {
         let commands = [
             register(1, "ada"),
             register(2, "bob"),
-            Command::SetCondition { node: NodeId::new(1), epoch: Epoch::new(1), condition: Condition::Silent },
+            Command::SetCondition {
+                node: NodeId::new(1),
+                epoch: Epoch::new(1),
+                condition: Condition::Silent,
+                cause: Cause::Asked,
+            },
             deregister(1),
             register(1, "eve"),
             Command::Custom(Blob::default()),

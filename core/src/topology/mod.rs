@@ -25,7 +25,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 pub use canonical::DecodeError;
-pub use command::{Change, Changed, Command, Condition};
+pub use command::{Cause, Change, Changed, Command, Condition, Drain};
 pub use consistency::Inconsistency;
 pub use delta::{Delta, DeltaError, DeltaUnavailable};
 pub use refusal::{Field, Refusal};
@@ -78,6 +78,9 @@ pub struct Topology {
     changes: BTreeMap<Epoch, NodeId>,
 }
 
+/// All that a node holds, in per mille.
+const WHOLE: u16 = 1000;
+
 /// One registered node, as the topology holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Member {
@@ -89,12 +92,31 @@ pub struct Member {
     pub changed: Epoch,
     /// How the node fares.
     pub condition: Condition,
+    /// The epoch that put it into this condition; never before `registered` nor after `changed`.
+    pub since: Epoch,
+    /// What spoke for the condition when it was last recorded.
+    pub cause: Cause,
+    /// How far it has handed over what it holds, while it is leaving.
+    pub drain: Option<Drain>,
 }
 
 impl Member {
     /// Returns the identity of the node.
     pub const fn node(&self) -> NodeId {
         self.registration.node
+    }
+
+    /// Returns the first moment of a life.
+    fn born(registration: Registration, epoch: Epoch) -> Self {
+        let (condition, cause, drain) = (Condition::Healthy, Cause::Asked, None);
+        Self { registration, registered: epoch, changed: epoch, condition, since: epoch, cause, drain }
+    }
+
+    /// Returns the same life after an epoch that set its condition.
+    fn in_condition(self, condition: Condition, cause: Cause, epoch: Epoch) -> Self {
+        let since = if condition == self.condition { self.since } else { epoch };
+        let drain = (condition == Condition::Leaving).then(|| self.drain.unwrap_or_default());
+        Self { changed: epoch, condition, since, cause, drain, ..self }
     }
 }
 

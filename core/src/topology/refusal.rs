@@ -88,6 +88,15 @@ pub enum Refusal {
     },
     /// The epoch is at the end of its range. No history of real changes gets there; forged bytes can.
     Exhausted,
+    /// The node is leaving, and nothing that was found of it undoes that.
+    Leaving(NodeId),
+    /// The node is not leaving, so nothing of it is to be handed over.
+    NotLeaving(NodeId),
+    /// More is said to be elsewhere than there was.
+    MovedMoreThanAll {
+        /// How much, in per mille.
+        moved: u16,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -125,6 +134,9 @@ impl fmt::Display for Refusal {
             }
             Self::Malformed { bytes } => write!(f, "these {bytes} bytes are no command: encode it again"),
             Self::Exhausted => write!(f, "epoch {} has no successor: start a new federation", Epoch::new(u64::MAX)),
+            Self::Leaving(node) => write!(f, "{node} is leaving: ask for another condition to keep it"),
+            Self::NotLeaving(node) => write!(f, "{node} is not leaving: drain it first"),
+            Self::MovedMoreThanAll { moved } => write!(f, "{moved} per mille are more than all: say at most 1000"),
         }
     }
 }

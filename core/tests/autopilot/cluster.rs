@@ -6,7 +6,7 @@ use std::time::Duration;
 use delian_core::config::AutopilotSettings;
 use delian_core::node::autopilot::{Advice, Autopilot, Prospect, Standing};
 use delian_core::raft::QuorumChange;
-use delian_core::topology::{Command, Condition, Coordinates, Registration};
+use delian_core::topology::{Cause, Command, Condition, Coordinates, Registration};
 use delian_core::{Bytes, Config, Incarnation, NodeId, Time, Topology, WallTime};
 
 /// A tick that is a fraction of all spans, and more ticks than fill the longest one.
@@ -109,7 +109,8 @@ impl Cluster {
             let Some(registration) = machine.registration() else { continue };
             let node = registration.node;
             let born = topology.apply(&Command::Register(Box::new(registration))).expect("the registration is fine");
-            let condition = Command::SetCondition { node, epoch: born.epoch, condition: machine.condition };
+            let condition =
+                Command::SetCondition { node, epoch: born.epoch, condition: machine.condition, cause: Cause::Asked };
             topology.apply(&condition).expect("the node is registered");
         }
         topology

@@ -85,7 +85,11 @@ pub fn asked(command: &Command) -> Option<Input> {
         Command::Register(registration) => (registration.node, Action::Register),
         Command::Deregister(node) => (*node, Action::Deregister),
         Command::Evict { node, epoch } => (*node, Action::Evict(*epoch)),
-        Command::SetCondition { node, epoch, condition: _ } => (*node, Action::SetCondition(*epoch)),
+        // A node that has handed over everything is removed, and one that has not stays.
+        Command::DrainProgress { node, epoch, moved: 1000 } => (*node, Action::Evict(*epoch)),
+        Command::SetCondition { node, epoch, .. }
+        | Command::Drain { node, epoch, .. }
+        | Command::DrainProgress { node, epoch, .. } => (*node, Action::SetCondition(*epoch)),
         Command::Custom(_) => return None,
     };
     Some(Input { subject, action })
@@ -120,6 +124,9 @@ fn refused(refusal: &Refusal) -> Option<Output> {
         Refusal::Unknown(_) => Some(Output::Unregistered),
         Refusal::Superseded { node: _, named: _, current } => Some(Output::Superseded(*current)),
         Refusal::NoIdentity
+        | Refusal::Leaving(_)
+        | Refusal::NotLeaving(_)
+        | Refusal::MovedMoreThanAll { .. }
         | Refusal::Blank(_)
         | Refusal::TooLong { .. }
         | Refusal::ControlCharacter { .. }
@@ -240,7 +247,7 @@ fn observe(state: State, action: Action, said: Output) -> Option<State> {
 
 #[cfg(test)]
 mod tests {
-    use delian_core::topology::{Condition, Coordinates, Registration};
+    use delian_core::topology::{Cause, Condition, Coordinates, Registration};
     use delian_core::{Blob, Bytes, Config, Position, Seed, Stream, Time, Topology, WallTime};
     use proptest::prelude::*;
 
@@ -303,7 +310,9 @@ mod tests {
             Action::Register => Command::Register(Box::new(registration(node))),
             Action::Deregister => Command::Deregister(node),
             Action::Evict(epoch) => Command::Evict { node, epoch },
-            Action::SetCondition(epoch) => Command::SetCondition { node, epoch, condition: Condition::Silent },
+            Action::SetCondition(epoch) => {
+                Command::SetCondition { node, epoch, condition: Condition::Silent, cause: Cause::Asked }
+            }
             Action::Read => return None,
         })
     }

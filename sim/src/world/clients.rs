@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use delian_core::topology::{Command, Coordinates, Registration};
+use delian_core::topology::{Cause, Command, Coordinates, Registration};
 use delian_core::{
     Applied, Blob, Bytes, Consistency, Epoch, Node, NodeId, ReadAt, Rejected, RequestId, Time, WallTime,
 };
@@ -123,9 +123,12 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
         Action::Register(number) => Command::Register(Box::new(registration(*number, wall))),
         Action::Deregister(number) => Command::Deregister(subject(number)),
         Action::Evict(number) => Command::Evict { node: subject(number), epoch: life(number) },
-        Action::SetCondition(number, condition) => {
-            Command::SetCondition { node: subject(number), epoch: life(number), condition: *condition }
-        }
+        Action::SetCondition(number, condition) => Command::SetCondition {
+            node: subject(number),
+            epoch: life(number),
+            condition: *condition,
+            cause: Cause::Asked,
+        },
         Action::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
         Action::Quorum(_)
         | Action::Transfer(_)
