@@ -140,9 +140,7 @@ impl Case {
         let epoch = self.epoch;
         let wanted = if next.is_some_and(|at| at <= now) {
             Some(Proposal::Evict { node, epoch })
-        } else if withheld {
-            None
-        } else if finding == self.agreed || self.agreed == Condition::Leaving {
+        } else if withheld || finding == self.agreed || self.agreed == Condition::Leaving {
             None
         } else if let Some(until) = self.held_until(now, finding, settings) {
             next = Some(next.map_or(until, |at| at.min(until)));

@@ -45,6 +45,11 @@ pub struct HealthConfig {
     pub preservation_min: usize,
     /// How long it suspects itself before it believes what it sees. Default 5 min.
     pub preservation_max: Duration,
+
+    /// The mean pause between two registrations of a node. Default 1 s; whoever comes earlier is told when to come again.
+    pub registration_interval: Duration,
+    /// How many registrations of a node may come at once. Default 10.
+    pub registration_burst: u32,
 }
 
 impl Default for HealthConfig {
@@ -62,6 +67,8 @@ impl Default for HealthConfig {
             preservation_permille: 500,
             preservation_min: 3,
             preservation_max: Duration::from_mins(5),
+            registration_interval: Duration::from_secs(1),
+            registration_burst: 10,
         }
     }
 }
@@ -81,6 +88,8 @@ pub struct HealthSettings {
     pub(super) preservation_permille: u16,
     pub(super) preservation_min: usize,
     pub(super) preservation_max: Duration,
+    pub(super) registration_interval: Duration,
+    pub(super) registration_burst: u32,
 }
 
 /// The most levels of silence: beyond it a level is less than two per mille of a score.
@@ -109,6 +118,8 @@ impl HealthConfig {
             preservation_permille: self.preservation_permille,
             preservation_min: self.preservation_min,
             preservation_max: self.preservation_max,
+            registration_interval: self.registration_interval,
+            registration_burst: self.registration_burst,
         })
     }
 
@@ -120,6 +131,7 @@ impl HealthConfig {
             ("silence_step", self.silence_step),
             ("flap_half_life", self.flap_half_life),
             ("preservation_max", self.preservation_max),
+            ("registration_interval", self.registration_interval),
         ];
         for (field, span) in spans.into_iter().chain(self.evict_after.map(|span| ("evict_after", span))) {
             if !(Duration::from_millis(1)..=year).contains(&span) {
@@ -157,6 +169,9 @@ impl HealthConfig {
         if self.preservation_min == 0 {
             return wrong("preservation_min", "is 0, but must be positive".to_string());
         }
+        if self.registration_burst == 0 {
+            return wrong("registration_burst", "is 0, but must be positive: nobody could register".to_string());
+        }
         if self.flap_limit == 0 {
             return wrong(
                 "flap_limit",
@@ -171,6 +186,16 @@ impl HealthSettings {
     /// Returns the pause between two heartbeats of a node.
     pub const fn beat_interval(&self) -> Duration {
         self.beat_interval
+    }
+
+    /// Returns the mean pause between two registrations of a node.
+    pub const fn registration_interval(&self) -> Duration {
+        self.registration_interval
+    }
+
+    /// Returns how many registrations of a node may come at once.
+    pub const fn registration_burst(&self) -> u32 {
+        self.registration_burst
     }
 
     /// Returns the shortest silence that is a failure.

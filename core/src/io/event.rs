@@ -12,6 +12,7 @@ use crate::node::autopilot::Advice;
 use crate::node::{Operation, Tier};
 use crate::projection::Names;
 use crate::raft::Configuration;
+use crate::ring::RingError;
 use crate::swim;
 use crate::topology::{Changed, Condition, Refusal};
 
@@ -244,6 +245,20 @@ pub enum Event {
         from: NodeId,
         /// Why.
         why: HeartbeatError,
+    },
+    /// Other nodes are registered, so keys live elsewhere.
+    RingChanged {
+        /// The epoch of the topology that the ring follows.
+        epoch: Epoch,
+        /// How many members it has.
+        members: usize,
+    },
+    /// The registered nodes form no ring, so the one before stays.
+    RingStays {
+        /// The epoch of the topology that it follows.
+        epoch: Epoch,
+        /// Why.
+        why: Box<RingError>,
     },
     /// The node began or ceased to lay the silence of many to its own account.
     SelfSuspicion {

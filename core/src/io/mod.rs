@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::{Drain, Vec};
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -184,6 +185,13 @@ pub enum Rejected {
         /// How many there may be from that one on.
         window: u64,
     },
+    /// The node registers too often, and this time is not counted.
+    TooOften {
+        /// The node.
+        node: NodeId,
+        /// After how long it may register.
+        again_in: Duration,
+    },
 }
 
 impl Rejected {
@@ -202,7 +210,8 @@ impl Rejected {
             | Self::LeaseDisabled
             | Self::SessionExpired(_)
             | Self::Forgotten { .. }
-            | Self::OutsideWindow { .. } => {}
+            | Self::OutsideWindow { .. }
+            | Self::TooOften { .. } => {}
         }
     }
 }
@@ -231,6 +240,7 @@ impl fmt::Display for Rejected {
             Self::OutsideWindow { sequence, awaited_from, window } => {
                 write!(f, "{sequence} is not among the {window} from {awaited_from} on: wait for earlier outcomes")
             }
+            Self::TooOften { node, again_in } => write!(f, "{node} registers too often: try again in {again_in:?}"),
         }
     }
 }

@@ -262,6 +262,7 @@ impl Node {
         let origin = Origin::Local(request);
         let done = self.check_room(&asked, 0).and_then(|()| {
             if self.raft.is_leader() {
+                self.admit_registration(now, &asked)?;
                 return self.propose_one(now, origin.clone(), asked.payload(), out);
             }
             self.forward(now, request, || asked.request(), out)
@@ -309,6 +310,7 @@ impl Node {
     ) -> Result<(), Rejected> {
         self.check_room(&asked, batch.requests.len())?;
         if self.raft.is_leader() {
+            self.admit_registration(now, &asked)?;
             return self.join(request, asked.payload(), batch);
         }
         self.forward(now, request, || asked.request(), out)
@@ -411,7 +413,9 @@ impl Node {
             Request::Session(bytes) => (SessionRequest::decode(&bytes).map(Asked::Session), Payload::Session(bytes)),
             Request::Quorum(change) => return self.propose_quorum(now, origin, &change, out),
         };
-        self.check_form(&asked.map_err(Rejected::Refused)?)?;
+        let asked = asked.map_err(Rejected::Refused)?;
+        self.check_form(&asked)?;
+        self.admit_registration(now, &asked)?;
         self.propose_one(now, origin, payload, out)
     }
 

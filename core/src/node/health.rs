@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 pub use crate::health::{HealthConfig, HealthSettings};
 
 use super::Node;
+use super::registrations::Registrations;
 use crate::condition::Condition;
 use crate::health::{Health, Heartbeat, HeartbeatError, Proposal, Reach, Sample};
 use crate::ids::{Boot, Epoch, NodeId};
@@ -23,6 +24,7 @@ pub(super) struct Monitor {
     /// Up to which epoch registrations and conditions were taken in.
     epoch: Epoch,
     beats: Beats,
+    pub(super) registrations: Registrations,
 }
 
 /// The heartbeats of this node.
@@ -40,7 +42,8 @@ struct Beats {
 impl Monitor {
     pub(super) fn new(now: Time, settings: &Arc<HealthSettings>) -> Self {
         let beats = Beats { sample: None, registered: None, count: 0, due_at: Time::NEVER };
-        Self { health: Health::new(now, Arc::clone(settings)), epoch: Epoch::ZERO, beats }
+        let health = Health::new(now, Arc::clone(settings));
+        Self { health, epoch: Epoch::ZERO, beats, registrations: Registrations::default() }
     }
 
     pub(super) fn next_wake(&self) -> Time {

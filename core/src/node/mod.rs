@@ -12,9 +12,12 @@ mod apply;
 mod quorum;
 mod handover;
 mod health;
+mod registrations;
+mod placement;
 mod reads;
 mod pools;
 mod status;
+mod why;
 mod projection;
 
 use alloc::boxed::Box;
@@ -23,14 +26,17 @@ use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::health::{HealthConfig, HealthSettings};
+pub use self::placement::{NoPlan, RingConfig, Weigh};
 pub use self::pools::{Notice, PoolsConfig, PoolsSettings, Tier};
 pub use self::sessions::{Operation, SessionRequest, Sessions};
-pub use self::status::{RoleName, Status};
+pub use self::status::{RingStatus, RoleName, Status};
+pub use self::why::Why;
 
 use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
 use self::handover::Handover;
 use self::health::Monitor;
+use self::placement::Placement;
 use self::pools::Pools;
 use self::reads::Reads;
 use crate::config::Settings;
@@ -59,6 +65,8 @@ pub struct Node {
     pools: Option<Box<Pools>>,
     /// Boxed likewise.
     monitor: Option<Box<Monitor>>,
+    /// Boxed likewise.
+    placement: Option<Box<Placement>>,
 }
 
 /// What the node knows of the embedder's part of the state.
@@ -111,6 +119,7 @@ impl Node {
             autopilot: Autopilot::default(),
             pools: None,
             monitor: settings.health.as_ref().map(|health| Box::new(Monitor::new(now, health))),
+            placement: settings.ring.as_ref().map(|ring| Box::new(Placement::new(ring))),
             settings,
         };
         match state {
@@ -120,6 +129,7 @@ impl Node {
         }
         let settings = Arc::clone(&node.settings);
         node.start_pools(now, &settings, seed, out);
+        node.tend_ring(out);
         node.raft.save_hard_state(out);
         node
     }
@@ -178,6 +188,7 @@ impl Node {
         self.settle_handover(now, out);
         self.join_roles(now, out);
         self.tend_health(now, out);
+        self.tend_ring(out);
         self.take_snapshot_if_due(out);
         self.raft.save_hard_state(out);
         if self.raft.halted().is_some() {

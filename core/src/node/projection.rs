@@ -105,6 +105,7 @@ impl Node {
             autopilot: _,
             pools,
             monitor,
+            placement: _,
         } = self;
         assert!(pools.is_none() && monitor.is_none(), "members of pools and watched nodes are known by name");
         raft.map_ids(names);
@@ -130,6 +131,8 @@ impl Node {
             autopilot,
             pools,
             monitor,
+            // It follows from the topology.
+            placement: _,
         } = self;
         raft.hash_state(hasher);
         (topology, sessions, commands, reads, handover, embedder, autopilot, pools, monitor).hash(hasher);

@@ -3,10 +3,14 @@
 use core::fmt;
 
 use super::Node;
+use super::why::Why;
+use crate::condition::Condition;
+use crate::health::Health;
 use crate::ids::{Boot, Epoch, FeatureLevel, LogIndex, NodeId, Position, Term};
 use crate::io::Halt;
 use crate::raft::{Raft, Role};
 use crate::time::Time;
+use crate::topology::Member;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +41,12 @@ pub struct Status {
     pub epoch: Epoch,
     /// How many nodes are registered there.
     pub members: usize,
+    /// How many of them are in each condition, in the order of [`Condition::ALL`].
+    pub conditions: [usize; Condition::ALL.len()],
+    /// Whether the node lays the silence of many to its own account.
+    pub suspects_itself: bool,
+    /// The ring that it holds, if it is configured to hold one.
+    pub ring: Option<RingStatus>,
     /// How many messages wait for its disk.
     pub withheld: usize,
     /// How many commands wait for an outcome at it.
@@ -49,6 +59,52 @@ pub struct Status {
     pub lease_until: Option<Time>,
     /// Why it stopped, if it did.
     pub halted: Option<Halt>,
+}
+
+/// A ring in a few numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RingStatus {
+    /// The epoch of the topology that it follows: the last one that changed who is registered.
+    pub epoch: Epoch,
+    /// How many members it has.
+    pub members: usize,
+    /// How many points.
+    pub points: usize,
+}
+
+/// Writes a few lines for whoever operates the node.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, role, term, boot, level, last, durable, commit, snapshot, epoch, members, .. } = self;
+        write!(f, "{id}, {role} of {term} in {boot}")?;
+        match self.leader {
+            Some(leader) if leader != *id => writeln!(f, ", follows {leader}")?,
+            Some(_) => writeln!(f)?,
+            None => writeln!(f, ", knows no leader")?,
+        }
+        writeln!(f, "log       last {last}, durable {durable}, committed {commit}, snapshot {snapshot}, {level}")?;
+        write!(f, "topology  {epoch}, {members} registered")?;
+        let counted = Condition::ALL.iter().zip(self.conditions).filter(|(_, count)| *count > 0);
+        for (number, (condition, count)) in counted.enumerate() {
+            write!(f, "{} {count} {condition}", if number == 0 { ':' } else { ',' })?;
+        }
+        writeln!(f)?;
+        if let Some(RingStatus { epoch, members, points }) = self.ring {
+            writeln!(f, "ring      {epoch}, {members} members, {points} points")?;
+        }
+        let Self { withheld, pending_commands, pending_reads, .. } = self;
+        write!(f, "waiting   {withheld} for the disk, {pending_commands} commands, {pending_reads} reads")?;
+        if let Some(target) = self.transfer {
+            write!(f, "\nhands over to {target}")?;
+        }
+        if self.suspects_itself {
+            f.write_str("\nsuspects itself: too many are silent at once")?;
+        }
+        match self.halted {
+            Some(halt) => write!(f, "\nstopped for good: {halt}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The name of a role.
@@ -108,6 +164,13 @@ impl Node {
             level: raft.feature_level(),
             epoch: self.topology.epoch(),
             members: self.topology.len(),
+            conditions: self.conditions(),
+            suspects_itself: self.health().is_some_and(Health::doubts),
+            ring: self.ring().map(|ring| RingStatus {
+                epoch: ring.epoch(),
+                members: ring.len(),
+                points: ring.point_count(),
+            }),
             withheld: raft.withheld_count(),
             pending_commands: self.commands.len(),
             pending_reads: self.reads.len(),
@@ -115,5 +178,21 @@ impl Node {
             lease_until: raft.lease_until(),
             halted: raft.halted(),
         }
+    }
+
+    /// Returns why a node is in its condition, with all the evidence that this node has; nothing if it is not registered.
+    pub fn why(&self, now: Time, node: NodeId) -> Option<Why> {
+        let member = self.topology.get(node)?;
+        let Member { registered, condition, since, cause, drain, .. } = *member;
+        let evidence = self.health().and_then(|health| health.explain(now, node));
+        Some(Why { node, registered, condition, since, cause, drain, now, evidence })
+    }
+
+    fn conditions(&self) -> [usize; Condition::ALL.len()] {
+        let mut conditions = [0; Condition::ALL.len()];
+        for member in self.topology.members() {
+            conditions[member.condition as usize] += 1;
+        }
+        conditions
     }
 }

@@ -65,7 +65,7 @@ fn moves(old: &Ring, new: &Ring, copies: usize, rule: Rule) -> Vec<Move> {
     replicas.concat()
 }
 
-fn fill(ring: &Ring, first: usize, rule: Rule, replicas: &mut [Slot]) {
+pub(super) fn fill(ring: &Ring, first: usize, rule: Rule, replicas: &mut [Slot]) {
     match replicas {
         [] => {}
         [owner] => *owner = ring.points.owner(first),
@@ -74,7 +74,7 @@ fn fill(ring: &Ring, first: usize, rule: Rule, replicas: &mut [Slot]) {
 }
 
 /// Returns the slot in the new ring of each member of the old one that is still there.
-fn renamed(old: &Ring, new: &Ring) -> Vec<Option<Slot>> {
+pub(super) fn renamed(old: &Ring, new: &Ring) -> Vec<Option<Slot>> {
     let mut behind = 0;
     let find = |name| {
         while new.names.get(behind).is_some_and(|other| other < name) {
@@ -87,7 +87,7 @@ fn renamed(old: &Ring, new: &Ring) -> Vec<Option<Slot>> {
 
 /// Cuts the circle from token zero to the last one at the points of both rings. Calls `each` with a piece, and with the
 /// index of the first point at its end or after it in each ring.
-fn for_each_piece(old: &Ring, new: &Ring, mut each: impl FnMut(TokenRange, usize, usize)) {
+pub(super) fn for_each_piece(old: &Ring, new: &Ring, mut each: impl FnMut(TokenRange, usize, usize)) {
     const LAST: Token = Token::new(u32::MAX);
     let (mut olds, mut news) = (old.points().peekable(), new.points().peekable());
     let (mut first_old, mut first_new) = (0, 0);

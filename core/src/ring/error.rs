@@ -7,7 +7,7 @@ use super::POINTS_MAX;
 use super::point::NAME_BYTES_MAX;
 
 /// Why a ring refuses a change; it stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RingError {
     /// A name is empty.
     NoName,

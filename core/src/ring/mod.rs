@@ -12,7 +12,7 @@
 //!
 //! To read it: [`token`], [`weight`] and [`place`] are the vocabulary; `point` says where points lie, `packed` how they
 //! are kept, `collision` who is first; `lookup` and [`replicas`] find owners, [`bounded`] heeds their load, [`eligible`]
-//! leaves some out; `change` follows the members, [`mod@diff`] says what moves, [`canonical`] turns rings into bytes.
+//! leaves some out; `change` follows the members, [`mod@diff`] says what moves and [`plan`] in which steps, [`canonical`] turns rings into bytes.
 
 pub mod token;
 pub mod weight;
@@ -26,6 +26,7 @@ pub mod replicas;
 pub mod bounded;
 mod change;
 pub mod diff;
+pub mod plan;
 pub mod canonical;
 mod error;
 
@@ -42,6 +43,7 @@ pub use self::diff::{Move, diff, diff_replicas};
 pub use self::eligible::Eligible;
 pub use self::error::RingError;
 pub use self::place::{Level, Place};
+pub use self::plan::{Plan, Step};
 pub use self::point::NAME_BYTES_MAX;
 pub use self::replicas::{REPLICAS_MAX, Rule, Shortage};
 pub use self::token::{Token, TokenRange};

@@ -229,7 +229,7 @@ mod tests {
     fn a_node_that_leaves_hands_over_and_is_removed_when_nothing_is_left() {
         let mut topology = topology_of(&[register(1, "ada"), register(2, "bob")]);
         assert_eq!(refused(&mut topology, &moved(100)), Refusal::NotLeaving(node(1)));
-        let within = Some(Duration::from_secs(60));
+        let within = Some(Duration::from_mins(1));
         topology.apply(&drain(within)).unwrap();
         topology.apply(&moved(400)).unwrap();
         // An older report comes late.

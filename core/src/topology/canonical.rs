@@ -121,6 +121,7 @@ impl Topology {
         topology.check_delta(&delta)?;
         topology.absorb(delta);
         topology.forgotten = forgotten;
+        topology.registered_at = topology.registered_at.max(forgotten);
         Ok(topology)
     }
 }

@@ -276,14 +276,14 @@ mod tests {
     #[test]
     fn a_condition_is_one_that_something_led_to() {
         let strange = |forge: fn(&mut Member)| {
-            assert_eq!(complaint(|d| forge(&mut d.changed[0])), Inconsistency::Condition(node(1)))
+            assert_eq!(complaint(|d| forge(&mut d.changed[0])), Inconsistency::Condition(node(1)));
         };
         strange(|silent| silent.since = Epoch::ZERO);
         strange(|silent| silent.since = Epoch::new(4));
         strange(|silent| silent.drain = Some(Drain::default()));
         strange(|silent| silent.condition = Condition::Leaving);
         strange(|silent| {
-            (silent.condition, silent.drain) = (Condition::Leaving, Some(Drain { within: None, moved: 1000 }))
+            (silent.condition, silent.drain) = (Condition::Leaving, Some(Drain { within: None, moved: 1000 }));
         });
         // It has been in another condition since then.
         assert_eq!(complaint(|d| d.changed[0].since = Epoch::new(1)), Inconsistency::Undead(node(1)));

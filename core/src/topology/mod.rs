@@ -76,6 +76,8 @@ pub struct Topology {
     names: BTreeMap<String, NodeId>,
     /// Index: the member that changed last in each epoch. Without it a delta would scan all members for each asker.
     changes: BTreeMap<Epoch, NodeId>,
+    /// The last epoch that changed who is registered, or where and with what.
+    registered_at: Epoch,
 }
 
 /// All that a node holds, in per mille.
@@ -140,6 +142,7 @@ impl Topology {
             forgotten: Epoch::ZERO,
             names: BTreeMap::new(),
             changes: BTreeMap::new(),
+            registered_at: Epoch::ZERO,
         }
     }
 
@@ -152,6 +155,11 @@ impl Topology {
     pub(crate) fn members_changed_at(&self) -> Epoch {
         let changed = self.changes.last_key_value().map_or(Epoch::ZERO, |(epoch, _)| *epoch);
         self.removals.back().map_or(self.forgotten, |removal| removal.epoch).max(changed)
+    }
+
+    /// Returns the last epoch that changed who is registered, or where and with what.
+    pub const fn registered_at(&self) -> Epoch {
+        self.registered_at
     }
 
     /// Returns how many nodes are registered.
@@ -210,6 +218,7 @@ impl Topology {
     /// Adds a member whose identity and name are free, and keeps the indices.
     fn put(&mut self, member: Member) {
         let node = member.node();
+        self.registered_at = self.registered_at.max(member.registered);
         self.names.insert(member.registration.name.clone(), node);
         self.changes.insert(member.changed, node);
         self.members.insert(node, member);
@@ -226,6 +235,7 @@ impl Topology {
     /// Takes a member out, if it is still there, and remembers that it went.
     fn remove(&mut self, removal: Removal) {
         self.take(removal.node);
+        self.registered_at = self.registered_at.max(removal.epoch);
         self.removals.push_back(removal);
         if self.removals.len() > self.settings.removals_kept
             && let Some(dropped) = self.removals.pop_front()

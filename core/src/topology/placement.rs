@@ -7,8 +7,8 @@ use super::{Member, Topology};
 use crate::ring::{self, Place, Ring, RingError, Weight};
 
 impl Topology {
-    /// Makes a ring that of the registered nodes and tags it with the epoch of the topology, with as little work as the
-    /// differences need.
+    /// Makes a ring that of the registered nodes and tags it with the last epoch that changed these, with as little work as
+    /// the differences need. So two rings of one topology are equal, whenever each of them was updated.
     ///
     /// # Errors
     ///
@@ -20,7 +20,7 @@ impl Topology {
             let place = Place::new(&registration.region, &registration.datacenter, &registration.rack);
             ring::Member { weight: weigh(member), ..ring::Member::new(&registration.name, place) }
         }))?;
-        ring.set_epoch(self.epoch());
+        ring.set_epoch(self.registered_at());
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! Laws of what moves: no more than a change asks for, and the difference says exactly what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use delian_core::ring::{Member, Move, REPLICAS_MAX, Ring, Rule, Shortage, Slot, Token, Weight, diff, diff_replicas};
+use delian_core::ring::{
+    Member, Move, Plan, REPLICAS_MAX, Ring, Rule, Shortage, Slot, Token, Weight, diff, diff_replicas,
+};
 use proptest::prelude::*;
 
 use crate::model::RULES;
@@ -52,6 +54,34 @@ proptest! {
         }
         let moves = diff_replicas(&old, &new, copies, RULES[rule]).unwrap();
         assert_exact(&old, &new, copies, RULES[rule], &moves)?;
+    }
+
+    #[test]
+    fn a_plan_gives_each_copy_that_somebody_gives_up_to_one_who_had_none(
+        old in ring(), steps in proptest::collection::vec(step(), 0..3), copies in 0..5_usize, rule in 0..RULES.len(),
+    ) {
+        let mut new = old.clone();
+        for step in steps {
+            step.take(&mut new);
+        }
+        let plan = Plan::between(&old, &new, copies, RULES[rule]).unwrap();
+        for token in edges(&[&old, &new]) {
+            let set = |ring| holders(ring, token, copies, RULES[rule]).into_iter().collect::<BTreeSet<_>>();
+            let (before, after) = (set(&old), set(&new));
+            let here: Vec<_> = plan.steps().iter().filter(|step| step.range.contains(token)).collect();
+            let named = |all: Vec<Option<std::sync::Arc<str>>>| -> Vec<String> {
+                all.into_iter().flatten().map(|name| name.to_string()).collect()
+            };
+            let mut givers = named(here.iter().map(|step| step.from.clone()).collect());
+            let mut takers = named(here.iter().map(|step| step.to.clone()).collect());
+            givers.sort();
+            takers.sort();
+            prop_assert_eq!(&givers, &before.difference(&after).cloned().collect::<Vec<_>>(), "at {}", token);
+            prop_assert_eq!(&takers, &after.difference(&before).cloned().collect::<Vec<_>>(), "at {}", token);
+            prop_assert_eq!(here.len(), givers.len().max(takers.len()));
+        }
+        let progress: Vec<u16> = (0..=plan.steps().len()).map(|done| plan.moved_after(done)).collect();
+        prop_assert!(progress.is_sorted() && progress.iter().filter(|moved| **moved == 1000).count() == 1);
     }
 
     #[test]

@@ -112,7 +112,8 @@ pub fn heard(outcome: &Result<Applied, Rejected>) -> Heard {
             | Rejected::Transferring(_)
             | Rejected::TransferRefused(_)
             | Rejected::LeaseDisabled
-            | Rejected::OutsideWindow { .. },
+            | Rejected::OutsideWindow { .. }
+            | Rejected::TooOften { .. },
         ) => Heard::NoEffect,
         Err(Rejected::Refused(refusal)) => refused(refusal).map_or(Heard::NoEffect, Heard::Answer),
     }

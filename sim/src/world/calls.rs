@@ -368,7 +368,8 @@ fn meaning(rejected: &Rejected) -> Meaning {
         | Rejected::Superseded
         | Rejected::Halted
         | Rejected::OutsideWindow { .. }
-        | Rejected::Transferring(_) => Meaning::NoEffect,
+        | Rejected::Transferring(_)
+        | Rejected::TooOften { .. } => Meaning::NoEffect,
         Rejected::Unknown | Rejected::TimedOut => Meaning::Uncertain,
         Rejected::Refused(_)
         | Rejected::QuorumRefused(_)

@@ -1,0 +1,172 @@
+//! Where keys live as the node's topology says: the ring of its members, and what has to move before one of them goes.
+//!
+//! The ring is a pure function of who is registered and of the settings, so all nodes of one epoch hold the same one. It
+//! says of which epoch it is: the last one that changed who is registered. How nodes fare moves no key; whoever may not be
+//! asked is walked past ([`Node::eligible`]).
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+
+use super::Node;
+use crate::config::{ConfigError, wrong};
+use crate::ids::{Bytes, Epoch, NodeId};
+use crate::io::{Event, Outbox};
+use crate::ring::{Eligible, Plan, PointsPerUnit, REPLICAS_MAX, Ring, Rule, Shortage, Weight};
+use crate::topology::{Condition, Member, Topology};
+
+/// How the keys are laid on the registered nodes; the same on every node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RingConfig {
+    /// How many points a unit of weight brings.
+    pub points_per_unit: PointsPerUnit,
+    /// What a node weighs.
+    pub weigh: Weigh,
+    /// How many copies there are of each key.
+    pub copies: usize,
+    /// How they are kept apart.
+    pub rule: Rule,
+}
+
+impl Default for RingConfig {
+    /// One copy on nodes of equal weight.
+    fn default() -> Self {
+        Self { points_per_unit: PointsPerUnit::default(), weigh: Weigh::Alike, copies: 1, rule: Rule::Nodes }
+    }
+}
+
+impl RingConfig {
+    pub(crate) fn check(self) -> Result<Self, ConfigError> {
+        let copies = self.copies;
+        if !(1..=REPLICAS_MAX).contains(&copies) {
+            let problem = alloc::format!("asks for {copies} copies, but there are between 1 and {REPLICAS_MAX}");
+            return wrong("ring", problem);
+        }
+        Ok(self)
+    }
+}
+
+/// What a node weighs beside the others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Weigh {
+    /// As much as any other.
+    Alike,
+    /// As much as it has storage: a unit for so many bytes.
+    ByStorage {
+        /// How many bytes are a unit; zero counts as one.
+        unit: Bytes,
+    },
+    /// What it says itself, in thousandths of a unit, under this tag; a unit if it says nothing that is a weight.
+    ByTag(String),
+}
+
+impl Weigh {
+    fn of(&self, member: &Member) -> Weight {
+        match self {
+            Self::Alike => Weight::UNIT,
+            Self::ByStorage { unit } => {
+                let thousandths = u128::from(member.registration.total.get()) * 1000 / u128::from(unit.get().max(1));
+                let most = u128::from(Weight::MAX.thousandths());
+                Weight::of_thousandths(thousandths.clamp(1, most) as u32).unwrap_or_default()
+            }
+            Self::ByTag(tag) => {
+                let said = member.registration.tags.get(tag).and_then(|value| value.parse().ok());
+                said.and_then(|thousandths| Weight::of_thousandths(thousandths).ok()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The ring of a running node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Placement {
+    ring: Arc<Ring>,
+    /// The last epoch that changed who is registered, and that was taken in, whether there is a ring of it or not.
+    seen: Epoch,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlan {
+    /// The node is not configured to hold a ring.
+    NoRing,
+    /// Nobody of this identity is in the ring.
+    Unknown(NodeId),
+    /// The copies cannot lie as they should.
+    Short(Shortage),
+}
+
+impl fmt::Display for NoPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRing => f.write_str("this node holds no ring: configure `ring`"),
+            Self::Unknown(node) => write!(f, "{node} is in no ring: register it first"),
+            Self::Short(shortage) => write!(f, "{shortage}"),
+        }
+    }
+}
+
+impl core::error::Error for NoPlan {}
+
+impl Placement {
+    pub(super) fn new(config: &RingConfig) -> Self {
+        Self { ring: Arc::new(Ring::new(config.points_per_unit)), seen: Epoch::ZERO }
+    }
+
+    /// Follows who is registered. Readers of the ring before keep theirs.
+    fn follow(&mut self, topology: &Topology, config: &RingConfig, out: &mut Outbox) {
+        let changed_at = topology.registered_at();
+        if self.seen == changed_at {
+            return;
+        }
+        self.seen = changed_at;
+        match topology.update_ring(Arc::make_mut(&mut self.ring), |member| config.weigh.of(member)) {
+            Ok(()) => out.emit(Event::RingChanged { epoch: self.ring.epoch(), members: self.ring.len() }),
+            Err(why) => out.emit(Event::RingStays { epoch: self.ring.epoch(), why: why.into() }),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn tend_ring(&mut self, out: &mut Outbox) {
+        if let Some((placement, config)) = self.placement.as_mut().zip(self.settings.ring.as_ref()) {
+            placement.follow(&self.topology, config, out);
+        }
+    }
+
+    /// Returns the ring of the registered nodes; nothing if the node is not configured to hold one.
+    pub fn ring(&self) -> Option<&Arc<Ring>> {
+        self.placement.as_ref().map(|placement| &placement.ring)
+    }
+
+    /// Returns who of the ring may be asked for new work, as far as was agreed on.
+    pub fn eligible(&self) -> Option<Eligible> {
+        let ring = self.ring()?;
+        let condition = |name: &str| self.topology.by_name(name).map(|member| member.condition);
+        Some(Eligible::of(ring, |slot| condition(ring.name(slot)).is_some_and(Condition::is_routable)))
+    }
+
+    /// Returns what has to go from a node to others before it can go itself: clockwise, and the same on every node of one
+    /// epoch. Others that are leaving too get nothing of it.
+    ///
+    /// Whoever moves the data does the steps in order and reports [`Plan::moved_after`] in a
+    /// [`Command::DrainProgress`](crate::topology::Command::DrainProgress). A change of the members, which
+    /// [`Event::RingChanged`] tells, may make another plan.
+    ///
+    /// # Errors
+    ///
+    /// Returns why there is no plan.
+    pub fn drain_plan(&self, node: NodeId) -> Result<Plan, NoPlan> {
+        let (ring, config) = self.ring().zip(self.settings.ring.as_ref()).ok_or(NoPlan::NoRing)?;
+        let name_of = |node| self.topology.get(node).map(|member| &member.registration.name);
+        let leaver = name_of(node).filter(|name| ring.slot(name).is_some()).ok_or(NoPlan::Unknown(node))?;
+        let is_leaving =
+            |name: &str| self.topology.by_name(name).is_none_or(|member| member.condition == Condition::Leaving);
+        let stayers = ring.members().filter(|member| *member.name != **leaver && !is_leaving(&member.name));
+        let mut without = Ring::clone(ring);
+        without.follow(stayers).expect("some of the members of a ring form a ring");
+        Plan::between(ring, &without, config.copies, config.rule)
+            .map(|plan| plan.of_giver(leaver))
+            .map_err(NoPlan::Short)
+    }
+}
