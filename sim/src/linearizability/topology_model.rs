@@ -84,9 +84,10 @@ pub fn asked(command: &Command) -> Option<Input> {
     let (subject, action) = match command {
         Command::Register(registration) => (registration.node, Action::Register),
         Command::Deregister(node) => (*node, Action::Deregister),
-        Command::Evict { node, epoch } => (*node, Action::Evict(*epoch)),
         // A node that has handed over everything is removed, and one that has not stays.
-        Command::DrainProgress { node, epoch, moved: 1000 } => (*node, Action::Evict(*epoch)),
+        Command::Evict { node, epoch } | Command::DrainProgress { node, epoch, moved: 1000 } => {
+            (*node, Action::Evict(*epoch))
+        }
         Command::SetCondition { node, epoch, .. }
         | Command::Drain { node, epoch, .. }
         | Command::DrainProgress { node, epoch, .. } => (*node, Action::SetCondition(*epoch)),
