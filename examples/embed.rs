@@ -25,9 +25,7 @@ fn main() {
         thread::spawn(move || run(NodeId::new(id), settings, &inboxes, &taker))
     };
     let threads: Vec<_> = (1..).zip(takers).map(spawn).collect();
-    for thread in threads {
-        thread.join().expect("no node panics");
-    }
+    assert!(threads.into_iter().all(|thread| thread.join().is_ok()), "a node panicked");
 }
 
 /// Runs a node for five seconds.
@@ -38,25 +36,18 @@ fn run(id: NodeId, settings: Arc<Settings>, peers: &[Sender<Input>], inbox: &Rec
     let mut todo = vec![Input::Observed(sample())];
     while began.elapsed() < Duration::from_secs(5) {
         for effect in out.drain() {
-            match effect {
-                Effect::Send(to, message) => {
-                    // What gets lost is sent again; only a peer that has ended loses something here.
-                    let _ = peers[to.get() as usize - 1].send(Input::Receive(id, message));
-                }
-                Effect::Persist(write, record) => {
-                    disk.push(record);
-                    todo.push(Input::Persisted(write));
-                }
-                Effect::Emit(Event::BecameLeader { .. } | Event::FollowsLeader { .. }) | Effect::Reply(_, Err(_)) => {
-                    let command = Command::Register(Box::new(registration(id)));
-                    todo.push(Input::Command(RequestId::new(1), command));
-                }
-                Effect::Emit(Event::RingChanged { epoch, members }) => {
-                    println!("{id}: {members} in the ring of {epoch}");
-                }
-                Effect::Emit(Event::NodeFailed { node, condition, .. }) => println!("{id}: {node} is {condition}"),
-                Effect::SendPacket(..) | Effect::Deliver(..) | Effect::Read(..) | Effect::Transferred(..) => {}
-                Effect::Apply(..) | Effect::Capture(_) | Effect::Restore(_) | Effect::Reply(..) | Effect::Emit(_) => {}
+            if let Effect::Send(to, message) = effect {
+                // What gets lost is sent again; only a peer that has ended loses something here.
+                let _ = peers[to.get() as usize - 1].send(Input::Receive(id, message));
+            } else if let Effect::Persist(write, record) = effect {
+                disk.push(record);
+                todo.push(Input::Persisted(write));
+            } else if let Effect::Emit(Event::BecameLeader { .. } | Event::FollowsLeader { .. }) = effect {
+                todo.push(Input::Command(RequestId::new(1), Command::Register(Box::new(registration(id)))));
+            } else if let Effect::Emit(Event::RingChanged { epoch, members }) = effect {
+                println!("{id}: {members} in the ring of {epoch}");
+            } else if let Effect::Reply(_, outcome) = effect {
+                println!("{id}: {outcome:?}");
             }
         }
         let until = node.next_wake().map_or(Duration::from_secs(1), |wake| wake.at.since(now()));

@@ -190,6 +190,8 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SelfSuspicion { doubt, watched, overdue } => {
             format!("suspects itself, {doubt:?}: {overdue} of {watched} are overdue")
         }
+        Event::RingChanged { epoch, members } => format!("has a ring of {members} as of {epoch}"),
+        Event::RingStays { epoch, why } => format!("keeps its ring of {epoch}: {why}"),
         other => format!("{other:?}"),
     }
 }
@@ -202,6 +204,8 @@ fn changed(what: Changed) -> String {
         Changed::Evicted(node) => format!("{node} is evicted"),
         Changed::ConditionSet(node, condition) => format!("{node} is {condition}"),
         Changed::Custom => "a custom command".to_string(),
+        Changed::Moved(node, moved) => format!("{moved} ‰ of {node} are elsewhere"),
+        Changed::Drained(node) => format!("{node} is drained and gone"),
     }
 }
 
