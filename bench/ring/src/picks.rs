@@ -226,7 +226,8 @@ impl Plain {
         let (bits, count) = (self.bits.next(), self.members.len() as u64);
         let first = ((bits >> 32) * count) >> 32;
         let second = ((bits & u64::from(u32::MAX)) * (count - 1)) >> 32;
-        let [first, second] = [first, second + u64::from(second >= first)].map(|place| usize::try_from(place).expect("a place in memory"));
+        let [first, second] = [first, second + u64::from(second >= first)]
+            .map(|place| usize::try_from(place).expect("a place in memory"));
         let [one, other] = [first, second].map(|place| self.members[place].cost(now));
         select_unpredictable(one > other, second, first)
     }

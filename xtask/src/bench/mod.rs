@@ -6,6 +6,7 @@
 mod circumstances;
 mod explore;
 mod guide;
+mod health;
 mod measured;
 mod programs;
 mod raft;
@@ -37,6 +38,8 @@ enum Area {
     Explore(Options),
     /// Committed commands per CPU-second and memory of the Raft node, beside other Rafts at the same work
     Raft(Options),
+    /// What it costs one leader to watch thousands of nodes, beside the obvious design
+    Health(Options),
     /// Lookups, changes and memory of the ring and picks of the balancers, beside other rings and plain designs
     Ring(Options),
     /// How soon and how rightly members of a pool notice deaths, and at what cost, beside foca in the same world
@@ -64,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         Area::Sim(options) => sim::run(options),
         Area::Explore(options) => explore::run(options),
         Area::Raft(options) => raft::run(options),
+        Area::Health(options) => health::run(options),
         Area::Ring(options) => ring::run(options),
         Area::Swim(options) => swim::run(options),
         Area::Guide(options) => guide::run(options),

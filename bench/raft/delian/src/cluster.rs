@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use delian_core::raft::Recovered;
 use delian_core::topology::Command;
-use delian_core::{
-    Config, Effect, Input, Message, Node, NodeId, Outbox, RequestId, RoleName, Seed, Time, WriteId,
-};
+use delian_core::{Config, Effect, Input, Message, Node, NodeId, Outbox, RequestId, RoleName, Seed, Time, WriteId};
 use raft_work::{Cluster, Rest, Way, payload};
 
 /// The place of the node that leads.
@@ -74,9 +72,7 @@ impl Cluster for InOneProcess {
     fn commit(&mut self, commands: u32, _: Way) {
         let first = self.commands;
         self.commands += u64::from(commands);
-        self.feed((first..self.commands).map(|number| {
-            (RequestId::new(number), Command::custom(&payload(number)))
-        }));
+        self.feed((first..self.commands).map(|number| (RequestId::new(number), Command::custom(&payload(number)))));
         self.settle();
     }
 
@@ -173,7 +169,9 @@ impl InOneProcess {
                     outcome.unwrap_or_else(|rejected| panic!("{request} was rejected: {rejected}"));
                 }
                 Effect::Apply(..) => self.around[place].applied += 1,
-                Effect::Read(..) | Effect::Transferred(..) | Effect::SendPacket(..) | Effect::Deliver(..) => panic!("nobody asks for it"),
+                Effect::Read(..) | Effect::Transferred(..) | Effect::SendPacket(..) | Effect::Deliver(..) => {
+                    panic!("nobody asks for it")
+                }
                 Effect::Capture(_) | Effect::Restore(_) => panic!("no log is compacted"),
                 Effect::Emit(_) => {}
             }
