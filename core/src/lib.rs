@@ -45,6 +45,7 @@ pub mod ring;
 pub mod balance;
 pub mod health;
 pub mod topology;
+pub mod observe;
 pub mod node;
 
 pub use config::{Config, ConfigError, Settings};

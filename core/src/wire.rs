@@ -3,9 +3,11 @@
 //! A frame is one version byte and one postcard-encoded [`Message`]. Decoding checks the version, never panics and never
 //! reserves memory that the input does not back. Bytes after the message are ignored: a newer release may have appended
 //! what an older one does without. A kind of message that is not known is an error of its own; nobody sends one before
-//! the members have agreed on the feature level that brings it. Who sent a frame is not in it: the edge
+//! the members have agreed on the feature level that brings it, except for pulls: those who are outside of the log agree on
+//! nothing, so they ask, and whoever cannot read that is one of those who did not answer. Who sent a frame is not in it: the edge
 //! authenticates the sender and hands its id to the core, so that nobody can speak for another.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::Heartbeat;
 use crate::ids::{Blob, Boot, Incarnation, LogIndex, NodeId, Term};
 use crate::io::{Applied, Rejected};
+use crate::observe::{Pull, PullAnswer};
 use crate::projection::Names;
 use crate::raft;
 
@@ -45,6 +48,10 @@ pub enum Message {
     ReadIndexAnswer(ReadIndexAnswer),
     /// Says how the sender fares, to a voter.
     Heartbeat(Heartbeat),
+    /// Asks for a newer topology, from outside of the log.
+    Pull(Pull),
+    /// Answers a pull.
+    PullAnswer(Box<PullAnswer>),
 }
 
 /// A command on its way to the leader.
@@ -153,7 +160,12 @@ impl Message {
             | Self::ReadIndexAnswer(ReadIndexAnswer { outcome: Err(rejected), .. }) => rejected.map_ids(names),
             Self::Visitor { node, incarnation: _ } => *node = names(*node),
             Self::Heartbeat(heartbeat) => heartbeat.node = names(heartbeat.node),
-            Self::Forward(_) | Self::Answer(_) | Self::ReadIndex(_) | Self::ReadIndexAnswer(_) => {}
+            Self::Forward(_)
+            | Self::Answer(_)
+            | Self::ReadIndex(_)
+            | Self::ReadIndexAnswer(_)
+            | Self::Pull(_)
+            | Self::PullAnswer(_) => {}
         }
     }
 

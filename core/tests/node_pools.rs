@@ -308,4 +308,30 @@ fn a_limit_below_what_a_node_says_of_itself_is_refused() {
         pools.local.0.metadata_bytes_max = 8;
     }
     assert!(config.check().is_err(), "a term, a leader and a role take more");
+    let with_broadcasts_of = |bytes| {
+        let mut config = self::config(1);
+        if let Some(pools) = &mut config.pools {
+            pools.local.0.broadcast_bytes_max = bytes;
+        }
+        config.check().map_err(|error| error.to_string())
+    };
+    assert!(with_broadcasts_of(41).is_ok());
+    let refusal = with_broadcasts_of(40).expect_err("an announcement takes more");
+    assert_eq!(refusal, "pools have broadcast_bytes_max 40, but an announcement may take 41");
+}
+
+#[test]
+fn what_an_embedder_may_broadcast_is_a_byte_less_than_fits_for_its_kind_takes_that() {
+    let mut federation = Federation::new();
+    federation.run_for(Duration::from_secs(10));
+    for (bytes, arrives) in [(511, true), (512, false)] {
+        federation.delivered.clear();
+        let said = swim::Input::Broadcast(Urgency::Low, Blob::from(vec![7; bytes]));
+        federation.feed(2, Input::Pool(Tier::Local, Box::new(said)));
+        federation.run_for(Duration::from_secs(3));
+        assert_eq!(federation.delivered.len(), if arrives { 3 } else { 0 });
+        let event = swim::Event::BroadcastTooLarge { bytes, max: 511 };
+        let event = Event::Pool { tier: Tier::Local, event: Box::new(event) };
+        assert_eq!(federation.events.contains(&(2, event)), !arrives);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod messages;
 
+use delian_core::observe::News;
 use delian_core::raft::{Append, Body, RANGES_MAX};
 use delian_core::wire::{DecodeError, FRAME_BYTES_MAX, WIRE_VERSION};
 use delian_core::{LogIndex, Message, SessionRequest, Sessions, Topology, topology};
@@ -61,6 +62,13 @@ proptest! {
 
 /// Decodes bytes as everything that a peer can send, and checks that a result holds no more than the bytes can back.
 fn read_everything(bytes: &[u8]) {
+    if let Ok(Message::PullAnswer(answer)) = Message::decode(bytes) {
+        match answer.news {
+            News::Delta { delta, .. } => assert!(delta.changed.len() + delta.removed.len() <= bytes.len()),
+            News::Whole { bytes: whole, .. } => assert!(whole.len() <= bytes.len()),
+            News::Nothing { .. } | News::Busy => {}
+        }
+    }
     if let Ok(Message::Raft(message)) = Message::decode(bytes) {
         if let Body::Append(Append { entries, .. }) = &message.body {
             assert!(
@@ -112,6 +120,8 @@ fn an_unknown_kind_is_told_from_nonsense() {
         vec![WIRE_VERSION, 0, 1, 0, 5, 1, 9],              // an append's answer
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1, 1, 1, 99], // what an entry carries
         vec![WIRE_VERSION, 1, 1, 1, 1, 1, 1, 7],           // a client's request
+        vec![WIRE_VERSION, 7, 1, 1, 2],                    // the form in which a topology is wanted
+        vec![WIRE_VERSION, 8, 1, 4],                       // what a member tells of it
     ];
     for frame in unknown {
         let frame = [frame, vec![0; 20]].concat();

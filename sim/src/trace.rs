@@ -251,6 +251,8 @@ pub(crate) fn describe(message: &Message) -> String {
         Message::ReadIndex(asked) => return format!("ReadIndex {} {:?}", asked.term, asked.ticket),
         Message::ReadIndexAnswer(answer) => return format!("ReadIndexAnswer {:?} {:?}", answer.ticket, answer.outcome),
         Message::Heartbeat(heartbeat) => return format!("Heartbeat {} {}", heartbeat.epoch, heartbeat.sequence),
+        Message::Pull(pull) => return format!("Pull above {}", pull.have),
+        Message::PullAnswer(answer) => return format!("PullAnswer {:?}", answer.news),
     };
     let term = raft.term;
     let ballot = |ballot: &Ballot| match ballot {

@@ -9,9 +9,9 @@ use crate::source::{File, Finding};
 
 const CORE: &str = "core/src/";
 /// The state machines of the core. Each is read, tested and explored without the others.
-const MACHINES: [&str; 6] = ["swim", "raft", "topology", "health", "ring", "balance"];
+const MACHINES: [&str; 7] = ["swim", "raft", "topology", "observe", "health", "ring", "balance"];
 /// The machines that may use another one's types.
-const PERMITTED: [(&str, &str); 2] = [("topology", "ring"), ("balance", "ring")];
+const PERMITTED: [(&str, &str); 3] = [("topology", "ring"), ("balance", "ring"), ("observe", "topology")];
 /// The modules besides `node` that may name types of the machines: the border and its bytes.
 const BORDER: [&str; 3] = ["io", "wire", "codec"];
 /// Formats of the edges, and the sources that may use them.

@@ -192,6 +192,10 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::RingChanged { epoch, members } => format!("has a ring of {members} as of {epoch}"),
         Event::RingStays { epoch, why } => format!("keeps its ring of {epoch}: {why}"),
+        Event::TopologyFollowed(followed) => {
+            format!("follows from {} to {}, as {} tells", followed.from, followed.to, followed.source)
+        }
+        Event::TopologyRefused(refused) => format!("refuses {} of {}: {}", refused.epoch, refused.peer, refused.why),
         other => format!("{other:?}"),
     }
 }
@@ -256,6 +260,8 @@ pub(crate) fn kind(message: &Message) -> &'static str {
         Message::ReadIndex(_) => return "read-index",
         Message::ReadIndexAnswer(_) => return "read-index-answer",
         Message::Heartbeat(_) => return "node-heartbeat",
+        Message::Pull(_) => return "pull",
+        Message::PullAnswer(_) => return "pull-answer",
     };
     match message.body {
         Body::PreVote { .. } => "pre-vote",
@@ -302,6 +308,8 @@ pub(crate) fn message(message: &Message) -> String {
             return format!("{name} {}#{} {from}", answer.ticket.boot, answer.ticket.number);
         }
         Message::Heartbeat(heartbeat) => return format!("{name} {} {}", heartbeat.epoch, heartbeat.sequence),
+        Message::Pull(pull) => return format!("{name} above {}", pull.have),
+        Message::PullAnswer(answer) => return format!("{name} {:?}", answer.news),
     };
     let says = match &message.body {
         Body::PreVote { last } | Body::Vote { last, candidacy: Candidacy::Silence } => format!("log at {last}"),

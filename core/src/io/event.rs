@@ -10,6 +10,7 @@ use crate::ids::{SessionId, Term, WriteId};
 use crate::io::Rejected;
 use crate::node::autopilot::Advice;
 use crate::node::{Operation, Tier};
+use crate::observe::{Followed, Refused};
 use crate::projection::Names;
 use crate::raft::Configuration;
 use crate::ring::RingError;
@@ -269,6 +270,10 @@ pub enum Event {
         /// How many of them are overdue.
         overdue: usize,
     },
+    /// A node outside of the log adopted a later topology.
+    TopologyFollowed(Followed),
+    /// What a member told of the topology, or announced, is wrong by what the node knows, and was refused.
+    TopologyRefused(Box<Refused>),
     /// The node stopped for good.
     Halted(Halt),
 }

@@ -90,7 +90,8 @@ pub enum Effect {
     Restore(Blob),
     /// Send a packet of a pool; it may get lost, doubled, delayed or overtaken.
     SendPacket(Tier, Box<Parcel>),
-    /// Hand a broadcast of a pool's member to the embedder.
+    /// Hand a broadcast of a pool's member to the embedder, as that one's embedder gave it. What nodes say to each other in
+    /// this way is not among them.
     Deliver(Tier, Arc<Broadcast>),
     /// Tell whoever watches; nothing depends on it.
     Emit(Event),
@@ -275,6 +276,8 @@ pub enum WakeReason {
     Pool,
     /// The node beats, or somebody has been silent for long enough to be looked at.
     Health,
+    /// A leader announces the topology, or who is outside of the log asks for it.
+    Observe,
 }
 
 /// The ordered list into which a node puts its effects; the caller owns and drains it.

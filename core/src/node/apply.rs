@@ -6,6 +6,7 @@ use super::sessions::{Admission, SessionRequest, Sessions};
 use super::{Embedder, Node};
 use crate::ids::{Blob, Epoch, Position};
 use crate::io::{Applied, Effect, Event, Outbox, Rejected, SessionEnd};
+use crate::observe::Published;
 use crate::raft::Payload;
 use crate::topology::{Changed, Command, Refusal, Topology};
 
@@ -14,6 +15,8 @@ struct State<'a> {
     topology: &'a mut Topology,
     sessions: &'a mut Sessions,
     embedder: &'a mut Embedder,
+    /// What is told outside of the log, which takes in each command that takes effect.
+    published: Option<&'a mut Published>,
 }
 
 impl Node {
@@ -21,8 +24,9 @@ impl Node {
         if self.raft.halted().is_some() {
             return;
         }
-        let Self { raft, topology, sessions, commands, embedder, .. } = self;
-        let mut state = State { topology, sessions, embedder };
+        let Self { raft, topology, sessions, commands, embedder, observe, .. } = self;
+        let published = observe.as_mut().map(|observe| &mut observe.published);
+        let mut state = State { topology, sessions, embedder, published };
         let waiting_before = commands.len();
         while let Some((position, entry)) = raft.next_committed() {
             // A level is the log's own business, and one that this release does not speak halts the node.
@@ -79,6 +83,9 @@ impl State<'_> {
     /// Hands the embedder its command, without a look at the topology beyond the epoch.
     fn order(&mut self, position: Position, custom: Blob, out: &mut Outbox) -> Result<Epoch, Refusal> {
         let epoch = self.topology.order(custom.len())?;
+        if let Some(published) = &mut self.published {
+            published.ordered();
+        }
         out.emit_routine(|| Event::Changed { position, epoch, what: Changed::Custom });
         self.embedder.has_state = true;
         out.push_with(|| Effect::Apply(Applied { position, epoch }, custom));
@@ -90,6 +97,9 @@ impl State<'_> {
             return self.order(position, custom, out);
         }
         let change = self.topology.apply(&command)?;
+        if let Some(published) = &mut self.published {
+            published.took_effect(&command);
+        }
         out.emit(Event::Changed { position, epoch: change.epoch, what: change.what });
         Ok(change.epoch)
     }

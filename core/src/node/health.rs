@@ -1,6 +1,7 @@
 //! Where the health of nodes meets the log and the pools: heartbeats go out and come in, registrations and conditions are
 //! taken in as they commit, and what the leader finds becomes a command.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -157,7 +158,7 @@ impl Node {
     /// Takes in what this step changed, looks at who has become silent, proposes what it finds, and beats.
     pub(super) fn tend_health(&mut self, now: Time, out: &mut Outbox) {
         let Some(mut monitor) = self.monitor.take() else { return };
-        let newcomers = monitor.take_in(now, self.raft.id(), &self.topology, out);
+        let newcomers = monitor.take_in(now, self.raft.id(), self.topology(), out);
         for node in newcomers.into_iter().chain(touched_in_pools(out)) {
             monitor.health.reach(now, node, self.reach_of(node));
         }
@@ -171,15 +172,25 @@ impl Node {
         if self.raft.boot_is_durable()
             && let Some(heartbeat) = monitor.beats.next(now, self.raft.id(), self.raft.boot(), &monitor.health)
         {
-            for voter in &self.raft.configuration().voters {
-                if *voter != heartbeat.node {
-                    out.push(Effect::Send(*voter, Message::Heartbeat(heartbeat)));
+            for voter in self.who_hears_heartbeats() {
+                if voter != heartbeat.node {
+                    out.push(Effect::Send(voter, Message::Heartbeat(heartbeat)));
                 } else if let Err(why) = monitor.health.hear(now, &heartbeat) {
-                    out.emit(Event::HeartbeatRejected { from: *voter, why });
+                    out.emit(Event::HeartbeatRejected { from: voter, why });
                 }
             }
         }
         self.monitor = Some(monitor);
+    }
+
+    /// Returns the voters, by the log; outside of it also those whose cards say so and whoever is known to lead.
+    fn who_hears_heartbeats(&self) -> BTreeSet<NodeId> {
+        let mut voters = self.raft.configuration().voters.clone();
+        if self.is_outside_of_the_log() {
+            voters.extend(self.pools.iter().flat_map(|pools| pools.voters()));
+            voters.extend(self.known_leader().map(|(_, leader)| leader).filter(|leader| *leader != self.raft.id()));
+        }
+        voters
     }
 
     /// Returns whether anybody reaches a node, by the pools that it shares with this one.

@@ -16,6 +16,7 @@ mod registrations;
 mod placement;
 mod reads;
 mod pools;
+mod observe;
 mod status;
 mod why;
 mod projection;
@@ -36,6 +37,7 @@ use self::autopilot::Autopilot;
 use self::commands::{Asked, Commands};
 use self::handover::Handover;
 use self::health::Monitor;
+use self::observe::Observe;
 use self::placement::Placement;
 use self::pools::Pools;
 use self::reads::Reads;
@@ -67,6 +69,8 @@ pub struct Node {
     monitor: Option<Box<Monitor>>,
     /// Boxed likewise.
     placement: Option<Box<Placement>>,
+    /// Boxed likewise; there is one if there are pools.
+    observe: Option<Box<Observe>>,
 }
 
 /// What the node knows of the embedder's part of the state.
@@ -120,6 +124,7 @@ impl Node {
             pools: None,
             monitor: settings.health.as_ref().map(|health| Box::new(Monitor::new(now, health))),
             placement: settings.ring.as_ref().map(|ring| Box::new(Placement::new(ring))),
+            observe: None,
             settings,
         };
         match state {
@@ -182,11 +187,14 @@ impl Node {
             Input::Pool(tier, input) => self.on_pool(now, tier, *input, out),
             Input::Observed(sample) => self.on_observed(now, sample, out),
             Input::Receive(from, Message::Heartbeat(heartbeat)) => self.on_heartbeat(now, from, &heartbeat, out),
+            Input::Receive(from, Message::Pull(pull)) => self.on_pull(now, from, &pull, out),
+            Input::Receive(from, Message::PullAnswer(answer)) => self.on_pull_answer(now, from, *answer, out),
         }
         self.apply_committed(out);
         self.settle_reads(out);
         self.settle_handover(now, out);
         self.join_roles(now, out);
+        self.tend_observation(now, out);
         self.tend_health(now, out);
         self.tend_ring(out);
         self.take_snapshot_if_due(out);
@@ -205,13 +213,14 @@ impl Node {
         let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
         let pools = self.pools.as_ref().map(|pools| Wake { at: pools.next_wake(), why: WakeReason::Pool });
         let health = self.monitor.as_ref().map(|monitor| Wake { at: monitor.next_wake(), why: WakeReason::Health });
+        let observe = self.observe.as_ref().map(|observe| Wake { at: observe.next_wake(), why: WakeReason::Observe });
         let raft = self.raft.next_wake().into_iter().chain(self.commands.next_wake());
-        raft.chain(questions).chain(pools).chain(health).min()
+        raft.chain(questions).chain(pools).chain(health).chain(observe).min()
     }
 
-    /// Returns the committed topology as far as this node has applied it.
-    pub const fn topology(&self) -> &Topology {
-        &self.topology
+    /// Returns the committed topology as far as this node has applied it; outside of the log, as far as it followed it.
+    pub fn topology(&self) -> &Topology {
+        self.observe.as_ref().map_or(&self.topology, |observe| observe.observer.topology(&self.topology))
     }
 
     /// Returns the open sessions as far as this node has applied the log.
@@ -251,6 +260,9 @@ impl Node {
         self.assert_reads();
         if let Some(pools) = &self.pools {
             pools.assert_invariants();
+        }
+        if let Some(observe) = &self.observe {
+            observe.observer.assert_invariants(&self.topology);
         }
     }
 

@@ -129,9 +129,11 @@ impl Placement {
 
 impl Node {
     pub(super) fn tend_ring(&mut self, out: &mut Outbox) {
-        if let Some((placement, config)) = self.placement.as_mut().zip(self.settings.ring.as_ref()) {
-            placement.follow(&self.topology, config, out);
+        let Some(mut placement) = self.placement.take() else { return };
+        if let Some(config) = &self.settings.ring {
+            placement.follow(self.topology(), config, out);
         }
+        self.placement = Some(placement);
     }
 
     /// Returns the ring of the registered nodes; nothing if the node is not configured to hold one.
@@ -142,7 +144,7 @@ impl Node {
     /// Returns who of the ring may be asked for new work, as far as was agreed on.
     pub fn eligible(&self) -> Option<Eligible> {
         let ring = self.ring()?;
-        let condition = |name: &str| self.topology.by_name(name).map(|member| member.condition);
+        let condition = |name: &str| self.topology().by_name(name).map(|member| member.condition);
         Some(Eligible::of(ring, |slot| condition(ring.name(slot)).is_some_and(Condition::is_routable)))
     }
 
@@ -158,10 +160,10 @@ impl Node {
     /// Returns why there is no plan.
     pub fn drain_plan(&self, node: NodeId) -> Result<Plan, NoPlan> {
         let (ring, config) = self.ring().zip(self.settings.ring.as_ref()).ok_or(NoPlan::NoRing)?;
-        let name_of = |node| self.topology.get(node).map(|member| &member.registration.name);
+        let name_of = |node| self.topology().get(node).map(|member| &member.registration.name);
         let leaver = name_of(node).filter(|name| ring.slot(name).is_some()).ok_or(NoPlan::Unknown(node))?;
         let is_leaving =
-            |name: &str| self.topology.by_name(name).is_none_or(|member| member.condition == Condition::Leaving);
+            |name: &str| self.topology().by_name(name).is_none_or(|member| member.condition == Condition::Leaving);
         let stayers = ring.members().filter(|member| *member.name != **leaver && !is_leaving(&member.name));
         let mut without = Ring::clone(ring);
         without.follow(stayers).expect("some of the members of a ring form a ring");

@@ -7,18 +7,24 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::observe::Observe;
 use super::{Node, RoleName};
 use crate::config::{ConfigError, Settings};
 use crate::ids::{Blob, NodeId, Term};
 use crate::io::{Effect, Event, Outbox, Parcel};
+use crate::observe::{ANNOUNCEMENT_BYTES_MAX, Announcement, Whom};
 use crate::raft::Raft;
-use crate::rng::Seed;
-use crate::swim::{self, Card, Directory, Incarnation, PoolConfig, PoolSettings, Roster, Start, Swim};
+use crate::rng::{Seed, Stream};
+use crate::swim::{
+    self, Broadcast, Card, Directory, Incarnation, Members, PoolConfig, PoolSettings, Roster, Slot, Start,
+};
+use crate::swim::{Swim, Urgency};
 use crate::time::Time;
 
 /// Which of a node's pools.
@@ -71,6 +77,11 @@ impl PoolsConfig {
             let card = Card { metadata: Notice::largest().encode(), ..Card::new(NodeId::ZERO, name.as_str(), address) };
             let wrong = |error| ConfigError { field: "pools", problem: alloc::format!("make a card in which {error}") };
             card.check(&settings).map_err(wrong)?;
+            let (bytes, most) = (TAG_BYTES + ANNOUNCEMENT_BYTES_MAX, settings.broadcast_bytes_max);
+            if most < bytes {
+                let problem = alloc::format!("have broadcast_bytes_max {most}, but an announcement may take {bytes}");
+                return Err(ConfigError { field: "pools", problem });
+            }
             Ok((Arc::new(settings), address))
         };
         let wide = wide.map(check).transpose()?;
@@ -111,12 +122,26 @@ impl Notice {
 /// How many bytes the length of the embedder's word may take beyond that of none.
 const LENGTH_BYTES: usize = 2;
 
+/// How many bytes before what is broadcast say whose it is.
+const TAG_BYTES: usize = 1;
+
+/// What follows in a broadcast is the embedder's.
+const OF_EMBEDDER: u8 = 0;
+
+/// What follows in a broadcast is an [`Announcement`].
+const OF_NODE: u8 = 1;
+
+/// How often a member to ask is drawn before the node gives up for now: places may be void, or of one who must not be asked.
+const DRAWS_MAX: usize = 16;
+
 /// The pools of a running node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pools {
     local: Pool,
     wide: Option<Pool>,
     notice: Notice,
+    /// What was heard in this step, until the node has taken it in.
+    heard: Vec<(Tier, NodeId, Announcement)>,
 }
 
 /// One of them, with the cards that its members bear in it.
@@ -141,7 +166,7 @@ impl Pools {
             let incarnation = Incarnation::of_boot(raft.boot());
             let start = Start { card, incarnation, seed, members: Roster::new() };
             let mut directory = Directory::new();
-            let swim = carry(tier, out, |effects| {
+            let swim = carry(tier, out, &mut Vec::new(), |effects| {
                 Swim::start(now, Arc::clone(settings), start, &mut directory, effects)
                     .expect("the card was checked with the settings")
             });
@@ -149,7 +174,7 @@ impl Pools {
         };
         let local = begin(Tier::Local, &settings.local, &settings.name);
         let wide = settings.wide.as_ref().map(|wide| begin(Tier::Wide, wide, &settings.name));
-        Self { local, wide, notice }
+        Self { local, wide, notice, heard: Vec::new() }
     }
 
     fn tier(&mut self, tier: Tier) -> Option<&mut Pool> {
@@ -169,8 +194,72 @@ impl Pools {
     }
 
     pub(super) fn step(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
-        let Some(Pool { swim, directory }) = self.tier(tier) else { return };
-        carry(tier, out, |effects| swim.step(now, input, directory, effects));
+        let mut heard = core::mem::take(&mut self.heard);
+        if let Some(Pool { swim, directory }) = self.tier(tier) {
+            carry(tier, out, &mut heard, |effects| swim.step(now, input, directory, effects));
+        }
+        self.heard = heard;
+    }
+
+    /// Says something to all members of a pool, for the embedder.
+    fn broadcast(&mut self, now: Time, tier: Tier, urgency: Urgency, payload: &[u8], out: &mut Outbox) {
+        let Some(pool) = self.tier(tier) else { return };
+        let (bytes, max) = (payload.len(), pool.swim.settings().broadcast_bytes_max.saturating_sub(TAG_BYTES));
+        if bytes > max {
+            let event = Box::new(swim::Event::BroadcastTooLarge { bytes, max });
+            return out.emit(Event::Pool { tier, event });
+        }
+        let tagged = Blob::from([&[OF_EMBEDDER], payload].concat());
+        self.step(now, tier, swim::Input::Broadcast(urgency, tagged), out);
+    }
+
+    /// Announces something in a pool, if the node is in it.
+    pub(super) fn announce(&mut self, now: Time, tier: Tier, announcement: &Announcement, out: &mut Outbox) {
+        let tagged = Blob::from(announcement.encode_into(alloc::vec![OF_NODE]));
+        self.step(now, tier, swim::Input::Broadcast(Urgency::Normal, tagged), out);
+    }
+
+    pub(super) fn take_announcements(&mut self) -> Vec<(Tier, NodeId, Announcement)> {
+        core::mem::take(&mut self.heard)
+    }
+
+    /// Returns how many members the pools reach, the node itself among them.
+    pub(super) fn reachable(&self) -> usize {
+        self.tiers().map(|pool| pool.swim.members().reachable()).sum()
+    }
+
+    /// Draws one of the reachable members, but not this node and not an unwanted one; nothing if luck has it so, or nobody is
+    /// there.
+    pub(super) fn draw(&self, random: &mut Stream, whom: Whom, unwanted: Option<NodeId>) -> Option<NodeId> {
+        let places: usize = self.tiers().map(|pool| pool.swim.members().places()).sum();
+        let suits = |pool: &Pool, slot: Slot| {
+            let node = pool.directory.node(slot);
+            let may_lead = whom == Whom::Anybody || pool.role_at(slot) != Some(RoleName::Leader);
+            (node != pool.swim.card().id && Some(node) != unwanted && may_lead).then_some(node)
+        };
+        (0..DRAWS_MAX.min(places * DRAWS_MAX)).find_map(|_| {
+            let mut place = random.below(places as u64) as usize;
+            for pool in self.tiers() {
+                let here = pool.swim.members().places();
+                if place < here {
+                    return suits(pool, pool.swim.members().at(place)?);
+                }
+                place -= here;
+            }
+            None
+        })
+    }
+
+    /// Returns the reachable members whose cards say that they vote.
+    pub(super) fn voters(&self) -> Vec<NodeId> {
+        let of = |pool: &Pool| -> Vec<NodeId> {
+            let members = pool.swim.members();
+            let slots = (0..members.places()).filter_map(|place| members.at(place));
+            let vote = |slot: &Slot| matches!(pool.role_at(*slot), Some(RoleName::Leader | RoleName::Follower));
+            let others = slots.filter(vote).map(|slot| pool.directory.node(slot));
+            others.filter(|node| *node != pool.swim.card().id).collect()
+        };
+        self.tiers().flat_map(of).collect()
     }
 
     pub(super) fn wake(&mut self, now: Time, out: &mut Outbox) {
@@ -205,8 +294,20 @@ impl Pools {
     }
 }
 
-/// Lets a pool's machine act and puts what follows among the node's effects.
-fn carry<T>(tier: Tier, out: &mut Outbox, act: impl FnOnce(&mut swim::Outbox) -> T) -> T {
+impl Pool {
+    /// Returns what a member's card says that its node does in the log.
+    fn role_at(&self, slot: Slot) -> Option<RoleName> {
+        Some(Notice::of(self.directory.card(slot)?)?.role)
+    }
+}
+
+/// Lets a pool's machine act and puts what follows among the node's effects, but for what nodes say to each other.
+fn carry<T>(
+    tier: Tier,
+    out: &mut Outbox,
+    heard: &mut Vec<(Tier, NodeId, Announcement)>,
+    act: impl FnOnce(&mut swim::Outbox) -> T,
+) -> T {
     let mut effects = swim::Outbox::new();
     let result = act(&mut effects);
     for effect in effects.drain() {
@@ -214,7 +315,19 @@ fn carry<T>(tier: Tier, out: &mut Outbox, act: impl FnOnce(&mut swim::Outbox) ->
             swim::Effect::Send(to, carrier, packet) => {
                 Effect::SendPacket(tier, Box::new(Parcel { to, carrier, packet }))
             }
-            swim::Effect::Deliver(broadcast) => Effect::Deliver(tier, broadcast),
+            swim::Effect::Deliver(broadcast) => match broadcast.payload.split_first() {
+                Some((&OF_EMBEDDER, payload)) => {
+                    let Broadcast { origin, number, urgency, .. } = *broadcast;
+                    let payload = Blob::from(payload);
+                    Effect::Deliver(tier, Arc::new(Broadcast { origin, number, urgency, payload }))
+                }
+                Some((&OF_NODE, bytes)) => {
+                    heard.extend(Announcement::decode(bytes).map(|it| (tier, broadcast.origin, it)));
+                    continue;
+                }
+                // A newer release says more.
+                Some(_) | None => continue,
+            },
             swim::Effect::Emit(event) => Effect::Emit(Event::Pool { tier, event: Box::new(event) }),
         });
     }
@@ -224,6 +337,8 @@ fn carry<T>(tier: Tier, out: &mut Outbox, act: impl FnOnce(&mut swim::Outbox) ->
 impl Node {
     pub(super) fn start_pools(&mut self, now: Time, settings: &Settings, seed: Seed, out: &mut Outbox) {
         self.pools = settings.pools.as_ref().map(|pools| Box::new(Pools::start(now, &self.raft, pools, seed, out)));
+        let seed = seed.derive("observe", self.raft.boot().get());
+        self.observe = settings.pools.as_ref().map(|_| Box::new(Observe::new(seed, &self.topology)));
     }
 
     pub(super) fn on_pool(&mut self, now: Time, tier: Tier, input: swim::Input, out: &mut Outbox) {
@@ -238,11 +353,10 @@ impl Node {
                 let notice = Notice { embedder, ..pools.notice.clone() };
                 pools.publish(now, notice, out);
             }
-            input @ (swim::Input::Wake
-            | swim::Input::Receive(..)
-            | swim::Input::Join(_)
-            | swim::Input::Leave
-            | swim::Input::Broadcast(..)) => pools.step(now, tier, input, out),
+            swim::Input::Broadcast(urgency, payload) => pools.broadcast(now, tier, urgency, &payload, out),
+            input @ (swim::Input::Wake | swim::Input::Receive(..) | swim::Input::Join(_) | swim::Input::Leave) => {
+                pools.step(now, tier, input, out);
+            }
         }
     }
 

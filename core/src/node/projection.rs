@@ -106,7 +106,9 @@ impl Node {
             pools,
             monitor,
             placement: _,
+            observe,
         } = self;
+        assert!(observe.is_none() || pools.is_some(), "without pools nobody is heard of");
         assert!(pools.is_none() && monitor.is_none(), "members of pools and watched nodes are known by name");
         raft.map_ids(names);
         commands.map_ids(names);
@@ -133,8 +135,9 @@ impl Node {
             monitor,
             // It follows from the topology.
             placement: _,
+            observe,
         } = self;
         raft.hash_state(hasher);
-        (topology, sessions, commands, reads, handover, embedder, autopilot, pools, monitor).hash(hasher);
+        (topology, sessions, commands, reads, handover, embedder, autopilot, pools, monitor, observe).hash(hasher);
     }
 }

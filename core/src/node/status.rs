@@ -162,8 +162,6 @@ impl Node {
             commit: raft.commit(),
             snapshot: raft.log().covered().index,
             level: raft.feature_level(),
-            epoch: self.topology.epoch(),
-            members: self.topology.len(),
             conditions: self.conditions(),
             suspects_itself: self.health().is_some_and(Health::doubts),
             ring: self.ring().map(|ring| RingStatus {
@@ -171,6 +169,8 @@ impl Node {
                 members: ring.len(),
                 points: ring.point_count(),
             }),
+            epoch: self.topology().epoch(),
+            members: self.topology().len(),
             withheld: raft.withheld_count(),
             pending_commands: self.commands.len(),
             pending_reads: self.reads.len(),
@@ -182,7 +182,7 @@ impl Node {
 
     /// Returns why a node is in its condition, with all the evidence that this node has; nothing if it is not registered.
     pub fn why(&self, now: Time, node: NodeId) -> Option<Why> {
-        let member = self.topology.get(node)?;
+        let member = self.topology().get(node)?;
         let Member { registered, condition, since, cause, drain, .. } = *member;
         let evidence = self.health().and_then(|health| health.explain(now, node));
         Some(Why { node, registered, condition, since, cause, drain, now, evidence })
@@ -190,7 +190,7 @@ impl Node {
 
     fn conditions(&self) -> [usize; Condition::ALL.len()] {
         let mut conditions = [0; Condition::ALL.len()];
-        for member in self.topology.members() {
+        for member in self.topology().members() {
             conditions[member.condition as usize] += 1;
         }
         conditions

@@ -21,7 +21,7 @@ use crate::ids::Epoch;
 const VERSION: u8 = 2;
 
 /// Why bytes are no topology.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DecodeError {
     /// Another release wrote them.
     Version(u8),

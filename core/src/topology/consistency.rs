@@ -13,7 +13,7 @@ use super::{Member, Topology, WHOLE};
 use crate::ids::{Epoch, NodeId};
 
 /// What no sequence of accepted commands could have produced. The receiver drops the data, whichever it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Inconsistency {
     /// A registration would have been refused.
     Refused {

@@ -63,7 +63,7 @@ impl fmt::Display for DeltaUnavailable {
 impl core::error::Error for DeltaUnavailable {}
 
 /// Why a delta was not applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DeltaError {
     /// It leads nowhere new: drop it.
     Stale {

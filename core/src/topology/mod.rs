@@ -146,6 +146,11 @@ impl Topology {
         }
     }
 
+    /// Returns the limits that it was made with.
+    pub const fn settings(&self) -> &TopologySettings {
+        &self.settings
+    }
+
     /// Returns how many commands were accepted so far.
     pub const fn epoch(&self) -> Epoch {
         self.epoch

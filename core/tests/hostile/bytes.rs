@@ -1,5 +1,7 @@
 //! Bytes that become numbers, nodes and requests.
 
+use delian_core::observe::{Fingerprint, Form, News, Pull, PullAnswer};
+
 use super::*;
 
 pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
@@ -85,5 +87,21 @@ impl Bytes<'_> {
 
     pub(super) fn node(&mut self) -> NodeId {
         NodeId::new(u64::from(self.take() % 5))
+    }
+
+    /// Questions and answers of those outside of the log; a node without pools has nobody to ask and leaves them be.
+    pub(super) fn gossip_of_the_topology(&mut self) -> Message {
+        let (number, epoch) = (self.number(), Epoch::new(self.number()));
+        if self.one_in(2) {
+            let form = if self.one_in(2) { Form::Delta } else { Form::Whole };
+            return Message::Pull(Pull { number, have: epoch, form });
+        }
+        let fingerprint = Fingerprint::new(self.number());
+        let news = match self.take() % 3 {
+            0 => News::Whole { bytes: self.blob(), fingerprint },
+            1 => News::Nothing { epoch, fingerprint },
+            _ => News::Busy,
+        };
+        Message::PullAnswer(Box::new(PullAnswer { number, news }))
     }
 }

@@ -252,6 +252,9 @@ impl Bench {
         if bytes.one_in(2) {
             return self.gossip_of_reads(bytes, ticket);
         }
+        if bytes.one_in(8) {
+            return bytes.gossip_of_the_topology();
+        }
         let applied = Applied { position: bytes.position(), epoch: Epoch::new(bytes.number()) };
         let outcome = if bytes.one_in(2) { Ok(applied) } else { Err(Rejected::Busy) };
         Message::Answer(Answer { ticket, outcome })

@@ -1,15 +1,18 @@
 //! Messages of every kind, drawn and fixed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use delian_core::ids::{FeatureLevel, Incarnation, ReplicationSession, Round};
+use delian_core::observe::{Fingerprint, Form, News, Pull, PullAnswer};
 use delian_core::raft::{self, Append, Appended, Ballot, Body, Candidacy, Configuration};
 use delian_core::raft::{Entries, Entry, Payload, QuorumChange, Range, Ranges, Snapshot, SnapshotIdentity};
-use delian_core::topology::{Command, Refusal};
+use delian_core::topology::{
+    Cause, Command, Condition, Coordinates, Delta, Drain, Member, Refusal, Registration, Removal,
+};
 use delian_core::wire::{Answer, Forward, ReadIndex, ReadIndexAnswer, Request, Ticket, WIRE_VERSION};
 use delian_core::{Applied, Blob, Boot, Epoch, LogIndex, Message, NodeId, Operation, Position, Rejected, Sequence};
-use delian_core::{SessionId, SessionRequest, Term};
+use delian_core::{Bytes, SessionId, SessionRequest, Term, WallTime};
 use proptest::prelude::*;
 
 /// A number of any size, small ones often.
@@ -198,6 +201,60 @@ fn outcome() -> impl Strategy<Value = Result<Applied, Rejected>> {
     ]
 }
 
+fn fingerprint() -> impl Strategy<Value = Fingerprint> {
+    number().prop_map(Fingerprint::new)
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    (node(), "[a-z]{0,8}", number(), number()).prop_map(|(node, name, registered, changed)| {
+        let (registered, changed) = (Epoch::new(registered), Epoch::new(changed));
+        let (registration, condition, cause) = (registration(node, name), Condition::Healthy, Cause::Asked);
+        Member { registration, registered, changed, condition, since: changed, cause, drain: None }
+    })
+}
+
+fn registration(node: NodeId, name: String) -> Registration {
+    Registration {
+        node,
+        name,
+        address: "10.0.0.1".to_string(),
+        port: 7000,
+        rack: "r1".to_string(),
+        datacenter: "zrh1".to_string(),
+        region: "eu".to_string(),
+        coordinates: Coordinates::new(47_376_900, 8_541_700),
+        total: Bytes::new(1000),
+        free: Bytes::new(400),
+        tags: BTreeMap::new(),
+        registered_at: WallTime::from_unix_millis(0),
+    }
+}
+
+fn delta() -> impl Strategy<Value = Delta> {
+    let removal = (node(), number()).prop_map(|(node, epoch)| Removal { node, epoch: Epoch::new(epoch) });
+    let (changed, removed) = (proptest::collection::vec(member(), 0..4), proptest::collection::vec(removal, 0..4));
+    (number(), number(), changed, removed).prop_map(|(from, to, changed, removed)| Delta {
+        from: Epoch::new(from),
+        to: Epoch::new(to),
+        changed,
+        removed,
+    })
+}
+
+fn news() -> impl Strategy<Value = News> {
+    prop_oneof![
+        (delta(), fingerprint()).prop_map(|(delta, fingerprint)| News::Delta { delta: Box::new(delta), fingerprint }),
+        (blob(), fingerprint()).prop_map(|(bytes, fingerprint)| News::Whole { bytes, fingerprint }),
+        (number(), fingerprint())
+            .prop_map(|(epoch, fingerprint)| News::Nothing { epoch: Epoch::new(epoch), fingerprint }),
+        Just(News::Busy),
+    ]
+}
+
+fn form() -> impl Strategy<Value = Form> {
+    prop_oneof![Just(Form::Delta), Just(Form::Whole)]
+}
+
 /// Any message at all, whether a node would send it or not.
 pub(crate) fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
@@ -214,6 +271,10 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         1 => (ticket(), outcome(), index()).prop_map(|(ticket, outcome, index)| {
             Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: outcome.map(|_| index) })
         }),
+        1 => (number(), number(), form())
+            .prop_map(|(number, have, form)| Message::Pull(Pull { number, have: Epoch::new(have), form })),
+        1 => (number(), news())
+            .prop_map(|(number, news)| Message::PullAnswer(Box::new(PullAnswer { number, news }))),
     ]
 }
 
@@ -298,10 +359,33 @@ pub(crate) fn one_of_each() -> Vec<(&'static str, Message)> {
             Message::ReadIndexAnswer(ReadIndexAnswer { ticket, outcome: Err(Rejected::NotLeader(None)) }),
         ),
     ]
+    .into_iter()
+    .chain(one_pull_of_each())
+    .collect()
+}
+
+fn one_pull_of_each() -> Vec<(&'static str, Message)> {
+    let (have, to, fingerprint) = (Epoch::new(4), Epoch::new(300), Fingerprint::new(1 << 60));
+    let (registered, condition, cause) = (Epoch::new(5), Condition::Leaving, Cause::Asked);
+    let drain = Some(Drain { within: None, moved: 400 });
+    let registration = registration(NodeId::new(7), "ada".to_string());
+    let changed = vec![Member { registration, registered, changed: to, condition, since: registered, cause, drain }];
+    let removed = vec![Removal { node: NodeId::new(9), epoch: Epoch::new(6) }];
+    let delta = Box::new(Delta { from: have, to, changed, removed });
+    let bytes = Blob::from([7, 8].as_slice());
+    let answer = |news| Message::PullAnswer(Box::new(PullAnswer { number: 9, news }));
+    vec![
+        ("pull", Message::Pull(Pull { number: 9, have, form: Form::Delta })),
+        ("pull-whole", Message::Pull(Pull { number: 9, have, form: Form::Whole })),
+        ("pull-answer-delta", answer(News::Delta { delta, fingerprint })),
+        ("pull-answer-whole", answer(News::Whole { bytes, fingerprint })),
+        ("pull-answer-nothing", answer(News::Nothing { epoch: to, fingerprint })),
+        ("pull-answer-busy", answer(News::Busy)),
+    ]
 }
 
 /// The bytes of frames up to where a length comes: entries, a command within them, voters, learners, a snapshot's state,
-/// a chunk, the ranges that a peer has, a forwarded command.
+/// a chunk, the ranges that a peer has, a forwarded command, what a delta changed and removed, a whole topology.
 pub(crate) fn prefixes_of_lengths() -> Vec<Vec<u8>> {
     vec![
         vec![WIRE_VERSION, 0, 1, 0, 4, 1, 1, 1],
@@ -312,5 +396,8 @@ pub(crate) fn prefixes_of_lengths() -> Vec<Vec<u8>> {
         vec![WIRE_VERSION, 0, 1, 0, 12, 1, 1, 1, 1, 1, 1],
         vec![WIRE_VERSION, 0, 1, 0, 13, 1, 1, 1, 1, 1],
         vec![WIRE_VERSION, 1, 1, 1, 1, 0],
+        vec![WIRE_VERSION, 8, 1, 0, 1, 1],
+        vec![WIRE_VERSION, 8, 1, 0, 1, 1, 0],
+        vec![WIRE_VERSION, 8, 1, 1],
     ]
 }

@@ -20,9 +20,12 @@ pub(super) fn on_send(id: NodeId, to: NodeId, message: &Message, view: &impl Vie
         Message::Raft(message) => message,
         Message::Forward(forward) => return on_forward(id, forward.ticket, view),
         Message::ReadIndex(asked) => return on_forward(id, asked.ticket, view),
-        Message::Answer(_) | Message::Visitor { .. } | Message::ReadIndexAnswer(_) | Message::Heartbeat(_) => {
-            return Ok(());
-        }
+        Message::Answer(_)
+        | Message::Visitor { .. }
+        | Message::ReadIndexAnswer(_)
+        | Message::Heartbeat(_)
+        | Message::Pull(_)
+        | Message::PullAnswer(_) => return Ok(()),
     };
     match message.body {
         Body::VoteAnswer(Ballot::Granted) => on_grant(id, to, message.term, view),
