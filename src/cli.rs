@@ -168,7 +168,8 @@ pub(crate) enum Command {
     ///
     /// Requests arrive at random at several balancers, which pick one of many servers by a policy, from what they see
     /// themselves and what servers report, late. Told is how long requests stay, in service times, with confidence
-    /// intervals over seeds: where servers are equal, where some have half the speed, and where some fail or die.
+    /// intervals over seeds: where servers are equal, where some have half the speed, and where some fail, die or
+    /// come back cold. Told beside is what a server gets that fell silent.
     #[command(after_help = BALANCE_EXAMPLES)]
     Balance(BalanceArguments),
     /// Tells where keys live, what a change of nodes moves, and how evenly the ring lies

@@ -13,8 +13,9 @@
 //!   has 3.33 and 6.63. The same scores with [`Overload::Scored`], which excludes nobody, are about as good as uniform:
 //!   3.37 and 6.61, and 7.13 with reports every 1,000 service times. A slope in place of the cliff is no mend: a weight
 //!   that falls faster with the load than the load itself rises overshoots before the next report.
-//! - One half is more than what busy nodes score, so a dead one gets 11.7 % of the picks among ten nodes at 70 % load, and
-//!   23.5 % where the others are near their thresholds. [`Unknown::AverageOfKnown`] gives it no more than a fair share.
+//! - One half is more than what busy nodes score. `delian balance` counts that a silent one of ten gets 11.70 % of the picks
+//!   where the others are 70 % busy, and 23.48 % where they are right below their thresholds.
+//!   [`Unknown::AverageOfKnown`] gives it no more than a fair share.
 //! - An idle node that fails whatever it gets has 2.4 times its share. [`Failures::Penalised`] leaves it a tenth.
 //! - [`PowerOfTwoChoices`](super::PowerOfTwoChoices) has 2.59 and 3.80, and needs no reports.
 //!

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// How many service times a request to a dead server takes to be given up.
 pub(super) const TIMEOUT: u32 = 100;
+/// For how many service times those who rejoin are away.
+pub(super) const AWAY: u32 = 200;
+/// Within how many service times they are warm again.
+pub(super) const COLD: u32 = 1_000;
 
 /// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub enum Sickness {
     Failing(usize),
     /// So many die when the measured part begins, and nobody is told: requests time out and reports end.
     Dying(usize),
+    /// So many leave when the measured part begins, and come back cold after a while: slow at first.
+    Rejoining(usize),
 }
 
 /// What is around the policies.
@@ -46,6 +52,8 @@ pub enum Guards {
     Off,
     /// A balancer's, as they are by default.
     Default,
+    /// The same but for slow start.
+    WithoutSlowStart,
 }
 
 /// 100 equal servers, ten balancers, a load of .7, reports every 100 service times.
@@ -62,7 +70,7 @@ const PLAIN: Column = Column {
 };
 
 /// All settings, in the order of the table.
-pub const COLUMNS: [Column; 10] = [
+pub const COLUMNS: [Column; 12] = [
     PLAIN,
     Column {
         name: "equal-85",
@@ -123,6 +131,21 @@ pub const COLUMNS: [Column; 10] = [
         guards: Guards::Default,
         ..PLAIN
     },
+    Column {
+        name: "rejoining",
+        about: "as equal-70, and 10 servers leave for 200 service times and come back cold: services take five times as \
+                long and warm up within 1,000 service times; behind the default guards without slow start",
+        sickness: Sickness::Rejoining(10),
+        guards: Guards::WithoutSlowStart,
+        ..PLAIN
+    },
+    Column {
+        name: "rejoining-slowly",
+        about: "as rejoining, with slow start over 30 s (3,000 service times of 10 ms), as is the default",
+        sickness: Sickness::Rejoining(10),
+        guards: Guards::Default,
+        ..PLAIN
+    },
 ];
 
 impl Column {
@@ -157,7 +180,7 @@ impl Column {
     pub(super) fn sick(&self) -> usize {
         match self.sickness {
             Sickness::None => 0,
-            Sickness::Failing(count) | Sickness::Dying(count) => count,
+            Sickness::Failing(count) | Sickness::Dying(count) | Sickness::Rejoining(count) => count,
         }
     }
 }

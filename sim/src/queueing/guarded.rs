@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use delian_core::balance::{
-    Answer, Balancer, BalancerConfig, Candidate, Change, Choice, Context, Event, Health, LoadReport, NoCandidate,
-    Ratio, Request, Roster, Seat, Slot, Strategy,
+    Answer, Balancer, BalancerConfig, Candidate, Change, Choice, Context, Event, Health, NoCandidate, Ratio, Request,
+    Roster, Seat, Slot, Strategy,
 };
 use delian_core::{Stream, Time};
 
 use super::column::Guards;
 use super::picker::Picker;
-use super::server::Server;
+use super::server::{Server, Told};
 
 /// A policy in its balancer.
 pub(super) struct Guarded {
     balancer: Balancer<Any>,
+    /// By server, as the seats are.
+    candidates: Vec<Candidate>,
+    /// Of who left, its last one, by which nothing is heard.
     seats: Vec<Seat>,
     /// What the balancer told since the last call; nobody asks for it.
     events: Vec<Event>,
@@ -24,19 +27,18 @@ impl Guarded {
     pub(super) fn new(
         strategy: Box<dyn Strategy>,
         guards: Guards,
-        candidates: impl Iterator<Item = Candidate>,
+        candidates: Vec<Candidate>,
         stream: &mut Stream,
     ) -> Self {
         let (now, mut events) = (Time::ZERO, Vec::new());
         let config = config(guards);
         let mut balancer = Balancer::new(now, Any(strategy), config, stream).expect("the guards make sense");
-        let seats = candidates.map(|candidate| {
-            balancer.join(now, candidate, &mut events).expect("each candidate is another one");
+        let seats = candidates.iter().map(|candidate| {
+            balancer.join(now, *candidate, &mut events).expect("each candidate is another one");
             balancer.seat(candidate.node).expect("it has just joined")
         });
         let seats: Vec<Seat> = seats.collect();
-        assert!(seats.iter().enumerate().all(|(server, seat)| seat.slot.index() == server), "slots come in order");
-        Self { balancer, seats, events: Vec::new() }
+        Self { balancer, candidates, seats, events: Vec::new() }
     }
 
     fn wake(&mut self, now: Time) {
@@ -57,15 +59,27 @@ impl Picker for Guarded {
         self.wake(now);
         let request = Request { key: &number.to_le_bytes(), ..Request::default() };
         let choice = self.balancer.pick(now, &request).expect("all servers are members, and few are ejected");
-        choice.seat.slot.index()
+        choice.node.get() as usize
     }
 
     fn finish(&mut self, now: Time, server: usize, answer: Answer) {
         self.report(now, server, &Health::Finished(answer));
     }
 
-    fn hear(&mut self, now: Time, server: usize, report: &LoadReport) {
-        self.report(now, server, &Health::Load(*report));
+    fn hear(&mut self, now: Time, server: usize, told: &Told) {
+        self.report(now, server, &Health::Load(told.load));
+    }
+
+    fn leave(&mut self, now: Time, server: usize) {
+        self.wake(now);
+        self.balancer.leave(now, self.candidates[server].node, &mut self.events).expect("it is a member");
+    }
+
+    fn rejoin(&mut self, now: Time, server: usize) {
+        self.wake(now);
+        let candidate = self.candidates[server];
+        self.balancer.join(now, candidate, &mut self.events).expect("it left");
+        self.seats[server] = self.balancer.seat(candidate.node).expect("it has just joined");
     }
 }
 
@@ -78,6 +92,7 @@ fn config(guards: Guards) -> BalancerConfig {
             slow_start: Duration::ZERO,
             ..BalancerConfig::default()
         },
+        Guards::WithoutSlowStart => BalancerConfig { slow_start: Duration::ZERO, ..BalancerConfig::default() },
     }
 }
 

@@ -1,12 +1,15 @@
 //! The rules that findings are judged by. One is asked where what it compares was run, and not otherwise.
 
 use super::column::{Column, Sickness};
-use super::known::known;
+use super::known::{known, why_it_differs};
 use super::policy::{RANDOM, RECOMMENDED};
+use super::settings::Settings;
 use super::study::{Cell, Findings};
 
 /// How much above the first experiment's row the recommended policy may be.
 const ABOVE_KNOWN_MAX: f64 = 1.10;
+/// How far a mean may be from the first experiment's, which had two digits and one seed.
+const OFF_KNOWN_MAX: f64 = 0.15;
 /// How far the mean of uniform draws may be from theory even where its interval is narrower: a run is finite.
 const OFF_THEORY_MAX: f64 = 0.05;
 /// How much worse than uniform draws scores without a cliff may be, where reports come every 100 service times.
@@ -29,6 +32,7 @@ pub struct Judged {
 pub fn judge(findings: &Findings) -> Vec<Judged> {
     let rules = [
         theory,
+        all_near_known,
         default_near_known,
         default_not_worse,
         bounds_bound,
@@ -36,6 +40,7 @@ pub fn judge(findings: &Findings) -> Vec<Judged> {
         scores_are_not,
         stable_is_not,
         sick_get_less,
+        slow_start_helps,
     ];
     let columns = &findings.study.columns;
     rules.iter().flat_map(|rule| columns.iter().filter_map(move |column| rule(findings, column))).collect()
@@ -50,6 +55,36 @@ fn theory(findings: &Findings, column: &Column) -> Option<Judged> {
         column: column.name,
         facts: format!("{:.3}, where theory says {mean:.3}", cell.mean.mean),
         holds: off <= allowed,
+    })
+}
+
+fn all_near_known(findings: &Findings, column: &Column) -> Option<Judged> {
+    let Settings { service, arrivals, .. } = Settings::default();
+    let study = &findings.study;
+    // Elsewhere a run has another length beside the first experiment's, and so have queues that grow.
+    if (study.settings.service, study.settings.arrivals) != (service, arrivals) {
+        return None;
+    }
+    let cells = study.policies.iter().filter_map(|policy| {
+        let (cell, known) = (findings.cell(policy.name, column.name)?, known(policy.name, column.name)?);
+        let is_asked = why_it_differs(policy.name, column.name).is_none();
+        is_asked.then(|| (cell, known.mean, (cell.mean.mean / known.mean - 1.0).abs()))
+    });
+    let cells: Vec<(&Cell, f64, f64)> = cells.collect();
+    let (far, known, off) = cells.iter().max_by(|one, other| one.2.total_cmp(&other.2))?;
+    let is_near = |cell: &Cell, known: f64, off: f64| off <= OFF_KNOWN_MAX || cell.could_be_of_one_seed(known);
+    Some(Judged {
+        rule: "Each mean is within 15 % of the first experiment's, or that is one that a single seed could have had. Not \
+               asked of the cells that are known to differ.",
+        column: column.name,
+        facts: format!(
+            "{} rows; the furthest is {}, {:.2} beside {known}, {:.0} % off",
+            cells.len(),
+            far.policy.name,
+            far.mean.mean,
+            100.0 * off
+        ),
+        holds: cells.iter().all(|(cell, known, off)| is_near(cell, *known, *off)),
     })
 }
 
@@ -129,7 +164,7 @@ fn without_cliff(findings: &Findings, column: &Column, policy: &str, rule: &'sta
 
 fn sick_get_less(findings: &Findings, column: &Column) -> Option<Judged> {
     let fair = match column.sickness {
-        Sickness::None => return None,
+        Sickness::None | Sickness::Rejoining(_) => return None,
         Sickness::Failing(count) | Sickness::Dying(count) => count as f64 / column.servers as f64,
     };
     let share = findings.cell(RECOMMENDED, column.name)?.sick_share();
@@ -138,6 +173,23 @@ fn sick_get_less(findings: &Findings, column: &Column) -> Option<Judged> {
         column: column.name,
         facts: format!("{:.3} % of requests, where a fair share is {:.0} %", 100.0 * share, 100.0 * fair),
         holds: share <= fair / 10.0,
+    })
+}
+
+fn slow_start_helps(findings: &Findings, column: &Column) -> Option<Judged> {
+    if column.name != "rejoining-slowly" {
+        return None;
+    }
+    let (with, without) = (findings.cell(RECOMMENDED, column.name)?, findings.cell(RECOMMENDED, "rejoining")?);
+    let is_never_worse = with.runs.iter().zip(&without.runs).all(|(with, without)| with.mean <= without.mean);
+    Some(Judged {
+        rule: "With no seed does slow start make the recommended policy worse after servers come back cold.",
+        column: column.name,
+        facts: format!(
+            "{:.3} and 99th percentile {:.2}; without {:.3} and {:.2}",
+            with.mean.mean, with.p99.mean, without.mean.mean, without.p99.mean
+        ),
+        holds: is_never_worse && with.p99.mean <= without.p99.mean,
     })
 }
 

@@ -25,19 +25,22 @@ mod server;
 mod picker;
 mod guarded;
 mod reference;
+mod by_reports;
 mod world;
 mod run;
 mod estimate;
 mod study;
+mod dead_share;
 mod known;
 mod judge;
 #[cfg(test)]
 mod tests;
 
 pub use self::column::{COLUMNS, Column, Guards, Sickness};
+pub use self::dead_share::{DeadShare, Others, dead_shares};
 pub use self::estimate::Estimate;
 pub use self::judge::{Judged, judge};
-pub use self::known::{Known, known};
+pub use self::known::{Known, known, why_it_differs};
 pub use self::policy::{Origin, POLICIES, Policy, RANDOM, RECOMMENDED};
 pub use self::run::Run;
 pub use self::settings::Settings;

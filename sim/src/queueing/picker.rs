@@ -1,9 +1,9 @@
 //! What a balancer is asked and told in the simulation.
 
 use delian_core::Time;
-use delian_core::balance::{Answer, LoadReport};
+use delian_core::balance::Answer;
 
-use super::server::Server;
+use super::server::{Server, Told};
 
 /// One balancer. Servers are numbered from zero.
 pub(super) trait Picker {
@@ -14,5 +14,11 @@ pub(super) trait Picker {
     fn finish(&mut self, now: Time, server: usize, answer: Answer);
 
     /// Hears how busy a server says that it is.
-    fn hear(&mut self, now: Time, server: usize, report: &LoadReport);
+    fn hear(&mut self, now: Time, server: usize, told: &Told);
+
+    /// Hears that a server goes away. Whoever does not listen is served on by it.
+    fn leave(&mut self, _now: Time, _server: usize) {}
+
+    /// Hears that it is back.
+    fn rejoin(&mut self, _now: Time, _server: usize) {}
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use delian_core::balance::{
-    Candidate, ConsistentHash, LeastConnections, Overload, PowerOfTwoChoices, PowerOfTwoConfig, Random, ResourceAware,
+    Candidate, ConsistentHash, LeastConnections, Overload, PowerOfTwoChoices, Random, ResourceAware,
     ResourceAwareConfig, RoundRobin, Strategy, Weighted, WeightedRandom,
 };
 use delian_core::ring::{Member, Place, PointsPerUnit, Ring, Weight};
 use delian_core::{NodeId, Seed, Stream};
 
+use super::by_reports::{ByReports, Care, Sums, Way};
 use super::column::Column;
 use super::guarded::Guarded;
 use super::picker::Picker;
 use super::reference::{BestScore, Sight, TwoChoices};
 use super::reference::{InFlight, ShortestQueue};
+use super::settings::Settings;
 
 /// One policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,10 @@ enum Kind {
     PowerOfTwo,
     ResourceAware(Rules),
     BestScore,
+    ReportsInTurn,
+    ReportsDrawn,
     TwoReported,
+    TwoByReports,
     TwoInFlight,
     TwoTrue,
     ShortestQueue,
@@ -67,7 +72,7 @@ pub const RECOMMENDED: &str = "power-of-two-choices";
 pub const RANDOM: &str = "random";
 
 /// All policies, in the order of the table.
-pub const POLICIES: [Policy; 15] = [
+pub const POLICIES: [Policy; 18] = [
     core(RANDOM, "draws anyone", Kind::Random),
     core("round-robin", "takes everyone in turn", Kind::RoundRobin),
     core("weighted-random", "draws by weight, and is told the true speeds", Kind::WeightedRandom),
@@ -79,8 +84,19 @@ pub const POLICIES: [Policy; 15] = [
     core("resource-aware-no-cliff", "the same scores, nobody excluded", Kind::ResourceAware(Rules::WithoutCliff)),
     core("resource-aware-stable", "and silence and failures attract nobody", Kind::ResourceAware(Rules::Stable)),
     reference("best-score", "of all, the best by reported resources", Kind::BestScore),
+    reference("grpc-weighted", "takes turns by gRPC's weights (gRFC A58) from reports", Kind::ReportsInTurn),
+    reference(
+        "drawn-by-reports",
+        "draws by gRPC's weights, averaged over reports and without a blackout",
+        Kind::ReportsDrawn,
+    ),
     reference("two-reported", "of two, the shorter reported queue", Kind::TwoReported),
     reference("two-in-flight", "of two, the fewer requests of its own in flight", Kind::TwoInFlight),
+    reference(
+        "two-by-weight",
+        "of two drawn by averaged weights, the fewer of its own in flight by weight",
+        Kind::TwoByReports,
+    ),
     reference("bound-two-true", "of two, the shorter true queue, which nobody knows", Kind::TwoTrue),
     reference("bound-shortest", "of all, the shortest true queue, which nobody knows", Kind::ShortestQueue),
 ];
@@ -100,10 +116,12 @@ impl Policy {
     }
 
     /// Makes one balancer of it, with randomness of its own.
-    pub(super) fn balancer(&self, column: &Column, choices: &PowerOfTwoConfig, seed: Seed) -> Box<dyn Picker> {
+    pub(super) fn balancer(&self, column: &Column, settings: &Settings, seed: Seed) -> Box<dyn Picker> {
         let mut stream = Stream::new(seed, "balance");
         let stream = &mut stream;
         let servers = column.servers;
+        // What a server of full speed answers in a second.
+        let average = Care::Average(1.0 / settings.service.as_secs_f64());
         let strategy: Box<dyn Strategy> = match self.kind {
             Kind::Random => Box::new(Random::new(stream)),
             Kind::RoundRobin => Box::new(RoundRobin::new(stream)),
@@ -111,11 +129,23 @@ impl Policy {
             Kind::Weighted => Box::new(Weighted::new()),
             Kind::ConsistentHash => Box::new(on_a_ring(servers)),
             Kind::LeastConnections => Box::new(LeastConnections::new(stream)),
-            Kind::PowerOfTwo => Box::new(PowerOfTwoChoices::new(choices, stream).expect("the settings were checked")),
+            Kind::PowerOfTwo => {
+                Box::new(PowerOfTwoChoices::new(&settings.choices, stream).expect("the settings were checked"))
+            }
             Kind::ResourceAware(rules) => {
                 Box::new(ResourceAware::new(rules.config(), stream).expect("the rules make sense"))
             }
             Kind::BestScore => return Box::new(BestScore::new(servers, stream)),
+            Kind::ReportsInTurn => {
+                return Box::new(ByReports::new(Way::Turns(Vec::new()), Care::Blackout, servers, stream));
+            }
+            Kind::ReportsDrawn => {
+                return Box::new(ByReports::new(Way::Drawn(Sums::default()), average, servers, stream));
+            }
+            Kind::TwoByReports => {
+                let way = Way::TwoDrawn(Sums::default(), vec![0; servers]);
+                return Box::new(ByReports::new(way, average, servers, stream));
+            }
             Kind::TwoReported => return Box::new(TwoChoices::new(Sight::Reported(vec![0; servers]), servers, stream)),
             Kind::TwoInFlight => {
                 return Box::new(TwoChoices::new(Sight::InFlight(InFlight::of(servers)), servers, stream));
@@ -124,12 +154,8 @@ impl Policy {
             Kind::ShortestQueue => return Box::new(ShortestQueue::new(stream)),
         };
         let is_told = matches!(self.kind, Kind::WeightedRandom | Kind::Weighted);
-        let candidates = (0..servers).map(|server| {
-            let thousandths = if is_told && column.is_half_speed(server) { 500 } else { 1_000 };
-            let weight = Weight::of_thousandths(thousandths).expect("speeds are weights");
-            Candidate { weight, ..Candidate::new(node(server)) }
-        });
-        Box::new(Guarded::new(strategy, column.guards, candidates, stream))
+        let thousandths = |server| if is_told && column.is_half_speed(server) { 500 } else { 1_000 };
+        Box::new(Guarded::new(strategy, column.guards, candidates(servers, thousandths), stream))
     }
 }
 
@@ -141,6 +167,15 @@ impl Rules {
             Self::Stable => ResourceAwareConfig::stable(),
         }
     }
+}
+
+/// Returns so many candidates, with weights in thousandths.
+pub(super) fn candidates(servers: usize, thousandths: impl Fn(usize) -> u32) -> Vec<Candidate> {
+    let candidate = |server| {
+        let weight = Weight::of_thousandths(thousandths(server)).expect("speeds are weights");
+        Candidate { weight, ..Candidate::new(node(server)) }
+    };
+    (0..servers).map(candidate).collect()
 }
 
 fn on_a_ring(servers: usize) -> ConsistentHash {

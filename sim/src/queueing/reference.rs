@@ -1,10 +1,10 @@
 //! What the core's policies are measured by: worse ideas, and bounds by what nobody can know.
 
-use delian_core::balance::{Answer, Dice, LoadReport, Ratio};
+use delian_core::balance::{Answer, Dice, Ratio};
 use delian_core::{Stream, Time};
 
 use super::picker::Picker;
-use super::server::Server;
+use super::server::{Server, Told};
 
 /// Takes whoever has the best score by its last report: what every balancer sees alike, until the next one.
 pub(super) struct BestScore {
@@ -25,7 +25,8 @@ impl Picker for BestScore {
 
     fn finish(&mut self, _: Time, _: usize, _: Answer) {}
 
-    fn hear(&mut self, _: Time, server: usize, report: &LoadReport) {
+    fn hear(&mut self, _: Time, server: usize, told: &Told) {
+        let report = &told.load;
         // The score that `ResourceAware` documents.
         let connections = Ratio::of(report.connections().into(), 10_000);
         let latency = Ratio::of(crate::random::nanos(report.latency()), 1_000_000_000);
@@ -52,7 +53,7 @@ impl Picker for ShortestQueue {
 
     fn finish(&mut self, _: Time, _: usize, _: Answer) {}
 
-    fn hear(&mut self, _: Time, _: usize, _: &LoadReport) {}
+    fn hear(&mut self, _: Time, _: usize, _: &Told) {}
 }
 
 /// Takes the better one of two that are drawn.
@@ -111,9 +112,9 @@ impl Picker for TwoChoices {
         }
     }
 
-    fn hear(&mut self, _: Time, server: usize, report: &LoadReport) {
+    fn hear(&mut self, _: Time, server: usize, told: &Told) {
         if let Sight::Reported(queues) = &mut self.sight {
-            queues[server] = report.connections();
+            queues[server] = told.load.connections();
         }
     }
 }

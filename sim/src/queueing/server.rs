@@ -10,6 +10,22 @@ use delian_core::{Boot, WallTime};
 /// How full every server's memory is: it tells nothing of the queue, and the documented score counts it.
 const MEMORY: Ratio = Ratio::HALF;
 
+/// How many times as long a cold server takes at first.
+pub(super) const COLD_FACTOR: u32 = 5;
+
+/// What a server says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// What the core's policies hear.
+    pub(super) load: LoadReport,
+    /// Since its last report.
+    pub(super) span: Duration,
+    /// How many requests it answered in that time, also with an error.
+    pub(super) requests: u32,
+    /// How many of these with an error.
+    pub(super) failures: u32,
+}
+
 /// A request in a queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queued {
@@ -36,6 +52,10 @@ pub(super) struct Server {
     /// Of those it answered since its last report.
     latencies: Duration,
     answered: u32,
+    /// How many of those it failed.
+    failures: u32,
+    /// Since when it is cold and for how long, if it came back.
+    cold: Option<(Time, Duration)>,
     /// The mean latency that it told last.
     latency: Duration,
 }
@@ -51,6 +71,15 @@ pub(super) enum State {
     Dead,
 }
 
+/// Returns what a server tells of one second.
+#[cfg(test)]
+pub(super) fn told(cpu_percent: u32, requests: u32, failures: u32) -> Told {
+    let mut server = Server::new(State::Well);
+    server.busy = Duration::from_secs(1) * cpu_percent / 100;
+    (server.answered, server.failures) = (requests - failures, failures);
+    server.report(Time::ZERO + Duration::from_secs(1))
+}
+
 impl Server {
     pub(super) fn new(state: State) -> Self {
         Self {
@@ -62,6 +91,8 @@ impl Server {
             reports: 0,
             latencies: Duration::ZERO,
             answered: 0,
+            failures: 0,
+            cold: None,
             latency: Duration::ZERO,
         }
     }
@@ -78,7 +109,7 @@ impl Server {
             return None;
         }
         self.busy_since = Some(now);
-        Some(now + request.work)
+        Some(now + self.takes(now, request.work))
     }
 
     /// Answers the request it works on; returns that and when the next one is done.
@@ -86,7 +117,7 @@ impl Server {
         let done = self.queue.pop_front()?;
         self.latencies += now.since(done.sent_at);
         self.answered += 1;
-        let next = self.queue.front().map(|next| now + next.work);
+        let next = self.queue.front().map(|next| now + self.takes(now, next.work));
         if next.is_none()
             && let Some(since) = self.busy_since.take()
         {
@@ -101,8 +132,26 @@ impl Server {
         std::mem::take(&mut self.queue)
     }
 
+    /// Answers a request with an error.
+    pub(super) fn fail(&mut self) {
+        self.failures += 1;
+    }
+
+    /// Comes back cold: what it does takes [`COLD_FACTOR`] times as long, and falls in a line over `window`.
+    pub(super) fn cool(&mut self, now: Time, window: Duration) {
+        self.cold = Some((now, window));
+    }
+
+    /// Returns how long work takes that begins at this instant.
+    fn takes(&self, now: Time, work: Duration) -> Duration {
+        let Some((since, window)) = self.cold else { return work };
+        let left = nanos(window).saturating_sub(nanos(now.since(since)));
+        let more = u128::from(nanos(work)) * u128::from(COLD_FACTOR - 1) * u128::from(left) / window.as_nanos().max(1);
+        work + Duration::from_nanos(u64::try_from(more).unwrap_or(u64::MAX))
+    }
+
     /// Says how it is: busy by as much as since its last report, with the queue and the mean latency of its answers.
-    pub(super) fn report(&mut self, now: Time) -> LoadReport {
+    pub(super) fn report(&mut self, now: Time) -> Told {
         if let Some(since) = self.busy_since {
             self.busy += now.since(since);
             self.busy_since = Some(now);
@@ -119,10 +168,16 @@ impl Server {
             connections: i64::try_from(self.len()).unwrap_or(i64::MAX).min(u32::MAX.into()),
             latency_nanos: i64::try_from(nanos(self.latency)).unwrap_or(i64::MAX),
         };
+        let told = Told {
+            load: LoadReport::new(claim).expect("each number is within its bounds"),
+            span: now.since(self.reported_at),
+            requests: self.answered + self.failures,
+            failures: self.failures,
+        };
         (self.busy, self.reported_at) = (Duration::ZERO, now);
-        (self.latencies, self.answered) = (Duration::ZERO, 0);
+        (self.latencies, self.answered, self.failures) = (Duration::ZERO, 0, 0);
         self.reports += 1;
-        LoadReport::new(claim).expect("each number is within its bounds")
+        told
     }
 }
 
@@ -143,13 +198,23 @@ mod tests {
         assert_eq!(server.push(at(20), request(at(20), 60)), None);
         let (_, next) = server.pop(at(30)).expect("it worked on one");
         assert_eq!(next, Some(at(90)));
-        let report = server.report(at(50));
+        let report = server.report(at(50)).load;
         assert_eq!((report.cpu(), report.connections()), (Ratio::of_percent(80), 1));
         assert_eq!(report.latency(), Duration::from_millis(20));
         assert!(server.pop(at(90)).is_some_and(|(_, next)| next.is_none()));
-        let report = server.report(at(150));
+        let report = server.report(at(150)).load;
         assert_eq!((report.cpu(), report.connections()), (Ratio::of_percent(40), 0));
         assert_eq!((report.latency(), report.number().sequence), (Duration::from_millis(70), 1));
-        assert_eq!(server.report(at(200)).cpu(), Ratio::NONE);
+        assert_eq!(server.report(at(200)).load.cpu(), Ratio::NONE);
+    }
+
+    #[test]
+    fn a_cold_server_warms_up_in_a_line() {
+        let at = Time::from_millis;
+        let mut server = Server::new(State::Well);
+        let takes = |server: &Server, now| server.takes(at(now), Duration::from_millis(10)).as_millis();
+        assert_eq!(takes(&server, 0), 10);
+        server.cool(at(1_000), Duration::from_millis(400));
+        assert_eq!([1_000, 1_100, 1_200, 1_400, 9_000].map(|now| takes(&server, now)), [50, 40, 30, 10, 10]);
     }
 }

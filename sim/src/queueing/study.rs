@@ -110,6 +110,12 @@ impl Cell {
         Self { policy, column, runs, mean, p99 }
     }
 
+    /// Returns whether one more seed could have had this mean: it is within the 95 % prediction interval.
+    pub fn could_be_of_one_seed(&self, mean: f64) -> bool {
+        let widened = self.mean.half_width * (self.runs.len() as f64 + 1.0).sqrt();
+        self.mean.half_width.is_finite() && (self.mean.mean - mean).abs() <= widened
+    }
+
     /// Returns the share of requests that went to sick servers.
     pub fn sick_share(&self) -> f64 {
         self.share(|run| run.sent_to_sick)

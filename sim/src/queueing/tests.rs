@@ -85,6 +85,21 @@ fn the_sick_get_their_share_of_whoever_counts_no_errors_and_hardly_anything_of_t
 }
 
 #[test]
+fn who_comes_back_cold_drags_those_down_who_do_not_see_it_and_slow_start_spares_them() {
+    let policies = ["random", "power-of-two-choices"];
+    let mut study = study(&policies, &["equal-70", "rejoining", "rejoining-slowly"]);
+    // The servers come back after 200 service times, and what they are late with shows for some hundred.
+    (study.settings.arrivals, study.seeds) = (120_000, 2);
+    let findings = run(study);
+    let of = |policy, column| mean(&findings, policy, column);
+    assert!(of("random", "rejoining") > 3.0 * of("random", "equal-70"), "the cold are slow");
+    assert!(of("random", "rejoining-slowly") < of("random", "rejoining") / 2.0, "the cold are spared");
+    assert!(of(RECOMMENDED, "rejoining-slowly") <= of(RECOMMENDED, "rejoining"));
+    let share = |column| findings.cell("random", column).expect("it was run").sick_share();
+    assert!(share("rejoining-slowly") < share("rejoining") && share("rejoining") < 0.1, "they were away");
+}
+
+#[test]
 fn equal_seeds_give_equal_runs_whatever_the_threads_and_other_seeds_others() {
     let asked = || study(&["random", "power-of-two-choices", "resource-aware-stable"], &["equal-70", "dying-guarded"]);
     let (one, three) = (asked().run(1, &|_, _| {}), asked().run(3, &|_, _| {}));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use delian_core::balance::{Answer, Outcome};
 use delian_core::{Seed, Time};
 
-use super::column::{Column, Sickness, TIMEOUT};
+use super::column::{AWAY, COLD, Column, Sickness, TIMEOUT};
 use super::exponential::exponential;
 use super::picker::Picker;
 use super::policy::Policy;
@@ -56,15 +56,17 @@ enum Due {
     Report(usize),
     /// Whoever sent the request at this place among those that wait gives it up; it went to this server.
     GiveUp(usize, usize),
+    /// A server that left comes back.
+    Return(usize),
 }
 
 impl World {
     fn new(policy: Policy, column: Column, settings: &Settings, seed: Seed) -> Self {
         let state = |server| match column.sickness {
             Sickness::Failing(count) if server < count => State::Failing,
-            Sickness::None | Sickness::Failing(_) | Sickness::Dying(_) => State::Well,
+            Sickness::None | Sickness::Failing(_) | Sickness::Dying(_) | Sickness::Rejoining(_) => State::Well,
         };
-        let balancer = |number| policy.balancer(&column, &settings.choices, seed.derive("balancer", number));
+        let balancer = |number| policy.balancer(&column, settings, seed.derive("balancer", number));
         let mut world = Self {
             column,
             service: settings.service,
@@ -100,7 +102,7 @@ impl World {
                 self.execute(at, due);
             }
             if number == self.measured_from {
-                self.let_die(now);
+                self.strike(now);
             }
             self.arrive(now, number);
         }
@@ -121,7 +123,10 @@ impl World {
                     self.plan(done_at, Due::Done(server));
                 }
             }
-            State::Failing => self.end(now, server, request, Outcome::Failure),
+            State::Failing => {
+                self.servers[server].fail();
+                self.end(now, server, request, Outcome::Failure);
+            }
             State::Dead => self.wait(now, server, request),
         }
     }
@@ -146,6 +151,12 @@ impl World {
                 self.plan(now + self.report_interval(), Due::Report(server));
             }
             Due::GiveUp(place, server) => self.end(now, server, self.waiting[place], Outcome::Failure),
+            Due::Return(server) => {
+                self.servers[server].cool(now, self.service * COLD);
+                for balancer in &mut self.balancers {
+                    balancer.rejoin(now, server);
+                }
+            }
         }
     }
 
@@ -157,11 +168,24 @@ impl World {
         }
     }
 
-    fn let_die(&mut self, now: Time) {
-        let Sickness::Dying(count) = self.column.sickness else { return };
-        for server in 0..count {
-            for request in self.servers[server].die() {
-                self.wait(now, server, request);
+    /// Lets die whoever is to die, and leave whoever is to leave.
+    fn strike(&mut self, now: Time) {
+        match self.column.sickness {
+            Sickness::None | Sickness::Failing(_) => {}
+            Sickness::Dying(count) => {
+                for server in 0..count {
+                    for request in self.servers[server].die() {
+                        self.wait(now, server, request);
+                    }
+                }
+            }
+            Sickness::Rejoining(count) => {
+                for server in 0..count {
+                    for balancer in &mut self.balancers {
+                        balancer.leave(now, server);
+                    }
+                    self.plan(now + self.service * AWAY, Due::Return(server));
+                }
             }
         }
     }

@@ -18,7 +18,8 @@ pub(super) fn groups(balance: &Balance) -> Vec<Group> {
     let all = [
         of("Equal servers", Column::is_equal),
         of("Servers of half the speed", |column| column.half_speed > 0),
-        of("Sick servers", |column| column.sickness != Sickness::None),
+        of("Sick servers", |column| matches!(column.sickness, Sickness::Failing(_) | Sickness::Dying(_))),
+        of("Servers that come back cold", |column| matches!(column.sickness, Sickness::Rejoining(_))),
     ];
     all.into_iter().filter(|group| !group.columns.is_empty()).collect()
 }
@@ -30,7 +31,7 @@ pub(super) fn told(cell: &Cell) -> String {
     }
     let mark = if cell.unanswered_share() > WAITING_MAX { " †" } else { "" };
     let sick = match cell.column.sickness {
-        Sickness::None => String::new(),
+        Sickness::None | Sickness::Rejoining(_) => String::new(),
         Sickness::Failing(_) | Sickness::Dying(_) => format!(", {} to the sick", share(cell.sick_share())),
     };
     format!("{} / {}{sick}{mark}", estimated(&cell.mean), digits(cell.p99.mean))

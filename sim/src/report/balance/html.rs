@@ -1,7 +1,7 @@
 //! The comparison as one HTML page that needs nothing but itself.
 
 use super::groups::{groups, told};
-use super::{Balance, READING, digits, plots, share};
+use super::{Balance, READING, SILENT, digits, plots, share};
 use crate::queueing::{RANDOM, RECOMMENDED};
 use crate::report::html::{STYLE, escaped, number};
 use crate::report::{push, push_line};
@@ -18,6 +18,7 @@ pub(super) fn page(balance: &Balance) -> String {
     rules(balance, &mut out);
     figures(balance, &mut out);
     tables(balance, &mut out);
+    silent(balance, &mut out);
     legend(balance, &mut out);
     out.push_str("</main>\n</body>\n</html>\n");
     out
@@ -104,6 +105,17 @@ fn tables(balance: &Balance, out: &mut String) {
         }
         out.push_str("</tbody>\n</table></div>\n");
     }
+}
+
+fn silent(balance: &Balance, out: &mut String) {
+    push_line!(out, "<h2>What a silent server gets of resource-aware</h2>\n<p class=\"note\">{}</p>", escaped(SILENT));
+    out.push_str("<div class=\"scroll\"><table>\n<thead><tr><th class=\"n\">servers<th>the others<th class=\"n\">documented: one half<th class=\"n\">the average of the known</tr></thead>\n<tbody>\n");
+    for dead in &balance.dead_shares {
+        let (servers, others) = (number(&dead.servers.to_string()), escaped(dead.others.about()));
+        let (documented, average) = (number(&share(dead.documented)), number(&share(dead.average)));
+        push_line!(out, "<tr>{servers}<td>{others}{documented}{average}</tr>");
+    }
+    out.push_str("</tbody>\n</table></div>\n");
 }
 
 fn legend(balance: &Balance, out: &mut String) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Balance;
-use crate::queueing::{Cell, Estimate, Guards, Origin, Sickness, known};
+use crate::queueing::{Cell, Estimate, Guards, Origin, Sickness, known, why_it_differs};
 
 /// Returns the document. Times are in service times unless their names end in `_ns`.
 pub fn document(balance: &Balance) -> Value {
@@ -17,10 +17,11 @@ pub fn document(balance: &Balance) -> Value {
         .columns
         .iter()
         .map(|column| {
-            let (failing, dying) = match column.sickness {
-                Sickness::None => (0, 0),
-                Sickness::Failing(count) => (count, 0),
-                Sickness::Dying(count) => (0, count),
+            let (failing, dying, rejoining) = match column.sickness {
+                Sickness::None => (0, 0, 0),
+                Sickness::Failing(count) => (count, 0, 0),
+                Sickness::Dying(count) => (0, count, 0),
+                Sickness::Rejoining(count) => (0, 0, count),
             };
             json!({
                 "name": column.name,
@@ -29,19 +30,13 @@ pub fn document(balance: &Balance) -> Value {
                 "half_speed": column.half_speed,
                 "failing": failing,
                 "dying": dying,
+                "rejoining": rejoining,
                 "balancers": column.balancers,
                 "load_percent": column.load_percent,
                 "report_every": column.report_every,
-                "guards": column.guards == Guards::Default,
+                "guards": column.guards != Guards::Off,
+                "slow_start": column.guards == Guards::Default,
             })
-        })
-        .collect();
-    let rules: Vec<Value> = balance
-        .judged
-        .iter()
-        .map(|judged| {
-            let (rule, column, facts, holds) = (judged.rule, judged.column, &judged.facts, judged.holds);
-            json!({"rule": rule, "column": column, "facts": facts, "holds": holds})
         })
         .collect();
     json!({
@@ -54,12 +49,30 @@ pub fn document(balance: &Balance) -> Value {
         "policies": policies,
         "columns": columns,
         "cells": balance.findings.cells().iter().map(cell).collect::<Vec<_>>(),
-        "rules": rules,
+        "rules": rules(balance),
+        "dead_shares": dead_shares(balance),
     })
+}
+
+fn rules(balance: &Balance) -> Vec<Value> {
+    let told = balance.judged.iter().map(|judged| {
+        let (rule, column, facts, holds) = (judged.rule, judged.column, &judged.facts, judged.holds);
+        json!({"rule": rule, "column": column, "facts": facts, "holds": holds})
+    });
+    told.collect()
+}
+
+fn dead_shares(balance: &Balance) -> Vec<Value> {
+    let told = balance.dead_shares.iter().map(|dead| {
+        let (servers, others) = (dead.servers, dead.others.about());
+        json!({"servers": servers, "others": others, "documented": dead.documented, "average": dead.average})
+    });
+    told.collect()
 }
 
 fn cell(cell: &Cell) -> Value {
     let known = known(cell.policy.name, cell.column.name);
+    let why = why_it_differs(cell.policy.name, cell.column.name);
     let runs: Vec<Value> = cell
         .runs
         .iter()
@@ -86,7 +99,7 @@ fn cell(cell: &Cell) -> Value {
         "sick_share": rounded(cell.sick_share()),
         "failed_share": rounded(cell.failed_share()),
         "unanswered_share": rounded(cell.unanswered_share()),
-        "first_experiment": known.map(|known| json!({"mean": known.mean, "p99": known.p99})),
+        "first_experiment": known.map(|known| json!({"mean": known.mean, "p99": known.p99, "why_it_differs": why})),
         "runs": runs,
     })
 }

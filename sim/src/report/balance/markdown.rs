@@ -1,8 +1,8 @@
 //! The comparison as Markdown.
 
 use super::groups::{groups, told};
-use super::{Balance, FIRST, READING, digits};
-use crate::queueing::{Study, known};
+use super::{Balance, FIRST, READING, SILENT, digits, share};
+use crate::queueing::{Study, known, why_it_differs};
 use crate::report::push_line;
 
 /// Returns `balance.md`.
@@ -20,10 +20,20 @@ pub fn page(balance: &Balance) -> String {
             push_line!(out, "| {} | {} |", policy.name, cells.collect::<Vec<_>>().join(" | "));
         }
     }
+    silent(balance, &mut out);
     rules(balance, &mut out);
     beside_the_first(balance, &mut out);
     legend(&balance.findings.study, &mut out);
     out
+}
+
+fn silent(balance: &Balance, out: &mut String) {
+    push_line!(out, "\n## What a silent server gets of resource-aware\n\n{SILENT}\n");
+    out.push_str("| servers | the others | documented: one half | the average of the known |\n|--:|---|--:|--:|\n");
+    for dead in &balance.dead_shares {
+        let (documented, average) = (share(dead.documented), share(dead.average));
+        push_line!(out, "| {} | {} | {documented} | {average} |", dead.servers, dead.others.about());
+    }
 }
 
 fn rules(balance: &Balance, out: &mut String) {
@@ -50,7 +60,7 @@ fn beside_the_first(balance: &Balance, out: &mut String) {
     push_line!(out, "\n## Beside the first experiment\n\n{FIRST}\n");
     push_line!(out, "| policy | {} |", columns.join(" | "));
     push_line!(out, "|---|{}", "--:|".repeat(columns.len()));
-    for policy in rows {
+    for policy in &rows {
         let cells = columns.iter().map(|column| match (balance.findings.cell(policy, column), known(policy, column)) {
             (Some(cell), Some(known)) => {
                 let off = 100.0 * (cell.mean.mean / known.mean - 1.0);
@@ -59,6 +69,21 @@ fn beside_the_first(balance: &Balance, out: &mut String) {
             (Some(_) | None, Some(_) | None) => "–".to_owned(),
         });
         push_line!(out, "| {policy} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    }
+    differences(&rows, &columns, out);
+}
+
+/// Says why cells differ that are known to.
+fn differences(rows: &[&str], columns: &[&str], out: &mut String) {
+    let cells = rows.iter().flat_map(|policy| columns.iter().map(move |column| (*policy, *column)));
+    let told: Vec<(&str, &str, &str)> =
+        cells.filter_map(|(policy, column)| Some((policy, column, why_it_differs(policy, column)?))).collect();
+    if told.is_empty() {
+        return;
+    }
+    out.push_str("\nWhere it is known to differ:\n\n");
+    for (policy, column, why) in told {
+        push_line!(out, "- {policy} in {column}: {why}");
     }
 }
 

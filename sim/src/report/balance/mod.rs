@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::human::{grouped, plural, span};
-use crate::queueing::{Estimate, Findings, Judged, Study, judge};
+use crate::queueing::{DeadShare, Estimate, Findings, Judged, Study, dead_shares, judge};
 
 pub use json::document as to_json;
 pub use markdown::page as to_markdown;
@@ -27,13 +27,15 @@ pub struct Balance {
     pub findings: Findings,
     /// The rules that could be asked.
     pub judged: Vec<Judged>,
+    /// What a silent server gets, which no setting changes.
+    pub dead_shares: Vec<DeadShare>,
 }
 
 impl Balance {
     /// Judges findings.
     pub fn new(findings: Findings) -> Self {
         let judged = judge(&findings);
-        Self { findings, judged }
+        Self { findings, judged, dead_shares: dead_shares() }
     }
 
     /// Returns whether no rule is broken.
@@ -99,6 +101,11 @@ const READING: &str = "A cell is the mean time in the system with its 95 % confi
 const FIRST: &str = "The first experiment had one seed, of which it gave two digits. Its average of latencies was by sample (a \
                      tenth of each answer), where the core's forgets by time. Behind each mean: by how much it differs from \
                      that of the first experiment.";
+
+/// What the table of the silent server tells.
+const SILENT: &str = "The share of picks that go to one server whose last report is too old to count, while all others report \
+                      the same: how much they use of processors, memory and connections, and their latency. The \
+                      documented rules give it one half, whatever the others score.";
 
 /// Above which share of requests that wait at the end a cell is marked.
 const WAITING_MAX: f64 = 0.02;

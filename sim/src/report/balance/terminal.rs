@@ -1,7 +1,7 @@
 //! The comparison for a terminal.
 
-use super::Balance;
 use super::groups::{groups, told};
+use super::{Balance, share};
 use crate::queueing::Sickness;
 use crate::report::{push, push_line};
 
@@ -12,7 +12,8 @@ pub fn screen(balance: &Balance) -> String {
     let label = study.policies.iter().map(|policy| policy.name.len()).max().unwrap_or(0);
     for group in groups(balance) {
         // Sick settings say more in a cell: two of them stand side by side, and three of the others.
-        let is_wide = group.columns.iter().any(|column| column.sickness != Sickness::None);
+        let is_wide =
+            group.columns.iter().any(|column| matches!(column.sickness, Sickness::Failing(_) | Sickness::Dying(_)));
         for columns in group.columns.chunks(if is_wide { 2 } else { 3 }) {
             let rows: Vec<Vec<String>> = std::iter::once(columns.iter().map(|column| column.name.to_owned()).collect())
                 .chain(study.policies.iter().map(|policy| {
@@ -32,6 +33,12 @@ pub fn screen(balance: &Balance) -> String {
             push_line!(out);
         }
     }
+    push_line!(out, "share of one silent server, by the documented rules and where it scores the average");
+    for dead in &balance.dead_shares {
+        let (servers, others) = (dead.servers, dead.others.about());
+        push_line!(out, "  {servers:>5} servers, {others:<20}{:>9}{:>9}", share(dead.documented), share(dead.average));
+    }
+    push_line!(out);
     for judged in balance.judged.iter().filter(|judged| !judged.holds) {
         push_line!(out, "BROKEN in {}: {}\n  {}", judged.column, judged.rule, judged.facts);
     }

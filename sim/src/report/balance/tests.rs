@@ -6,7 +6,7 @@ use crate::queueing::{COLUMNS, POLICIES, Settings};
 fn sample(seeds: u64) -> Balance {
     let study = Study {
         policies: POLICIES.to_vec(),
-        columns: vec![COLUMNS[0], COLUMNS[3], COLUMNS[6]],
+        columns: vec![COLUMNS[0], COLUMNS[3], COLUMNS[6], COLUMNS[10], COLUMNS[11]],
         seeds,
         settings: Settings { arrivals: 2_000, ..Settings::default() },
     };
@@ -18,11 +18,17 @@ fn every_page_tells_of_every_policy_and_setting() {
     let balance = sample(2);
     let pages = [to_markdown(&balance), to_terminal(&balance), html::page(&balance), to_json(&balance).to_string()];
     for page in &pages {
-        for name in POLICIES.map(|policy| policy.name).into_iter().chain(["equal-70", "half-speed-70", "failing"]) {
+        for name in POLICIES.map(|policy| policy.name).into_iter().chain([
+            "equal-70",
+            "half-speed-70",
+            "failing",
+            "rejoining-slowly",
+            "89.9 % busy",
+        ]) {
             assert!(page.contains(name), "{name} is missing in\n{page}");
         }
     }
-    assert_eq!(html::page(&balance).matches("<svg").count(), 3);
+    assert_eq!(html::page(&balance).matches("<svg").count(), 5);
     assert!(pages.iter().take(3).all(|page| page.contains(" % to the sick")), "{}", pages[0]);
 }
 
