@@ -4,7 +4,8 @@
 //! clog is looked at again when it arrives, so faults hit packets in flight. Healing recomputes all links from the
 //! faults still in force over a pristine base; nothing needs undoing.
 
-use delian_core::{Message, NodeId, Seed};
+use delian_core::node::Tier;
+use delian_core::{Message, NodeId, Seed, swim};
 
 use crate::random::{Delay, Random};
 use crate::scenario::LinkQuality;
@@ -42,14 +43,23 @@ pub(crate) enum LinkState {
     Cut,
 }
 
-/// A message between two processes.
+/// Something on its way between two processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
     pub(crate) from: u8,
     pub(crate) to: u8,
     pub(crate) sender: NodeId,
     pub(crate) receiver: NodeId,
-    pub(crate) message: Message,
+    pub(crate) load: Load,
+}
+
+/// What it carries.
+#[derive(Clone, Debug)]
+pub(crate) enum Load {
+    /// A message to the node that the receiver is, and to no other that takes its place.
+    Message(Message),
+    /// A packet of a pool, as the input of whoever is at the address when it arrives.
+    Pool(Tier, Box<swim::Input>),
 }
 
 /// When the copies of a message arrive, in nanoseconds from now.
@@ -112,6 +122,16 @@ impl Network {
             fate.arrives = None;
         }
         fate
+    }
+
+    /// Draws what becomes of a frame of a stream: opening it takes a round trip, and what gets lost is sent again.
+    pub(crate) fn fate_of_stream(&mut self, from: u8, to: u8) -> Fate {
+        let (there, back) = (self.place(from, to), self.place(to, from));
+        if self.states[there] == LinkState::Cut || self.states[back] == LinkState::Cut {
+            return Fate { cut: true, ..Fate::default() };
+        }
+        let ways = [there, back, there].map(|place| self.links[place].delay.draw(&mut self.random));
+        Fate { arrives: Some(ways.iter().sum()), ..Fate::default() }
     }
 
     /// Returns whether messages get through from one process to another now.

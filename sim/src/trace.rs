@@ -6,13 +6,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use delian_core::health::Heartbeat;
 use delian_core::raft::{Append, Appended, Ballot, Body, Candidacy, HardState, Record};
+use delian_core::swim::{self, Carrier};
 use delian_core::topology::{Cause, Command};
 use delian_core::wire::Request;
 use delian_core::{
     Applied, Event, Input, Message, NodeId, Operation, ReadAt, Rejected, RequestId, SessionRequest, Term, Time, WriteId,
 };
 use serde::Serialize;
+
+use crate::network::{Load, Packet};
 
 /// One event of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,14 +144,19 @@ impl Line {
             Input::Persisted(write) => ("flushed", format!("up to {write}")),
             Input::PersistFailed(write) => ("failed", format!("{write}")),
             Input::Captured(index, state) => ("captured", format!("{index}, {} bytes", state.len())),
-            Input::Pool(tier, input) => ("pool", format!("{tier} {input:?}")),
+            Input::Pool(tier, input) => ("pool", format!("{tier} {}", describe_pool(input))),
             Input::Observed(sample) => ("observed", format!("score {}", sample.score)),
         };
         Self { at, who: Some(Who::Node(node)), kind, facts }
     }
 
-    pub(crate) fn message(at: Time, node: NodeId, kind: &'static str, to: NodeId, message: &Message) -> Self {
-        Self { at, who: Some(Who::Node(node)), kind, facts: format!("to {to} {}", describe(message)) }
+    pub(crate) fn packet(at: Time, kind: &'static str, packet: &Packet) -> Self {
+        let Packet { sender, receiver, load, from: _, to: _ } = packet;
+        let facts = match load {
+            Load::Message(message) => format!("to {receiver} {}", describe(message)),
+            Load::Pool(tier, input) => format!("to {receiver} {tier} {}", describe_pool(input)),
+        };
+        Self { at, who: Some(Who::Node(*sender)), kind, facts }
     }
 
     pub(crate) fn write(at: Time, node: NodeId, write: WriteId, record: &Record) -> Self {
@@ -234,6 +243,26 @@ fn describe_session(bytes: &[u8]) -> String {
     }
 }
 
+/// Says in a few words what happens to a member of a pool.
+fn describe_pool(input: &swim::Input) -> String {
+    match input {
+        swim::Input::Receive(from, carrier, packet) => {
+            let shown = format!("{:?}", packet.body);
+            let kind = shown.split(['(', ' ']).next().unwrap_or_default();
+            let by = if *carrier == Carrier::Stream { " by stream" } else { "" };
+            format!("{kind} {} of {} with {} news, from {from}{by}", packet.from, packet.incarnation, packet.news.len())
+        }
+        swim::Input::Join(contacts) => {
+            let contacts: Vec<String> = contacts.iter().map(ToString::to_string).collect();
+            format!("join through {}", contacts.join(", "))
+        }
+        swim::Input::Wake => "wake".to_string(),
+        swim::Input::Leave => "leave".to_string(),
+        swim::Input::SetMetadata(word) => format!("say {} bytes of itself", word.len()),
+        swim::Input::Broadcast(_, word) => format!("say {} bytes to all", word.len()),
+    }
+}
+
 /// Says in a few words what a message says.
 pub(crate) fn describe(message: &Message) -> String {
     let raft = match message {
@@ -250,7 +279,10 @@ pub(crate) fn describe(message: &Message) -> String {
         Message::Answer(answer) => return format!("Answer {:?} {:?}", answer.ticket, answer.outcome),
         Message::ReadIndex(asked) => return format!("ReadIndex {} {:?}", asked.term, asked.ticket),
         Message::ReadIndexAnswer(answer) => return format!("ReadIndexAnswer {:?} {:?}", answer.ticket, answer.outcome),
-        Message::Heartbeat(heartbeat) => return format!("Heartbeat {} {}", heartbeat.epoch, heartbeat.sequence),
+        Message::Heartbeat(heartbeat) => {
+            let Heartbeat { node: _, epoch, sequence, sample } = heartbeat;
+            return format!("Heartbeat {epoch} {sequence} score {}", sample.score);
+        }
         Message::Pull(pull) => return format!("Pull above {}", pull.have),
         Message::PullAnswer(answer) => return format!("PullAnswer {:?}", answer.news),
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use delian_core::wire::{Forward, Request, Ticket};
 use delian_core::{Blob, Boot, Incarnation, Message, NodeId, Seed, Term, Time};
 
-use crate::network::{LinkState, Network, Packet};
+use crate::network::{LinkState, Load, Network, Packet};
 use crate::random::nanos;
 use crate::scenario::LinkQuality;
 use crate::world::{Happening, Queue};
@@ -92,7 +92,7 @@ impl Run {
         let fate = self.network.fate(from, to);
         self.tally.lost += u64::from(fate.arrives.is_none());
         let [sender, receiver] = [from, to].map(|process| NodeId::new(u64::from(process) + 1));
-        let packet = Packet { from, to, sender, receiver, message };
+        let packet = Packet { from, to, sender, receiver, load: Load::Message(message) };
         for delay in [fate.again, fate.replayed].into_iter().flatten() {
             self.deliver_after(now, delay, packet.clone());
         }
@@ -111,7 +111,9 @@ impl Run {
         if self.network.state(packet.from, packet.to) != LinkState::Open {
             return;
         }
-        let Message::Forward(Forward { request: Request::Command(command), .. }) = &packet.message else { return };
+        let Load::Message(Message::Forward(Forward { request: Request::Command(command), .. })) = &packet.load else {
+            return;
+        };
         let Some((sent_at, _)) = command.split_first_chunk() else { return };
         self.tally.delivered += 1;
         self.tally.travelled += now.since(Time::from_nanos(u64::from_le_bytes(*sent_at)));

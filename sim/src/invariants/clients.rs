@@ -25,6 +25,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
+    /// Says that nodes judge each other's health.
+    pub(super) const fn expect_findings(&mut self) {
+        self.once.expect_findings();
+    }
+
     /// Returns whether an observation says anything about clients; all others leave what is remembered as it is.
     pub(crate) const fn concerns(observation: Observation<'_>) -> bool {
         match observation {
@@ -39,6 +44,7 @@ impl Clients {
             | Observation::Emitted(_)
             | Observation::Wrote(_)
             | Observation::Sent(..)
+            | Observation::Heard(_)
             | Observation::Called(..)
             | Observation::Concluded(..)
             | Observation::Sampled => false,
@@ -79,6 +85,7 @@ impl Clients {
             | Observation::Emitted(_)
             | Observation::Wrote(_)
             | Observation::Sent(..)
+            | Observation::Heard(_)
             | Observation::Called(..)
             | Observation::Concluded(..)
             | Observation::Sampled => Ok(()),

@@ -78,7 +78,8 @@ impl Consensus {
                 settled::on_sample(id, view)?;
                 matched::on_sample(id, view)?;
             }
-            Observation::Asked(..)
+            Observation::Heard(_)
+            | Observation::Asked(..)
             | Observation::Replied(..)
             | Observation::ReadReplied(..)
             | Observation::Called(..)

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use delian_core::topology::Command;
 use delian_core::{Blob, Consistency, Epoch, SessionRequest, Time};
 
 use super::{Asked, Breach, Conclusion, Invariant};
@@ -26,6 +27,8 @@ pub(super) struct Linearizable {
     unanswered: BTreeMap<OperationId, Blob>,
     /// When a node was first seen to apply each change.
     applied_at: BTreeMap<Epoch, Time>,
+    /// Whether nodes judge each other, so that some changes were asked for by no client.
+    expects_findings: bool,
 }
 
 /// What came of the search at the end of a run.
@@ -42,6 +45,10 @@ impl Invariant for Linearizable {
 }
 
 impl Linearizable {
+    pub(super) const fn expect_findings(&mut self) {
+        self.expects_findings = true;
+    }
+
     pub(super) fn on_call(&mut self, operation: OperationId, now: Time, what: &Asked) {
         let input = match what {
             Asked::Command(command) => asked(command),
@@ -88,10 +95,11 @@ impl Linearizable {
     /// Judges the whole history; `accepted` are the commands that took effect, as the log has them.
     pub(super) fn at_end(&self, accepted: &[(Epoch, Blob)]) -> Result<Judged, Breach> {
         let operations = self.operations.len() as u64;
-        if search::<Registrations>(&self.guess(accepted), STEPS_MAX) == Verdict::Linearizable {
+        let (guess, findings) = self.guess(accepted);
+        if search::<Registrations>(&guess, STEPS_MAX) == Verdict::Linearizable {
             return Ok(Judged { operations });
         }
-        let history: History<Input, Output> = self.operations.values().cloned().collect();
+        let history: History<Input, Output> = self.operations.values().cloned().chain(findings).collect();
         match search::<Registrations>(&history, STEPS_MAX) {
             Verdict::Linearizable => Ok(Judged { operations }),
             Verdict::Undecided { steps } => Err(Self::breach(vec![
@@ -103,10 +111,11 @@ impl Linearizable {
         }
     }
 
-    /// Returns the history with everything decided: what took effect did so at one instant, the rest is left out.
+    /// Returns the history with everything decided: what took effect did so at one instant, the rest is left out. Beside it
+    /// those that no client asked for, where nodes judge each other: nobody was told of them.
     ///
     /// Equal commands cannot be told apart; the earliest one asked is given the first place.
-    fn guess(&self, accepted: &[(Epoch, Blob)]) -> History<Input, Output> {
+    fn guess(&self, accepted: &[(Epoch, Blob)]) -> (History<Input, Output>, Vec<Operation<Input, Output>>) {
         let instants = self.instants();
         let told: BTreeSet<Epoch> = self.operations.values().filter_map(epoch_told).collect();
         let mut untold: BTreeMap<&Blob, VecDeque<Epoch>> = BTreeMap::new();
@@ -131,7 +140,31 @@ impl Linearizable {
                 None => Operation { called_at, answer, ..operation.clone() },
             })
         });
-        decided.collect()
+        let mut guess: Vec<Operation<Input, Output>> = decided.collect();
+        let findings = self.findings(untold);
+        guess.extend(findings.iter().map(|(epoch, finding)| {
+            let at = instants.get(epoch).copied().unwrap_or(finding.called_at);
+            Operation { called_at: at, answer: Some((at, Output::Applied(*epoch))), ..finding.clone() }
+        }));
+        (guess.into_iter().collect(), findings.into_iter().map(|(_, finding)| finding).collect())
+    }
+
+    /// Returns what nodes found by themselves, of all that no client was told of: begun when it was first seen to be
+    /// applied, for nobody can have seen it before.
+    fn findings(&self, untold: BTreeMap<&Blob, VecDeque<Epoch>>) -> Vec<(Epoch, Operation<Input, Output>)> {
+        if !self.expects_findings {
+            return Vec::new();
+        }
+        let found = |(command, epochs): (&Blob, VecDeque<Epoch>)| {
+            let command = Command::decode(command).ok()?;
+            let input =
+                asked(&command).filter(|_| !matches!(command, Command::Register(_) | Command::Deregister(_)))?;
+            Some(epochs.into_iter().filter_map(move |epoch| {
+                let called_at = *self.applied_at.get(&epoch)?;
+                Some((epoch, Operation { client: 0, called_at, input, answer: None }))
+            }))
+        };
+        untold.into_iter().filter_map(found).flatten().collect()
     }
 
     /// Returns an instant of its own for each change, in the order of their epochs.

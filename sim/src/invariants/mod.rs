@@ -41,6 +41,7 @@ mod state_machine;
 
 use std::collections::BTreeSet;
 
+use delian_core::health::Heartbeat;
 use delian_core::raft::{Configuration, QuorumChange, Record, Recovered};
 use delian_core::topology::Command;
 use delian_core::{Applied, Consistency, Epoch, Event, Incarnation, Message, Node, NodeId, Position, ReadAt, Rejected};
@@ -78,6 +79,8 @@ pub trait View {
     fn is_at_work(&self, id: NodeId) -> bool;
     /// Returns whether the node's disk was made to fail.
     fn disk_may_fail(&self, id: NodeId) -> bool;
+    /// Returns what the monotonic clock of a node's process shows, where time is told.
+    fn clock(&self, id: NodeId) -> Option<Time>;
 }
 
 /// Returns whether a disk holds an entry, in its log or behind its snapshot.
@@ -110,6 +113,8 @@ pub enum Observation<'a> {
     Wrote(&'a Record),
     /// It sent a message to another.
     Sent(NodeId, &'a Message),
+    /// A heartbeat of a registered node reached it, and it is about to take it in.
+    Heard(&'a Heartbeat),
     /// A client asked it for something.
     Asked(RequestId, &'a Asked),
     /// It told that client what became of a change.
@@ -230,6 +235,14 @@ impl Invariants {
         Self { consensus: Consensus::new(founding), ..Self::default() }
     }
 
+    /// Says that nodes judge each other's health: conditions and evictions are committed that no client asked for.
+    #[must_use]
+    pub fn of_judging_nodes(mut self) -> Self {
+        self.clients.expect_findings();
+        self.linearizable.expect_findings();
+        self
+    }
+
     /// Judges one observation made at node `id` at `now`.
     ///
     /// # Errors
@@ -268,6 +281,7 @@ impl Invariants {
             | Observation::Emitted(_)
             | Observation::Wrote(_)
             | Observation::Sent(..)
+            | Observation::Heard(_)
             | Observation::Asked(..)
             | Observation::Replied(..)
             | Observation::ReadReplied(..)

@@ -18,6 +18,8 @@ use super::{Asked, Breach, Invariant};
 pub(super) struct AtMostOnce {
     open: BTreeMap<RequestId, Given>,
     counts: BTreeMap<Given, Count>,
+    /// Whether nodes judge each other: then conditions and evictions are theirs to give, too, as often as they like.
+    expects_findings: bool,
 }
 
 /// What an entry may carry for a client.
@@ -41,6 +43,10 @@ impl Invariant for AtMostOnce {
 }
 
 impl AtMostOnce {
+    pub(super) const fn expect_findings(&mut self) {
+        self.expects_findings = true;
+    }
+
     pub(super) fn hash_history(&self, hasher: &mut impl Hasher) {
         (&self.open, &self.counts).hash(hasher);
     }
@@ -80,9 +86,20 @@ impl AtMostOnce {
             Payload::Session(bytes) => Given::Session(bytes.clone()),
             Payload::Noop | Payload::Configuration(_) | Payload::Level(_) => return Ok(()),
         };
+        if self.expects_findings && given.is_finding() {
+            return Ok(());
+        }
         let count = self.counts.entry(given.clone()).or_default();
         count.committed += 1;
         count.judge(&given)
+    }
+}
+
+impl Given {
+    /// Returns whether it is what nodes come to when they judge each other.
+    fn is_finding(&self) -> bool {
+        let Self::Command(bytes) = self else { return false };
+        matches!(Command::decode(bytes), Ok(Command::SetCondition { .. } | Command::Evict { .. }))
     }
 }
 

@@ -227,7 +227,9 @@ mod tests {
         assert_eq!(families.len(), Family::ALL.len());
         let never_drawn: BTreeSet<_> =
             crate::scenario::Fault::KINDS.into_iter().filter(|kind| !kinds.contains(kind)).collect();
-        assert_eq!(never_drawn, BTreeSet::from(["forget", "heal-network", "start", "upgrade"]));
+        let of_no_usual_family =
+            ["forget", "heal-network", "start", "upgrade", "mute", "mute-pool", "deafen-pool", "score"];
+        assert_eq!(never_drawn, BTreeSet::from(of_no_usual_family));
     }
 
     #[test]

@@ -133,6 +133,7 @@ impl Drawing<'_> {
             }
             Family::LoseDisk => unreachable!("lost disks are drawn for the whole run at once"),
             Family::Clock => self.clock(at, &candidates),
+            Family::Health => self.health(at, &candidates),
         }
     }
 
@@ -253,6 +254,19 @@ impl Drawing<'_> {
                 self.momentary(at, Fault::MonotonicJump(target, by));
             }
         }
+    }
+
+    /// Silences one node: its heartbeats or, where there is a pool, one way of its packets; or lets it complain.
+    fn health(&mut self, at: Duration, candidates: &[Target]) {
+        let target = self.target(candidates);
+        let of_pool = u64::from(self.scenario.cluster.pool);
+        let fault = match self.dice.weighted(&[2, 1, of_pool, of_pool]) {
+            0 => Fault::Mute(target),
+            1 => Fault::Score(target, self.dice.number(0, 1000) as u16),
+            2 => Fault::MutePool(target),
+            _ => Fault::DeafenPool(target),
+        };
+        self.lasting_fault(at, fault);
     }
 
     /// Draws whose disks are lost over the whole run: a minority of the voters, counting those that are gone anyway.

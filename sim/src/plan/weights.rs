@@ -60,14 +60,18 @@ impl Weights {
 
     fn each(scenario: &Scenario, mut weight: impl FnMut() -> u64) -> Self {
         let size = usize::from(scenario.cluster.processes()) + 1;
-        Self {
-            families: FAMILIES.into_iter().map(|(_, family)| (family, weight())).collect(),
+        let older = FAMILIES.into_iter().map(|(_, family)| family).filter(|family| *family != Family::Health);
+        let mut weights = Self {
+            families: older.map(|family| (family, weight())).collect(),
             roles: [(); 2].map(|()| weight()),
             nodes: (0..size).map(|_| weight()).collect(),
             links: (0..size).map(|_| (0..size).map(|_| weight()).collect()).collect(),
             client_actions: [(); CLIENT_ACTIONS].map(|()| weight()),
             operator_actions: [(); OPERATOR_ACTIONS].map(|()| weight()),
-        }
+        };
+        // Drawn behind the rest, so that a recorded fork without this family stands for what it stood for.
+        weights.families.insert(Family::Health, weight());
+        weights
     }
 
     /// Returns how often a family strikes, in per cent of the scenario's usual.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use delian_core::Config;
+use delian_core::health::HealthConfig;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::check::{CLIENTS, SUBJECTS};
+use super::check::{CLIENTS, SCORES, SUBJECTS};
 use super::fate::minority;
 use super::words::{CONDITIONS, DIRECTIONS, SHAPES, Word};
 use super::*;
@@ -22,18 +23,21 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
         let times = (vec((spans(60), steps(everybody)), 0..12), vec((spans(60), operations(everybody)), 0..8));
         let numbers: Vec<u8> = (1..=everybody).collect();
         let levels = btree_map(1..=everybody, (1..=2_u64).prop_map(FeatureLevel::new), 0..3);
-        let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), levels, any::<bool>());
+        let health = (any::<bool>(), option::of(healths()), any::<bool>());
+        let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), levels, any::<bool>(), health);
         (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
             let (chaos, settle, seed, about) = frame;
             let (network, flush, workload, swarm, operator) = world;
             let (steps, operations) = times;
-            let (config, absent, levels, pins_healed) = cluster;
+            let (config, absent, levels, pins_healed, (pool, health, registers_again)) = cluster;
+            let registers_again = registers_again && health.is_some();
+            let config = Config { health, ..config };
             let mut scenario = Scenario::plain("arbitrary");
             scenario.about = about;
             scenario.chaos = chaos + Duration::from_secs(1);
             scenario.settle = settle + Duration::from_secs(1);
             scenario.seed = seed;
-            scenario.cluster = Cluster { voters, learners, spares, absent, levels, config };
+            scenario.cluster = Cluster { voters, learners, spares, absent, levels, pool, registers_again, config };
             (scenario.network, scenario.flush) = (network, flush);
             (scenario.workload, scenario.swarm, scenario.operator) = (workload, swarm, operator);
             scenario.steps = steps.into_iter().map(|(at, step)| Step { at: at.min(scenario.chaos), ..step }).collect();
@@ -56,6 +60,20 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
     }
     if over(scenario) {
         scenario.steps.retain(|step| step.fault.loses().is_none());
+    }
+    let Cluster { pool, config: Config { health, .. }, .. } = &scenario.cluster;
+    let (has_pool, has_health) = (*pool, health.is_some());
+    let makes_sense = |fault: &Fault| match fault {
+        Fault::MutePool(_) | Fault::DeafenPool(_) => has_pool,
+        Fault::Mute(_) | Fault::Score(..) => has_health,
+        _ => true,
+    };
+    scenario.steps.retain(|step| makes_sense(&step.fault));
+    if let Some(swarm) = scenario.swarm.as_mut().filter(|_| !has_health) {
+        swarm.families.retain(|family| *family != Family::Health);
+        if swarm.families.is_empty() {
+            swarm.families = Family::ALL.to_vec();
+        }
     }
     let moves_clocks = |step: &Step| matches!(step.fault, Fault::Drift(..) | Fault::MonotonicJump(..));
     let draws_clocks = scenario.swarm.as_ref().is_some_and(|swarm| swarm.families.contains(&Family::Clock));
@@ -168,6 +186,10 @@ fn steps(everybody: u8) -> impl Strategy<Value = Step> {
         (several(), -500_000..=500_000_i32).prop_map(|(target, ppm)| Fault::Drift(target, ppm)),
         (several(), -9_000_000..9_000_000_i64).prop_map(|(target, by)| Fault::WallJump(target, by)),
         (several(), positive(60)).prop_map(|(target, by)| Fault::MonotonicJump(target, by)),
+        several().prop_map(Fault::Mute),
+        several().prop_map(Fault::MutePool),
+        several().prop_map(Fault::DeafenPool),
+        (several(), SCORES).prop_map(|(target, score)| Fault::Score(target, score)),
     ];
     (faults, option::of(positive(60))).prop_map(|(fault, lasts)| {
         let lasts = lasts.filter(|_| !fault.is_momentary());
@@ -234,6 +256,25 @@ fn configs() -> impl Strategy<Value = Config> {
             ..Config::default()
         })
     ]
+}
+
+fn healths() -> impl Strategy<Value = HealthConfig> {
+    (positive(20), positive(60), 1..=100_u8, 0..=500_u16, option::of(positive(600))).prop_map(
+        |(beat, more, few, permille, evict_after)| HealthConfig {
+            beat_interval: beat,
+            silence_after: beat * 3 + more,
+            silence_step: more,
+            silence_levels: few,
+            degraded_below: permille,
+            degraded_margin: permille,
+            flap_half_life: more,
+            flap_limit: few,
+            evict_after,
+            preservation_permille: permille + 1,
+            preservation_min: few.into(),
+            preservation_max: more,
+        },
+    )
 }
 
 fn expectations() -> impl Strategy<Value = Expectations> {

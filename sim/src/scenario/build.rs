@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delian_core::health::HealthConfig;
 use delian_core::{Config, FeatureLevel};
 
 use super::check::{Section, check};
@@ -118,6 +119,24 @@ impl Builder {
     /// Lets a process start as an older release, which speaks this feature level at most.
     pub fn level(mut self, process: u8, level: FeatureLevel) -> Self {
         self.scenario.cluster.levels.insert(process, level);
+        self
+    }
+
+    /// Puts every process into one pool.
+    pub fn pool(mut self) -> Self {
+        self.scenario.cluster.pool = true;
+        self
+    }
+
+    /// Lets nodes watch each other's health: each process registers when it starts, and beats.
+    pub fn health(mut self, health: HealthConfig) -> Self {
+        self.scenario.cluster.config.health = Some(health);
+        self
+    }
+
+    /// Lets a process register again by itself when it was removed from the topology.
+    pub fn registers_again(mut self) -> Self {
+        self.scenario.cluster.registers_again = true;
         self
     }
 
@@ -259,6 +278,7 @@ fn describe(section: Section, scenario: &Scenario) -> String {
         Section::Region(position) => format!("in [[region]] {}: ", position + 1),
         Section::Node(position) => format!("in [[node]] {}: ", position + 1),
         Section::Config => "in [config]: ".to_string(),
+        Section::Health => "in [health]: ".to_string(),
         Section::Run => "in [run]: ".to_string(),
         Section::Network => "in [network]: ".to_string(),
         Section::Disk => "in [disk]: ".to_string(),

@@ -5,6 +5,7 @@
 
 pub(crate) mod common;
 mod forks;
+mod health;
 mod releases;
 
 use std::collections::BTreeSet;
@@ -42,6 +43,8 @@ pub(super) const RETRIES: RangeInclusive<u64> = 0..=100;
 pub(crate) const TIMES: RangeInclusive<u64> = 1..=10_000;
 /// The fastest and slowest clock, in parts per million: at half its speed or half as fast again, it still runs.
 pub(super) const DRIFT: RangeInclusive<i64> = -500_000..=500_000;
+/// How well a node may say that it fares, in thousandths.
+pub(super) const SCORES: RangeInclusive<u16> = 0..=1000;
 /// The farthest jump of a wall clock in milliseconds, ten years: a battery that died.
 pub(super) const WALL_JUMP_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
 /// The most random faults per family, so that a plan fits in memory.
@@ -60,6 +63,7 @@ pub(crate) enum Section {
     Region(usize),
     Node(usize),
     Config,
+    Health,
     Run,
     Network,
     Disk,
@@ -155,8 +159,9 @@ impl Checker<'_> {
             let message = "voters and learners of the config must be left empty: the cluster's numbers fill them in";
             self.find(Section::Config, "voters", message.to_string());
         } else if let Err(error) = cluster.config.clone().check() {
-            self.find(Section::Config, error.field, error.to_string());
+            self.find(health::section_of(error.field), error.field, error.to_string());
         }
+        self.watched(cluster);
     }
 
     /// Checks that a list names processes of the cluster, each once.
@@ -250,6 +255,7 @@ impl Checker<'_> {
             self.find(section, "families", format!("families names `{family}` twice"));
         }
         self.clocks_of_swarm(swarm);
+        self.health_of_swarm(swarm);
         self.span(section, "interval", swarm.interval, RUN_MAX);
         self.span(section, "lasting", swarm.lasting, RUN_MAX);
         let faults = self.scenario.chaos.as_nanos().checked_div(swarm.interval.as_nanos());
@@ -326,6 +332,13 @@ impl Checker<'_> {
                 self.target(section, "target", *target);
                 self.span(section, "by", *by, RUN_MAX);
                 self.leap(section, *by);
+            }
+            fault @ (Fault::Mute(target)
+            | Fault::MutePool(target)
+            | Fault::DeafenPool(target)
+            | Fault::Score(target, _)) => {
+                self.target(section, "target", *target);
+                self.silence(section, fault);
             }
         }
     }

@@ -77,6 +77,8 @@ impl Default for Cluster {
             spares: 0,
             absent: Vec::new(),
             levels: BTreeMap::new(),
+            pool: false,
+            registers_again: false,
             config: Config::default(),
         }
     }

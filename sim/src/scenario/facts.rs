@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 63] = [
+pub const FACTS: [(&str, &str); 79] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -45,6 +45,18 @@ pub const FACTS: [(&str, &str); 63] = [
     ("replayed", "messages that arrived once more, much later"),
     ("cut", "messages that a partition swallowed"),
     ("held", "messages that a clogged link or a deaf process held back"),
+    ("packets", "packets of the pool that were sent"),
+    ("muted", "heartbeats and packets of the pool that were kept from somebody"),
+    ("registrations", "registrations that the topology took in, new lives of registered nodes included"),
+    ("removals", "nodes that the topology let go: deregistered or evicted"),
+    ("evictions", "those of them that were evicted"),
+    ("conditions", "conditions of nodes that the topology took in"),
+    ("failures", "failures of a node that were agreed on, counted on each node that was told"),
+    ("recoveries", "recoveries of a node that were agreed on, counted on each node that was told"),
+    ("heartbeats", "heartbeats that reached a node"),
+    ("heartbeats_rejected", "those of them that changed nothing there"),
+    ("self_suspicions", "times that a node laid the silence of many to its own account"),
+    ("pool_deaths", "members that a member of the pool held dead"),
     ("writes", "records that were written"),
     ("writes_lost", "records that a crash took before they were flushed"),
     ("records_torn", "records that a crash cut in half"),
@@ -67,6 +79,10 @@ pub const FACTS: [(&str, &str); 63] = [
     ("fault.drift", "monotonic clocks made fast or slow"),
     ("fault.wall-jump", "jumps of a wall clock"),
     ("fault.monotonic-jump", "jumps of a monotonic clock"),
+    ("fault.mute", "processes whose heartbeats got lost"),
+    ("fault.mute-pool", "processes whose packets of the pool got lost"),
+    ("fault.deafen-pool", "processes that packets of the pool did not reach"),
+    ("fault.score", "processes that said how well they fare as they were told"),
 ];
 
 /// Returns the name of every fact.
@@ -81,7 +97,7 @@ pub fn of_fault(fault: &Fault) -> Option<&'static str> {
 
 impl Fault {
     /// Every kind of fault, as scenario files name it.
-    pub const KINDS: [&'static str; 20] = [
+    pub const KINDS: [&'static str; 24] = [
         "partition",
         "isolate",
         "bridge",
@@ -102,6 +118,10 @@ impl Fault {
         "drift",
         "wall-jump",
         "monotonic-jump",
+        "mute",
+        "mute-pool",
+        "deafen-pool",
+        "score",
     ];
 
     /// Returns the kind, as scenario files name it.
@@ -127,6 +147,10 @@ impl Fault {
             Self::Drift(..) => "drift",
             Self::WallJump(..) => "wall-jump",
             Self::MonotonicJump(..) => "monotonic-jump",
+            Self::Mute(_) => "mute",
+            Self::MutePool(_) => "mute-pool",
+            Self::DeafenPool(_) => "deafen-pool",
+            Self::Score(..) => "score",
         }
     }
 

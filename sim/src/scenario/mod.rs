@@ -84,7 +84,12 @@ pub struct Cluster {
     pub absent: Vec<u8>,
     /// The highest feature levels of processes that start as an older release; an `upgrade` step makes them new.
     pub levels: BTreeMap<u8, FeatureLevel>,
-    /// The settings of every node; `voters` and `learners` are filled in from the numbers above.
+    /// Whether every process is in one pool; each joins it through the first three.
+    pub pool: bool,
+    /// Whether a process registers again by itself when it was removed from the topology.
+    pub registers_again: bool,
+    /// The settings of every node; `voters` and `learners` are filled in from the numbers above, and `pools` by the world.
+    /// With `health`, each process registers when it starts, and beats.
     pub config: Config,
 }
 
@@ -215,6 +220,8 @@ pub enum Family {
     Forget,
     /// Clock drift and jumps.
     Clock,
+    /// Heartbeats and packets of the pool that get lost, and low scores.
+    Health,
 }
 
 /// One fault at one time.
@@ -271,6 +278,14 @@ pub enum Fault {
     WallJump(Target, i64),
     /// Moves a monotonic clock forward, as after a suspend.
     MonotonicJump(Target, Duration),
+    /// Loses the heartbeats of a node; all else that it says is heard.
+    Mute(Target),
+    /// Loses what a node says in the pool; all else that it says is heard.
+    MutePool(Target),
+    /// Loses what others say to a node in the pool; all else that they say is heard.
+    DeafenPool(Target),
+    /// Makes a node say of itself that it fares this well, in thousandths.
+    Score(Target, u16),
 }
 
 /// One or more processes, named when the step is taken.

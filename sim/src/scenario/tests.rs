@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::settings::SETTINGS;
+use super::settings::{HEALTH_SETTINGS, SETTINGS};
 use super::words::{CONDITIONS, DIRECTIONS, FAMILIES, ROLES, SHAPES};
 use super::{Fault, Scenario, facts};
 use crate::plan::Plan;
@@ -104,6 +104,7 @@ fn the_readme_names_every_word_and_every_fact() {
     let words = |words: &[&'static str]| words.to_vec();
     let mut names: Vec<&str> = words(&Fault::KINDS);
     names.extend(SETTINGS.iter().map(|(name, _)| *name));
+    names.extend(HEALTH_SETTINGS.iter().map(|(name, _)| *name));
     names.extend(FAMILIES.iter().map(|(name, _)| *name));
     names.extend(DIRECTIONS.iter().map(|(name, _)| *name));
     names.extend(SHAPES.iter().map(|(name, _)| *name));

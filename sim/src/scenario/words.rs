@@ -18,7 +18,7 @@ pub(crate) const REDRAWS: [Word<Redraw>; 3] =
     [("plain", Redraw::Plain), ("even", Redraw::Even), ("swarm", Redraw::Swarm)];
 
 /// The families of random faults.
-pub(crate) const FAMILIES: [Word<Family>; 11] = [
+pub(crate) const FAMILIES: [Word<Family>; 12] = [
     ("partition", Family::Partition),
     ("degrade", Family::Degrade),
     ("clog", Family::Clog),
@@ -30,6 +30,7 @@ pub(crate) const FAMILIES: [Word<Family>; 11] = [
     ("lose-disk", Family::LoseDisk),
     ("forget", Family::Forget),
     ("clock", Family::Clock),
+    ("health", Family::Health),
 ];
 
 /// The ways of a cut.

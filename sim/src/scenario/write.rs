@@ -5,12 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use delian_core::Config;
-
-use super::settings::{SETTINGS, Setting};
+use super::settings::{HEALTH_SETTINGS, SETTINGS, write_settings};
 use super::words::{
-    CONDITIONS, DIRECTIONS, FAMILIES, SHAPES, word, write_bounds, write_bytes, write_hex, write_permille,
-    write_signed_millis, write_span, write_target,
+    CONDITIONS, DIRECTIONS, FAMILIES, SHAPES, word, write_bounds, write_hex, write_permille, write_signed_millis,
+    write_span, write_target,
 };
 use super::{
     Action, Change, Direction, Expectations, Family, Fault, Latency, LinkQuality, Manner, Mix, Operation, Scenario,
@@ -25,7 +23,12 @@ impl Scenario {
         let plain = Self::plain("");
         text.key("about", quoted(&self.about));
         self.write_cluster(&mut text);
-        text.section("config", |text| write_config(text, &self.cluster.config));
+        text.section("config", |text| write_settings(text, SETTINGS, &self.cluster.config));
+        if let Some(health) = &self.cluster.config.health {
+            text.header("[health]");
+            write_settings(&mut text, HEALTH_SETTINGS, health);
+            text.unless(&false, "registers_again", &self.cluster.registers_again, ToString::to_string);
+        }
         text.section("run", |text| {
             text.unless(&plain.chaos, "chaos", &self.chaos, |span| quoted(&write_span(*span)));
             text.unless(&plain.settle, "settle", &self.settle, |span| quoted(&write_span(*span)));
@@ -66,6 +69,7 @@ impl Scenario {
         text.key("voters", self.cluster.voters);
         text.unless(&0, "learners", &self.cluster.learners, ToString::to_string);
         text.unless(&0, "spares", &self.cluster.spares, ToString::to_string);
+        text.unless(&false, "pool", &self.cluster.pool, ToString::to_string);
         text.unless(&Vec::new(), "absent", &self.cluster.absent, |absent| list(absent));
         text.unless(&BTreeMap::new(), "levels", &self.cluster.levels, |levels| {
             pairs(levels.iter().map(|(process, level)| (format!("n{process}"), level.get())))
@@ -101,7 +105,14 @@ impl Scenario {
             | Fault::Deafen(target)
             | Fault::StallDisk(target)
             | Fault::FullDisk(target)
-            | Fault::CorruptDisk(target) => text.target("target", *target),
+            | Fault::CorruptDisk(target)
+            | Fault::Mute(target)
+            | Fault::MutePool(target)
+            | Fault::DeafenPool(target) => text.target("target", *target),
+            Fault::Score(target, score) => {
+                text.target("target", *target);
+                text.key("score", score);
+            }
             Fault::SlowDisk(target, flush) => {
                 text.target("target", *target);
                 write_latency(text, "flush", self.flush, *flush);
@@ -141,34 +152,6 @@ impl Plan {
         scenario.operations.clone_from(&self.operations);
         scenario.healed = (!scenario.changes_quorum()).then(|| self.healed.iter().copied().collect());
         scenario
-    }
-}
-
-fn write_config(text: &mut Text, config: &Config) {
-    let (mut config, mut usual) = (config.clone(), Config::default());
-    for (key, setting) in SETTINGS {
-        match setting {
-            Setting::Span(field) => {
-                text.unless(field(&mut usual), key, field(&mut config), |span| quoted(&write_span(*span)));
-            }
-            Setting::Bytes(field) => {
-                text.unless(field(&mut usual), key, field(&mut config), |bytes| quoted(&write_bytes(*bytes)));
-            }
-            Setting::Size(field) => {
-                text.unless(field(&mut usual), key, field(&mut config), |bytes| quoted(&write_bytes(*bytes as u64)));
-            }
-            Setting::Count(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
-            Setting::Rank(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
-            Setting::Maybe(field) => {
-                text.unless(field(&mut usual), key, field(&mut config), |number| {
-                    number.unwrap_or_default().to_string()
-                });
-            }
-            Setting::Entries(field) => text.unless(field(&mut usual), key, field(&mut config), ToString::to_string),
-            Setting::Level(field) => {
-                text.unless(field(&mut usual), key, field(&mut config), |level| level.get().to_string());
-            }
-        }
     }
 }
 

@@ -220,6 +220,10 @@ fn names_above(fault: &Fault, last: u8) -> bool {
         | Fault::CorruptDisk(target)
         | Fault::Drift(target, _)
         | Fault::WallJump(target, _)
-        | Fault::MonotonicJump(target, _) => is_above(*target, last),
+        | Fault::MonotonicJump(target, _)
+        | Fault::Mute(target)
+        | Fault::MutePool(target)
+        | Fault::DeafenPool(target)
+        | Fault::Score(target, _) => is_above(*target, last),
     }
 }

@@ -86,6 +86,11 @@ enum Meaning {
 }
 
 impl Calls {
+    /// Returns whether an attempt may still be answered.
+    pub(super) fn waits_for(&self, request: RequestId) -> bool {
+        self.attempts.contains_key(&request)
+    }
+
     pub(super) fn next_request(&mut self) -> RequestId {
         self.requests += 1;
         RequestId::new(self.requests)

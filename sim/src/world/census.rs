@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use delian_core::health::Doubt;
 use delian_core::raft::Configuration;
-use delian_core::{Event, LogIndex, NodeId, Time};
+use delian_core::topology::Changed;
+use delian_core::{Epoch, Event, LogIndex, NodeId, Time, swim};
 
 use crate::invariants::Judged;
 use crate::outcome::Counts;
@@ -22,6 +24,18 @@ pub(crate) struct Census {
     pub(crate) cut: u64,
     pub(crate) held: u64,
     pub(crate) undelivered: u64,
+    pub(crate) packets: u64,
+    pub(crate) muted: u64,
+    registrations: u64,
+    removals: u64,
+    evictions: u64,
+    conditions: u64,
+    failures: u64,
+    recoveries: u64,
+    pub(crate) heartbeats: u64,
+    heartbeats_rejected: u64,
+    self_suspicions: u64,
+    pool_deaths: u64,
     pub(crate) writes: u64,
     pub(crate) writes_lost: u64,
     pub(crate) records_torn: u64,
@@ -71,6 +85,8 @@ pub(crate) struct Census {
     last_leader: Option<NodeId>,
     /// The greatest index that any node has committed.
     committed: u64,
+    /// The last epoch that any node was seen to begin.
+    epoch: Epoch,
 }
 
 impl Census {
@@ -93,7 +109,10 @@ impl Census {
                 self.commits += last.index.get().saturating_sub(self.committed);
                 self.committed = self.committed.max(last.index.get());
             }
-            Event::Changed { .. } => self.applied += 1,
+            Event::Changed { epoch, what, .. } => {
+                self.applied += 1;
+                self.on_change(*epoch, *what);
+            }
             Event::Refused { .. } => self.refused += 1,
             Event::Truncated { .. } => self.truncations += 1,
             Event::Compacted { .. } => self.compactions += 1,
@@ -108,12 +127,35 @@ impl Census {
             Event::Repeated { .. } => self.repeated += 1,
             Event::SessionOpened { .. } => self.sessions_opened += 1,
             Event::SessionEnded { .. } => self.sessions_ended += 1,
+            Event::NodeFailed { .. } => self.failures += 1,
+            Event::NodeRecovered { .. } => self.recoveries += 1,
+            Event::HeartbeatRejected { .. } => self.heartbeats_rejected += 1,
+            Event::SelfSuspicion { doubt: Doubt::Began, .. } => self.self_suspicions += 1,
+            Event::Pool { event, .. } => self.pool_deaths += u64::from(matches!(**event, swim::Event::Died(..))),
             Event::Started { .. }
             | Event::PreVoteStarted { .. }
             | Event::ElectionStarted { .. }
             | Event::FollowsLeader { .. }
             | Event::PeerContradicted { .. }
             | _ => {}
+        }
+    }
+
+    /// Counts what a change of the topology was, once for all nodes.
+    fn on_change(&mut self, epoch: Epoch, what: Changed) {
+        if epoch <= self.epoch {
+            return;
+        }
+        self.epoch = epoch;
+        match what {
+            Changed::Registered(_) | Changed::Updated(_) => self.registrations += 1,
+            Changed::Deregistered(_) => self.removals += 1,
+            Changed::Evicted(_) => {
+                self.removals += 1;
+                self.evictions += 1;
+            }
+            Changed::ConditionSet(..) => self.conditions += 1,
+            Changed::Custom => {}
         }
     }
 
@@ -186,6 +228,18 @@ impl Census {
             ("replayed", self.replayed),
             ("cut", self.cut),
             ("held", self.held),
+            ("packets", self.packets),
+            ("muted", self.muted),
+            ("registrations", self.registrations),
+            ("removals", self.removals),
+            ("evictions", self.evictions),
+            ("conditions", self.conditions),
+            ("failures", self.failures),
+            ("recoveries", self.recoveries),
+            ("heartbeats", self.heartbeats),
+            ("heartbeats_rejected", self.heartbeats_rejected),
+            ("self_suspicions", self.self_suspicions),
+            ("pool_deaths", self.pool_deaths),
             ("writes", self.writes),
             ("writes_lost", self.writes_lost),
             ("records_torn", self.records_torn),

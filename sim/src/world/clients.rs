@@ -8,6 +8,7 @@ use delian_core::{
 };
 
 use super::World;
+use super::beats::TOTAL;
 use super::calls::Wish;
 use crate::scenario::{Action, Manner};
 
@@ -21,7 +22,7 @@ pub(super) struct Clients {
 /// One operation of a client and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// Which client, or none for the proof that a healed cluster takes commands.
+    /// Which client, or none for a process that registers and for the proof that a healed cluster takes commands.
     pub client: Option<u16>,
     /// The node asked, or the first of them.
     pub node: NodeId,
@@ -140,7 +141,7 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
 }
 
 /// Returns what subject `number` says about itself: places spread over three regions, two datacenters each.
-fn registration(number: u16, wall: WallTime) -> Registration {
+pub(super) fn registration(number: u16, wall: WallTime) -> Registration {
     let region = number % 3;
     Registration {
         node: NodeId::new(u64::from(number)),
@@ -151,8 +152,8 @@ fn registration(number: u16, wall: WallTime) -> Registration {
         datacenter: format!("dc-{}", number % 2),
         region: format!("region-{region}"),
         coordinates: Coordinates::new(i32::from(region) * 20_000_000, i32::from(number % 100) * 1_000_000),
-        total: Bytes::new(1 << 40),
-        free: Bytes::new(1 << 39),
+        total: Bytes::new(TOTAL),
+        free: Bytes::new(TOTAL / 2),
         tags: [("disk".to_string(), "nvme".to_string())].into(),
         registered_at: wall,
     }

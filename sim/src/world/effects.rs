@@ -10,11 +10,11 @@ use delian_core::{
 use super::World;
 use super::queue::Happening;
 use crate::invariants::Observation;
-use crate::network::{Fate, Packet};
+use crate::network::{Fate, Load, Packet};
 use crate::trace::Line;
 
 /// One message in so many is encoded and decoded on its way.
-const WIRE_SAMPLE: u64 = 8;
+pub(super) const WIRE_SAMPLE: u64 = 8;
 
 /// How long an embedder takes to hand over its state, in nanoseconds: 3 ms, so that other things happen in between.
 const CAPTURE_TAKES: u64 = 3_000_000;
@@ -43,7 +43,8 @@ impl World {
                 Effect::Apply(applied, bytes) => self.apply(number, applied, &bytes),
                 Effect::Capture(index) => self.capture(number, index),
                 Effect::Restore(state) => self.processes[usize::from(number)].embedder.restore(&state),
-                Effect::SendPacket(..) | Effect::Deliver(..) => unreachable!("nodes of this world are in no pool"),
+                Effect::SendPacket(tier, parcel) => self.send_packet(number, tier, *parcel),
+                Effect::Deliver(..) => unreachable!("nobody in this world says anything to all members of a pool"),
                 Effect::Emit(event) => self.emit(number, &event),
             }
         }
@@ -60,7 +61,24 @@ impl World {
             self.census.undelivered += 1;
             return;
         };
-        let mut fate = self.network.fate(from, receiver);
+        let process = &self.processes[usize::from(from)];
+        let is_muted = process.gag.is_mute && matches!(message, Message::Heartbeat(_));
+        let packet = Packet { from, to: receiver, sender: process.id, receiver: to, load: Load::Message(message) };
+        if is_muted {
+            return self.mute(&packet);
+        }
+        let fate = self.network.fate(from, receiver);
+        self.post(packet, fate);
+    }
+
+    /// Loses what a fault keeps from somebody.
+    pub(super) fn mute(&mut self, packet: &Packet) {
+        self.census.muted += 1;
+        self.trace_packet("muted", packet);
+    }
+
+    /// Puts something on its way, to arrive as the network decided.
+    pub(super) fn post(&mut self, packet: Packet, mut fate: Fate) {
         // A replay is a fault, and faults stop: what would come later could keep a dead leader alive while all must heal.
         let chaos_ends = Time::ZERO + self.plan.scenario.chaos;
         fate.replayed =
@@ -71,9 +89,7 @@ impl World {
         self.census.reordered += u64::from(fate.overtaken);
         self.census.duplicated += u64::from(fate.again.is_some());
         self.census.replayed += u64::from(fate.replayed.is_some());
-        let sender = self.processes[usize::from(from)].id;
-        self.trace_fate(sender, to, fate, &message);
-        let packet = Packet { from, to: receiver, sender, receiver: to, message };
+        self.trace_fate(fate, &packet);
         for delay in [fate.again, fate.replayed].into_iter().flatten() {
             self.deliver_after(delay, packet.clone());
         }
@@ -91,10 +107,7 @@ impl World {
         read.unwrap_or_else(|error| panic!("{message:?} does not survive the wire: {error}"))
     }
 
-    fn trace_fate(&mut self, sender: NodeId, to: NodeId, fate: Fate, message: &Message) {
-        if !self.tracer.is_on() {
-            return;
-        }
+    fn trace_fate(&mut self, fate: Fate, packet: &Packet) {
         let kinds = [
             ("cut", fate.cut),
             ("lost", fate.arrives.is_none() && !fate.cut),
@@ -102,7 +115,14 @@ impl World {
             ("replayed", fate.replayed.is_some()),
         ];
         for (kind, _) in kinds.into_iter().filter(|(_, happens)| *happens) {
-            self.tracer.write(Line::message(self.now, sender, kind, to, message));
+            self.trace_packet(kind, packet);
+        }
+    }
+
+    /// Traces what became of something that was sent.
+    pub(super) fn trace_packet(&mut self, kind: &'static str, packet: &Packet) {
+        if self.tracer.is_on() {
+            self.tracer.write(Line::packet(self.now, kind, packet));
         }
     }
 
@@ -165,6 +185,7 @@ impl World {
         }
         let node = self.processes[usize::from(number)].id;
         self.census.on_event(self.now, node, event);
+        self.note_change(event);
         if let Event::SteppedDown { .. } = event
             && !self.someone_leads()
         {

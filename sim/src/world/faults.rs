@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::process::{Arrived, Down, Hearing, Reach};
+use super::process::{Arrived, Down, Gag, Hearing, Reach};
 use super::queue::Happening;
 use super::{World, lifecycle};
 use crate::disk::Health;
@@ -35,6 +35,10 @@ enum Laid {
     FullDisk(u8),
     Down(u8),
     Drift(u8, i32),
+    Mute(u8),
+    MutePool(u8),
+    DeafenPool(u8),
+    Score(u8, u16),
 }
 
 impl World {
@@ -119,6 +123,10 @@ impl World {
             Fault::StallDisk(target) => targets(target).into_iter().map(Laid::StalledDisk).collect(),
             Fault::FullDisk(target) => targets(target).into_iter().map(Laid::FullDisk).collect(),
             Fault::Drift(target, ppm) => targets(target).into_iter().map(|p| Laid::Drift(p, *ppm)).collect(),
+            Fault::Mute(target) => targets(target).into_iter().map(Laid::Mute).collect(),
+            Fault::MutePool(target) => targets(target).into_iter().map(Laid::MutePool).collect(),
+            Fault::DeafenPool(target) => targets(target).into_iter().map(Laid::DeafenPool).collect(),
+            Fault::Score(target, score) => targets(target).into_iter().map(|p| Laid::Score(p, *score)).collect(),
             Fault::HealNetwork => return self.heal_network(),
             Fault::Start(target) => return self.start_targets(*target),
             Fault::Wipe(target) => return self.lose(*target, Self::wipe),
@@ -222,7 +230,11 @@ impl World {
             | Laid::SlowDisk(process, _)
             | Laid::StalledDisk(process)
             | Laid::FullDisk(process)
-            | Laid::Drift(process, _) => self.processes[usize::from(*process)].is_up(),
+            | Laid::Drift(process, _)
+            | Laid::Mute(process)
+            | Laid::MutePool(process)
+            | Laid::DeafenPool(process)
+            | Laid::Score(process, _) => self.processes[usize::from(*process)].is_up(),
         }
     }
 
@@ -233,6 +245,7 @@ impl World {
         let mut flush = vec![pristine; self.processes.len()];
         let mut stalled = vec![false; self.processes.len()];
         let mut full = vec![false; self.processes.len()];
+        let mut gags = vec![Gag::default(); self.processes.len()];
         self.network.reset();
         for (_, laid) in &self.faults.laid {
             match laid {
@@ -250,6 +263,10 @@ impl World {
                 Laid::SlowDisk(p, slow) => flush[usize::from(*p)] = *slow,
                 Laid::StalledDisk(p) => stalled[usize::from(*p)] = true,
                 Laid::FullDisk(p) => full[usize::from(*p)] = true,
+                Laid::Mute(p) => gags[usize::from(*p)].is_mute = true,
+                Laid::MutePool(p) => gags[usize::from(*p)].is_mute_in_pool = true,
+                Laid::DeafenPool(p) => gags[usize::from(*p)].is_deaf_in_pool = true,
+                Laid::Score(p, score) => gags[usize::from(*p)].score = Some(*score),
                 Laid::Down(_) | Laid::Drift(..) => {}
             }
         }
@@ -265,6 +282,7 @@ impl World {
                 self.queue.schedule(self.now, Happening::Flushed { process: number, run });
             }
             self.set_hearing(number, hearing[place]);
+            self.set_gag(number, gags[place]);
         }
         self.let_go();
         self.note_reach();
@@ -278,13 +296,10 @@ impl World {
         if hearing != Hearing::Listens || before == Hearing::Listens || !process.is_up() {
             return;
         }
-        let sender = process.id;
         for arrived in std::mem::take(&mut process.inbox) {
             match arrived {
-                Arrived::Message(from, message) => {
-                    let packet = Packet { from: number, to: number, sender: from, receiver: sender, message };
-                    self.deliver_after(0, packet);
-                }
+                // It has come already: no link lies before it any more.
+                Arrived::Packet(packet) => self.deliver_after(0, Packet { from: number, ..packet }),
                 Arrived::Own(happening) => self.queue.schedule(self.now, happening),
             }
         }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use delian_core::raft::Configuration;
 use delian_core::{Config, FeatureLevel, Node, NodeId, Seed, Settings, Time};
 
-use super::process::{Down, Hearing, Process};
-use super::{EmbedderFactory, World};
+use super::process::{Down, Gag, Hearing, Process};
+use super::registrations::Standing;
+use super::{EmbedderFactory, World, pools};
 use crate::clock::Clock;
 use crate::disk::{Disk, Health};
 use crate::invariants::Observation;
@@ -46,7 +47,7 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
                 id: first_id(number),
                 node: None,
                 down: if absent { Down::Absent } else { Down::Crashed },
-                settings: Arc::new(settings(plan, is_founder, level)),
+                settings: Arc::new(settings(plan, number, first_id(number), level)),
                 level,
                 seed: own_seed,
                 clock: Clock::new(Time::ZERO, Time::from_millis(offset), wall_offset),
@@ -64,6 +65,9 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
                 reach: Vec::new(),
                 graves: Vec::new(),
                 disk_failed: false,
+                standing: Standing::default(),
+                measures_at: Time::NEVER,
+                gag: Gag::default(),
             }
         })
         .collect()
@@ -82,13 +86,15 @@ fn founders(plan: &Plan) -> u8 {
     plan.scenario.cluster.voters + plan.scenario.cluster.learners
 }
 
-/// Returns the settings of a process; a stranger belongs to no configuration.
-fn settings(plan: &Plan, is_founder: bool, feature_level_max: FeatureLevel) -> Settings {
-    let mut config = Config { feature_level_max, ..plan.scenario.cluster.config.clone() };
-    if is_founder {
+/// Returns the settings of a process under some identity; a stranger belongs to no configuration.
+fn settings(plan: &Plan, number: u8, id: NodeId, feature_level_max: FeatureLevel) -> Settings {
+    let cluster = &plan.scenario.cluster;
+    let mut config = Config { feature_level_max, ..cluster.config.clone() };
+    if number < founders(plan) && id == first_id(number) {
         let Configuration { voters, learners, .. } = founding(plan);
         (config.voters, config.learners) = (voters, learners);
     }
+    config.pools = cluster.pool.then(|| pools::config(number, id));
     config.check().expect("a scenario's settings are checked when it is read or built")
 }
 
@@ -119,6 +125,8 @@ impl World {
         self.schedule_wake(number);
         self.note_halt(number);
         self.lay_faults();
+        self.begin_pool(number);
+        self.begin_watch(number);
     }
 
     /// Stops a process at once; what its disk had not flushed may be lost.
@@ -165,7 +173,8 @@ impl World {
         process.id = NodeId::new(process.id.get() + GENERATION);
         process.seed = process.seed.derive("stranger", process.id.get());
         process.disk = Disk::new(plan.scenario.flush.into(), process.seed);
-        process.settings = Arc::new(settings(&plan, false, process.level));
+        process.settings = Arc::new(settings(&plan, number, process.id, process.level));
+        process.standing = Standing::default();
         process.down = Down::Crashed;
         self.start(number);
     }
@@ -195,8 +204,7 @@ impl World {
             return false;
         }
         process.level = FeatureLevel::HIGHEST;
-        let is_founder = number < founders(&plan) && process.id == first_id(number);
-        process.settings = Arc::new(settings(&plan, is_founder, process.level));
+        process.settings = Arc::new(settings(&plan, number, process.id, process.level));
         self.crash(number);
         if self.processes[usize::from(number)].down == Down::Crashed && !self.is_kept_down(number) {
             self.start(number);

@@ -5,6 +5,7 @@
 //! moment. All its randomness comes from the seed, one stream per purpose, and every happening goes into a running
 //! fingerprint.
 
+mod beats;
 mod calls;
 mod census;
 mod clients;
@@ -15,15 +16,17 @@ mod forks;
 mod lifecycle;
 mod operators;
 mod outline;
+mod pools;
 mod process;
 mod queue;
+mod registrations;
 mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use delian_core::raft::Recovered;
-use delian_core::{Incarnation, Input, Node, NodeId, Outbox, Seed, Time};
+use delian_core::{Incarnation, Input, Message, Node, NodeId, Outbox, Seed, Time};
 
 use self::calls::Calls;
 pub(crate) use self::census::Census;
@@ -39,7 +42,7 @@ use self::settle::Phase;
 use crate::embedder::Embedder;
 use crate::fingerprint::Fingerprint;
 use crate::invariants::{Breach, Invariants, Observation, View};
-use crate::network::{LinkState, Network, Packet};
+use crate::network::{LinkState, Load, Network, Packet};
 use crate::plan::Plan;
 use crate::random::nanos;
 use crate::trace::{Line, Tracer};
@@ -86,7 +89,7 @@ impl World {
             faults: FaultsInForce::default(),
             clients: Clients::default(),
             calls: Calls::default(),
-            invariants: Invariants::new(lifecycle::founding(&plan)),
+            invariants: invariants(&plan),
             phase: Phase::Chaos,
             census: Census::default(),
             fingerprint: Fingerprint::new(plan.seed),
@@ -182,6 +185,9 @@ impl World {
                     self.feed(process, Input::Captured(index, state));
                 }
             }
+            Happening::JoinPool { process, run } => self.join_pool(process, run),
+            Happening::Announce { process, run } => self.announce(process, run),
+            Happening::Measure { process, run } => self.measure(process, run),
             Happening::FaultBegins(number) => self.begin_fault(number),
             Happening::FaultEnds(number) => self.end_fault(number),
             Happening::Operation(number) => self.operate(number),
@@ -202,30 +208,37 @@ impl World {
         match self.network.state(packet.from, packet.to) {
             LinkState::Cut => {
                 self.census.cut += 1;
-                self.trace_arrival("cut", &packet);
+                self.trace_packet("cut", &packet);
             }
             LinkState::Clogged => {
                 self.census.held += 1;
-                self.trace_arrival("held", &packet);
+                self.trace_packet("held", &packet);
                 self.faults.held.push(packet);
             }
-            LinkState::Open => {
-                let process = &mut self.processes[usize::from(packet.to)];
-                if !process.is_up() || process.id != packet.receiver {
-                    self.census.undelivered += 1;
-                } else if process.hearing == Hearing::Listens {
-                    self.feed(packet.to, Input::Receive(packet.sender, packet.message));
-                } else {
-                    self.census.held += 1;
-                    process.inbox.push_back(Arrived::Message(packet.sender, packet.message));
-                }
-            }
+            LinkState::Open => self.hand_over(packet),
         }
     }
 
-    fn trace_arrival(&mut self, kind: &'static str, packet: &Packet) {
-        if self.tracer.is_on() {
-            self.tracer.write(Line::message(self.now, packet.sender, kind, packet.receiver, &packet.message));
+    /// Gives a process what has come to its machine.
+    fn hand_over(&mut self, packet: Packet) {
+        let process = &mut self.processes[usize::from(packet.to)];
+        let is_meant = match packet.load {
+            Load::Message(_) => process.id == packet.receiver,
+            Load::Pool(..) => true,
+        };
+        if !process.is_up() || !is_meant {
+            self.census.undelivered += 1;
+        } else if process.gag.is_deaf_in_pool && matches!(packet.load, Load::Pool(..)) {
+            self.mute(&packet);
+        } else if process.hearing == Hearing::Listens {
+            let input = match packet.load {
+                Load::Message(message) => Input::Receive(packet.sender, message),
+                Load::Pool(tier, input) => Input::Pool(tier, input),
+            };
+            self.feed(packet.to, input);
+        } else {
+            self.census.held += 1;
+            process.inbox.push_back(Arrived::Packet(packet));
         }
     }
 
@@ -279,6 +292,10 @@ impl World {
 
     /// Gives a process one input, carries out what follows, and lets the invariants look.
     fn feed(&mut self, number: u8, input: Input) {
+        if let Input::Receive(_, Message::Heartbeat(heartbeat)) = &input {
+            self.census.heartbeats += 1;
+            self.observe(number, Observation::Heard(heartbeat));
+        }
         let process = &mut self.processes[usize::from(number)];
         let Some(node) = &mut process.node else { return };
         if self.tracer.is_on() {
@@ -322,7 +339,7 @@ impl World {
     /// Tells the invariants what happened at a process. The first breach ends the run.
     fn observe(&mut self, number: u8, observation: Observation<'_>) {
         let id = self.processes[usize::from(number)].id;
-        let view = Sight { processes: &self.processes };
+        let view = Sight { now: self.now, processes: &self.processes };
         if let Err(breach) = self.invariants.observe(self.now, id, observation, &view) {
             self.breach.get_or_insert(breach);
         }
@@ -330,7 +347,8 @@ impl World {
 
     /// Returns the number of the process that has this identity now.
     fn process_of(&self, id: NodeId) -> Option<u8> {
-        lifecycle::number_of(id).filter(|number| self.processes[usize::from(*number)].id == id)
+        let has_it = |number: &u8| self.processes.get(usize::from(*number)).is_some_and(|process| process.id == id);
+        lifecycle::number_of(id).filter(has_it)
     }
 
     fn after(&self, span: Duration) -> Time {
@@ -338,8 +356,14 @@ impl World {
     }
 }
 
+fn invariants(plan: &Plan) -> Invariants {
+    let invariants = Invariants::new(lifecycle::founding(plan));
+    if plan.scenario.cluster.config.health.is_some() { invariants.of_judging_nodes() } else { invariants }
+}
+
 /// What the invariants see of the world.
 struct Sight<'a> {
+    now: Time,
     processes: &'a [Process],
 }
 
@@ -383,5 +407,9 @@ impl View for Sight<'_> {
 
     fn disk_may_fail(&self, id: NodeId) -> bool {
         self.process(id).is_some_and(|process| process.disk_failed)
+    }
+
+    fn clock(&self, id: NodeId) -> Option<Time> {
+        self.process(id).filter(|process| process.id == id).map(|process| process.clock.monotonic(self.now))
     }
 }

@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use delian_core::raft::Recovered;
-use delian_core::{Blob, FeatureLevel, LogIndex, Message, Node, NodeId, Seed, Settings, Time};
+use delian_core::{Blob, FeatureLevel, LogIndex, Node, NodeId, Seed, Settings, Time};
 
 use super::queue::Happening;
+use super::registrations::Standing;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::embedder::Embedder;
+use crate::network::Packet;
 
 /// A process of the world, under its number from 0.
 pub(crate) struct Process {
@@ -40,6 +42,23 @@ pub(crate) struct Process {
     pub(crate) graves: Vec<(NodeId, Recovered)>,
     /// Whether its disk was ever made to fail.
     pub(crate) disk_failed: bool,
+    pub(crate) standing: Standing,
+    /// When it measures next how it fares.
+    pub(crate) measures_at: Time,
+    pub(crate) gag: Gag,
+}
+
+/// What faults keep a process from saying and hearing, and what they make it say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gag {
+    /// Whether its heartbeats get lost.
+    pub(crate) is_mute: bool,
+    /// Whether what it says in its pool gets lost.
+    pub(crate) is_mute_in_pool: bool,
+    /// Whether what others say to it in the pool gets lost.
+    pub(crate) is_deaf_in_pool: bool,
+    /// How well it says that it fares, in thousandths, if it is told what to say.
+    pub(crate) score: Option<u16>,
 }
 
 /// Which processes a process could send to and hear from some moment on, one bit for each process number.
@@ -53,8 +72,8 @@ pub(crate) struct Reach {
 /// What waits for a process that does not listen.
 #[derive(Clone, Debug)]
 pub(crate) enum Arrived {
-    /// A message.
-    Message(NodeId, Message),
+    /// Something that another process sent.
+    Packet(Packet),
     /// What its own machine has to tell it: the end of a flush, a failed write, the embedder's state.
     Own(Happening),
 }
@@ -124,6 +143,9 @@ impl Clone for Process {
             reach: self.reach.clone(),
             graves: self.graves.clone(),
             disk_failed: self.disk_failed,
+            standing: self.standing.clone(),
+            measures_at: self.measures_at,
+            gag: self.gag,
         }
     }
 }

@@ -20,6 +20,12 @@ pub(crate) enum Happening {
     WriteFailed { process: u8, run: u32, write: WriteId },
     /// A process's embedder hands over its state.
     Captured { process: u8, run: u32 },
+    /// A process begins to look for the other members of its pool.
+    JoinPool { process: u8, run: u32 },
+    /// A process registers, unless it is registered.
+    Announce { process: u8, run: u32 },
+    /// A process measures how it fares, unless it did since this was scheduled.
+    Measure { process: u8, run: u32 },
     /// The fault of this number begins.
     FaultBegins(u32),
     /// It ends.

@@ -108,7 +108,7 @@ impl World {
     /// Judges what must hold of whole nodes that agree.
     fn judge_end(&mut self, whole: &[u8]) {
         let ids: Vec<NodeId> = whole.iter().map(|number| self.processes[usize::from(*number)].id).collect();
-        let view = Sight { processes: &self.processes };
+        let view = Sight { now: self.now, processes: &self.processes };
         match self.invariants.at_end(&ids, &view) {
             Ok(judged) => self.census.judged = judged,
             Err(breach) => {

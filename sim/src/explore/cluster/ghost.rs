@@ -151,4 +151,8 @@ impl View for Sight<'_> {
     fn disk_may_fail(&self, _: NodeId) -> bool {
         false
     }
+
+    fn clock(&self, _: NodeId) -> Option<Time> {
+        None
+    }
 }

@@ -5,12 +5,13 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use delian_core::FeatureLevel;
+use delian_core::health::HealthConfig;
 
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
 use crate::plan::Fork;
 use crate::scenario::check::{CLIENTS, LEARNERS, LEVELS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
-use crate::scenario::settings::{SETTINGS, Setting};
+use crate::scenario::settings::{HEALTH_SETTINGS, SETTINGS, read_settings};
 use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span, read_target};
 use crate::scenario::{Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload};
 
@@ -36,6 +37,9 @@ impl Draft {
         let frame = if reader.problem_count() == before { Frame::Whole } else { Frame::Broken };
         if let Some(table) = section(reader, "config", Section::Config, "[config]") {
             self.read_config(reader, table);
+        }
+        if let Some(table) = section(reader, "health", Section::Health, "[health]") {
+            self.read_health(reader, table);
         }
         if let Some(mut table) = section(reader, "network", Section::Network, "[network]") {
             self.scenario.network = read_quality(reader, &mut table, LinkQuality::HEALTHY);
@@ -86,6 +90,7 @@ impl Draft {
         if let Some(spares) = read_number(reader, &mut table, "spares", &SPARES) {
             cluster.spares = spares as u8;
         }
+        put(&mut cluster.pool, table.take(reader, "pool").and_then(|entry| entry.truth(reader)));
         cluster.absent = read_numbers(reader, &mut table, "absent", &PROCESSES).unwrap_or_default();
         cluster.levels = read_levels(reader, &mut table);
         table.finish(reader);
@@ -109,30 +114,21 @@ impl Draft {
 
     fn read_config<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
         let config = &mut self.scenario.cluster.config;
-        for (key, setting) in SETTINGS {
-            let Some(entry) = table.take(reader, key) else { continue };
-            match setting {
-                Setting::Span(field) => put(field(config), entry.parse(reader, read_span)),
-                Setting::Bytes(field) => put(field(config), entry.bytes(reader)),
-                Setting::Size(field) => put(field(config), entry.bytes(reader).map(|bytes| bytes as usize)),
-                Setting::Count(field) => put(field(config), entry.number(reader, &(0..=u64::MAX)).map(|n| n as usize)),
-                Setting::Rank(field) => {
-                    put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| n as u32));
-                }
-                Setting::Maybe(field) => {
-                    put(field(config), entry.number(reader, &(0..=u64::from(u32::MAX))).map(|n| Some(n as u32)));
-                }
-                Setting::Entries(field) => put(field(config), entry.number(reader, &(0..=u64::MAX))),
-                Setting::Level(field) => {
-                    put(field(config), entry.number(reader, &(0..=u64::MAX)).map(FeatureLevel::new));
-                }
-            }
-        }
+        read_settings(reader, &mut table, SETTINGS, config);
         for key in ["voters", "learners"] {
             if let Some(entry) = table.take(reader, key) {
                 reader.find(entry.span(), format!("{key} belongs in [cluster], as a number"));
             }
         }
+        table.finish(reader);
+    }
+
+    fn read_health<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
+        let mut health = HealthConfig::default();
+        read_settings(reader, &mut table, HEALTH_SETTINGS, &mut health);
+        let again = table.take(reader, "registers_again").and_then(|entry| entry.truth(reader));
+        put(&mut self.scenario.cluster.registers_again, again);
+        self.scenario.cluster.config.health = Some(health);
         table.finish(reader);
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Draft;
 use super::sections::{read_latency, read_manner, read_quality, read_time};
 use super::table::{Reader, Table};
-use crate::scenario::check::{CLIENTS, DRIFT, RUN_MAX, SUBJECTS, TIMES};
+use crate::scenario::check::{CLIENTS, DRIFT, RUN_MAX, SCORES, SUBJECTS, TIMES};
 use crate::scenario::words::{
     CONDITIONS, DIRECTIONS, Word, choice, nearest, read_hex, read_signed_millis, read_span, read_target, write_span,
 };
@@ -176,6 +176,15 @@ fn read_fault<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, kind: &str, sc
         "upgrade" => Fault::Upgrade(one(reader, table)?),
         "full-disk" => Fault::FullDisk(one(reader, table)?),
         "corrupt-disk" => Fault::CorruptDisk(one(reader, table)?),
+        "mute" => Fault::Mute(one(reader, table)?),
+        "mute-pool" => Fault::MutePool(one(reader, table)?),
+        "deafen-pool" => Fault::DeafenPool(one(reader, table)?),
+        "score" => {
+            let target = one(reader, table);
+            let score =
+                table.require(reader, "score", "how well it says it fares, in thousandths, such as score = 400");
+            Fault::Score(target?, score?.number(reader, &SCORES)?)
+        }
         "drift" => {
             let target = one(reader, table);
             let ppm = table.require(reader, "ppm", "how fast, such as ppm = 20_000, or slow, ppm = -20_000");

@@ -138,7 +138,7 @@ fn a_misspelt_word_gets_the_nearest_one() {
     assert_eq!(
         problem("[swarm]\nfamilies = [\"crash\", \"cluck\"]"),
         "3:22 families is \"cluck\", but must be `partition`, `degrade`, `clog`, `crash`, `pause`, `deafen`, \
-         `slow-disk`, `full-disk`, `lose-disk`, `forget` or `clock`: did you mean `clock`?"
+         `slow-disk`, `full-disk`, `lose-disk`, `forget`, `clock` or `health`: did you mean `clock`?"
     );
     assert_eq!(
         problem("[expect]\nat_least = { election = 1 }"),
