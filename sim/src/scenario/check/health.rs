@@ -52,8 +52,7 @@ impl Checker<'_> {
 mod tests {
     use delian_core::health::HealthConfig;
 
-    use crate::scenario::build::Builder;
-    use crate::scenario::{Scenario, Swarm, Target, secs};
+    use crate::scenario::{Builder, Scenario, Swarm, Target, secs};
 
     use super::*;
 
