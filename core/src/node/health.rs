@@ -13,6 +13,7 @@ use crate::condition::Condition;
 use crate::health::{Health, Heartbeat, HeartbeatError, Proposal, Reach, Sample};
 use crate::ids::{Boot, Epoch, NodeId};
 use crate::io::{Effect, Event, Outbox};
+use crate::raft::Raft;
 use crate::swim;
 use crate::time::Time;
 use crate::topology::{Command, Member, Topology};
@@ -47,8 +48,10 @@ impl Monitor {
         Self { health, epoch: Epoch::ZERO, beats, registrations: Registrations::default() }
     }
 
-    pub(super) fn next_wake(&self) -> Time {
-        self.health.next_at().min(self.beats.due_at)
+    pub(super) fn next_wake(&self, raft: &Raft) -> Time {
+        // Nothing is said before the boot is on disk, and that the write is done is an input by itself.
+        let beats_at = if raft.boot_is_durable() { self.beats.due_at } else { Time::NEVER };
+        self.health.next_at().min(beats_at)
     }
 
     pub(super) const fn health(&self) -> &Health {

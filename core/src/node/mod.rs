@@ -212,7 +212,8 @@ impl Node {
         }
         let questions = [self.reads.next_wake(), self.handover_wake()].into_iter().flatten();
         let pools = self.pools.as_ref().map(|pools| Wake { at: pools.next_wake(), why: WakeReason::Pool });
-        let health = self.monitor.as_ref().map(|monitor| Wake { at: monitor.next_wake(), why: WakeReason::Health });
+        let health =
+            self.monitor.as_ref().map(|monitor| Wake { at: monitor.next_wake(&self.raft), why: WakeReason::Health });
         let observe = self.observe.as_ref().map(|observe| Wake { at: observe.next_wake(), why: WakeReason::Observe });
         let raft = self.raft.next_wake().into_iter().chain(self.commands.next_wake());
         raft.chain(questions).chain(pools).chain(health).chain(observe).min()
