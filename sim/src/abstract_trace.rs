@@ -37,7 +37,7 @@ pub fn trace_data(scenario: &Arc<Scenario>, seed: u64, steps_max: usize) -> Stri
 }
 
 /// Returns the module that tells the steps of so many nodes, the first of which are voters.
-fn module(voters: u8, nodes: u8, steps: &[Footstep]) -> String {
+fn module(voters: u16, nodes: u16, steps: &[Footstep]) -> String {
     let mut out = String::from("---- MODULE TraceData ----\nEXTENDS Naturals\n");
     let _ = writeln!(out, "TraceVoters == 1 .. {voters}\nTraceNodes == 1 .. {nodes}\nTrace == <<");
     let mut latest: BTreeMap<NodeId, &Footstep> = BTreeMap::new();

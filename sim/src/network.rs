@@ -14,16 +14,18 @@ use crate::scenario::LinkQuality;
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     size: usize,
-    base: Link,
-    links: Vec<Link>,
+    /// The kinds of links that there are now, the pristine one first.
+    kinds: Vec<Link>,
+    /// The kind of each link, by its place there: a thousand processes have a million links, and few kinds.
+    links: Vec<u32>,
     /// Apart from the rest, because every arrival looks at them and at nothing else.
     states: Vec<LinkState>,
     random: Random,
     pub(crate) in_flight: InFlight,
 }
 
-/// One directed link as it is now.
-#[derive(Clone, Copy, Debug)]
+/// What one directed link is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Link {
     delay: Delay,
     loss: u16,
@@ -46,8 +48,8 @@ pub(crate) enum LinkState {
 /// Something on its way between two processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
-    pub(crate) from: u8,
-    pub(crate) to: u8,
+    pub(crate) from: u16,
+    pub(crate) to: u16,
     pub(crate) sender: NodeId,
     pub(crate) receiver: NodeId,
     pub(crate) load: Load,
@@ -77,11 +79,10 @@ const REPLAY_WITHIN: u64 = 60_000_000_000;
 
 impl Network {
     pub(crate) fn new(size: usize, quality: LinkQuality, seed: Seed) -> Self {
-        let base = Link::new(quality);
         Self {
             size,
-            base,
-            links: vec![base; size * size],
+            kinds: vec![Link::new(quality)],
+            links: vec![0; size * size],
             states: vec![LinkState::Open; size * size],
             random: Random::new(seed, "network"),
             in_flight: InFlight::default(),
@@ -94,12 +95,12 @@ impl Network {
     }
 
     /// Draws what becomes of a message sent now.
-    pub(crate) fn fate(&mut self, from: u8, to: u8) -> Fate {
+    pub(crate) fn fate(&mut self, from: u16, to: u16) -> Fate {
         let place = self.place(from, to);
         if self.states[place] == LinkState::Cut {
             return Fate { cut: true, ..Fate::default() };
         }
-        let link = self.links[place];
+        let link = self.link(place);
         let mut fate = Fate { arrives: Some(link.delay.draw(&mut self.random)), ..Fate::default() };
         if link.is_perfect() {
             return fate;
@@ -125,38 +126,48 @@ impl Network {
     }
 
     /// Draws what becomes of a frame of a stream: opening it takes a round trip, and what gets lost is sent again.
-    pub(crate) fn fate_of_stream(&mut self, from: u8, to: u8) -> Fate {
+    pub(crate) fn fate_of_stream(&mut self, from: u16, to: u16) -> Fate {
         let (there, back) = (self.place(from, to), self.place(to, from));
         if self.states[there] == LinkState::Cut || self.states[back] == LinkState::Cut {
             return Fate { cut: true, ..Fate::default() };
         }
-        let ways = [there, back, there].map(|place| self.links[place].delay.draw(&mut self.random));
+        let ways = [there, back, there].map(|place| self.link(place).delay.draw(&mut self.random));
         Fate { arrives: Some(ways.iter().sum()), ..Fate::default() }
     }
 
     /// Returns whether messages get through from one process to another now.
-    pub(crate) fn state(&self, from: u8, to: u8) -> LinkState {
+    pub(crate) fn state(&self, from: u16, to: u16) -> LinkState {
         self.states[self.place(from, to)]
     }
 
     /// Makes all links pristine; the caller lays the faults in force over them.
     pub(crate) fn reset(&mut self) {
-        self.links.fill(self.base);
+        self.kinds.truncate(1);
+        self.links.fill(0);
         self.states.fill(LinkState::Open);
     }
 
-    pub(crate) fn set_quality(&mut self, from: u8, to: u8, quality: LinkQuality) {
-        let place = self.place(from, to);
-        self.links[place] = Link::new(quality);
+    pub(crate) fn set_quality(&mut self, from: u16, to: u16, quality: LinkQuality) {
+        let (place, link) = (self.place(from, to), Link::new(quality));
+        // One fault makes many links alike, one after the other.
+        if self.kinds.last() != Some(&link) {
+            self.kinds.push(link);
+        }
+        let kind = u32::try_from(self.kinds.len() - 1);
+        self.links[place] = kind.expect("fewer than 4 billion faults are in force at a time");
     }
 
     /// Makes a link at least so bad.
-    pub(crate) fn worsen(&mut self, from: u8, to: u8, state: LinkState) {
+    pub(crate) fn worsen(&mut self, from: u16, to: u16, state: LinkState) {
         let place = self.place(from, to);
         self.states[place] = self.states[place].max(state);
     }
 
-    fn place(&self, from: u8, to: u8) -> usize {
+    fn link(&self, place: usize) -> Link {
+        self.kinds[self.links[place] as usize]
+    }
+
+    fn place(&self, from: u16, to: u16) -> usize {
         usize::from(from) * self.size + usize::from(to)
     }
 }

@@ -21,7 +21,7 @@ pub const PAYLOAD_BYTES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// How many processes there are.
-    pub processes: u8,
+    pub processes: u16,
     /// How long each waits between two rounds of heartbeats; at least a nanosecond.
     pub interval: Duration,
     /// For how long they send; what is under way then still arrives.
@@ -87,7 +87,7 @@ struct Run {
 }
 
 impl Run {
-    fn send(&mut self, now: Time, from: u8, to: u8, message: Message) {
+    fn send(&mut self, now: Time, from: u16, to: u16, message: Message) {
         self.tally.sent += 1;
         let fate = self.network.fate(from, to);
         self.tally.lost += u64::from(fate.arrives.is_none());

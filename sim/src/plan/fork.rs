@@ -156,7 +156,7 @@ mod tests {
             let voters = plan.scenario.cluster.voters;
             let mut gone = plan.scenario.gone();
             gone.extend(plan.steps.iter().filter_map(|step| step.fault.loses()));
-            let count = |processes: &BTreeSet<u8>| processes.iter().filter(|process| **process <= voters).count();
+            let count = |processes: &BTreeSet<u16>| processes.iter().filter(|process| **process <= voters).count();
             prop_assert!(count(&gone) <= minority(voters));
             prop_assert!(count(&plan.healed) * 2 > usize::from(voters) && plan.healed.is_disjoint(&gone));
         }

@@ -38,7 +38,7 @@ pub struct Plan {
     /// Every operation, in order of time.
     pub operations: Vec<Operation>,
     /// The processes that are made whole when the faults stop; always a majority of the voters.
-    pub healed: BTreeSet<u8>,
+    pub healed: BTreeSet<u16>,
 }
 
 impl Plan {
@@ -100,16 +100,16 @@ impl Drawn {
 /// Chooses whom to make whole: whom the scenario names, or everyone who can be, or for half of the seeds of a swarm only
 /// a majority of the voters, because a cluster must not need the rest. Where the quorum changes, nobody knows beforehand
 /// which of them will be a majority.
-fn healed(scenario: &Scenario, steps: &[Step], mut dice: Dice) -> BTreeSet<u8> {
+fn healed(scenario: &Scenario, steps: &[Step], mut dice: Dice) -> BTreeSet<u16> {
     if let Some(healed) = &scenario.healed {
         return healed.iter().copied().collect();
     }
     let mut gone = scenario.gone();
     gone.extend(steps.iter().filter_map(|step| step.fault.loses()));
-    let whole = |processes: std::ops::RangeInclusive<u8>| processes.filter(|process| !gone.contains(process));
+    let whole = |processes: std::ops::RangeInclusive<u16>| processes.filter(|process| !gone.contains(process));
     let voters = scenario.cluster.voters;
-    let learners = whole(voters + 1..=scenario.cluster.processes());
-    let mut survivors: Vec<u8> = whole(1..=voters).collect();
+    let learners = whole(voters + 1..=scenario.cluster.participants());
+    let mut survivors: Vec<u16> = whole(1..=voters).collect();
     let majority = usize::from(voters) / 2 + 1;
     assert!(survivors.len() >= majority, "only {survivors:?} of {voters} voters survive");
     if scenario.swarm.is_some() && !scenario.changes_quorum() && dice.chance(1, 2) {
@@ -120,10 +120,11 @@ fn healed(scenario: &Scenario, steps: &[Step], mut dice: Dice) -> BTreeSet<u8> {
     survivors.into_iter().chain(learners).collect()
 }
 
-/// Returns whom a drawn fault may name at a time: processes that have been started by then.
+/// Returns whom a drawn fault may name at a time: processes that have been started by then, and no observers, or hardly any
+/// fault would hit anybody else.
 fn present(scenario: &Scenario, at: Duration) -> Vec<Target> {
-    let started = |process: &u8| scenario.present_from(*process).is_some_and(|from| from <= at);
-    (1..=scenario.cluster.processes()).filter(started).map(Target::Process).collect()
+    let started = |process: &u16| scenario.present_from(*process).is_some_and(|from| from <= at);
+    (1..=scenario.cluster.participants()).filter(started).map(Target::Process).collect()
 }
 
 #[cfg(test)]
@@ -133,7 +134,7 @@ mod tests {
     use crate::scenario::{Swarm, Workload, minority, secs};
     use proptest::prelude::*;
 
-    fn swarm(voters: u8, learners: u8) -> Arc<Scenario> {
+    fn swarm(voters: u16, learners: u16) -> Arc<Scenario> {
         let scenario = Scenario::build("a-swarm").about("Anything may happen.").voters(voters).learners(learners);
         let scenario = scenario.swarm(Swarm::default()).workload(Workload::default());
         Arc::new(scenario.finish().expect("the scenario makes sense"))
@@ -170,19 +171,19 @@ mod tests {
         fn lost_disks_leave_a_majority_that_is_made_whole(scenario in scenarios(), seed: u64) {
             let plan = Plan::draw(&Arc::new(scenario), seed);
             let cluster = &plan.scenario.cluster;
-            let drawn: Vec<u8> = plan.steps.iter().filter_map(|step| step.fault.loses()).collect();
+            let drawn: Vec<u16> = plan.steps.iter().filter_map(|step| step.fault.loses()).collect();
             let mut gone = plan.scenario.gone();
             gone.extend(&drawn);
-            let voters = |processes: &BTreeSet<u8>| processes.iter().filter(|it| **it <= cluster.voters).count();
+            let voters = |processes: &BTreeSet<u16>| processes.iter().filter(|it| **it <= cluster.voters).count();
             prop_assert!(voters(&gone) <= minority(cluster.voters));
             prop_assert!(voters(&plan.healed) * 2 > usize::from(cluster.voters));
             prop_assert!(plan.healed.is_disjoint(&gone));
         }
 
         #[test]
-        fn no_disk_is_lost_twice_by_chance(seed: u64, voters in 1_u8..=7, learners in 0_u8..=8) {
+        fn no_disk_is_lost_twice_by_chance(seed: u64, voters in 1_u16..=7, learners in 0_u16..=8) {
             let plan = Plan::draw(&swarm(voters, learners), seed);
-            let lost: Vec<u8> = plan.steps.iter().filter_map(|step| step.fault.loses()).collect();
+            let lost: Vec<u16> = plan.steps.iter().filter_map(|step| step.fault.loses()).collect();
             prop_assert_eq!(lost.iter().collect::<BTreeSet<_>>().len(), lost.len());
         }
 
@@ -206,7 +207,7 @@ mod tests {
         }
 
         #[test]
-        fn every_plan_passes_the_checks_of_a_scenario(seed: u64, voters in 1_u8..=7, learners in 0_u8..=8) {
+        fn every_plan_passes_the_checks_of_a_scenario(seed: u64, voters in 1_u16..=7, learners in 0_u16..=8) {
             let saved = Plan::draw(&swarm(voters, learners), seed).to_scenario("a-plan", "What a seed drew.");
             let read = Scenario::from_toml(&saved.to_toml(), "a-plan.toml");
             prop_assert_eq!(read.map(|read| read.steps), Ok(saved.steps));

@@ -16,7 +16,7 @@ pub(super) fn operations(
     leaning: Leaning<'_>,
     mut dice: Dice,
 ) -> Vec<Operation> {
-    let processes: Vec<Target> = (1..=scenario.cluster.processes()).map(Target::Process).collect();
+    let processes: Vec<Target> = (1..=scenario.cluster.participants()).map(Target::Process).collect();
     let mut operations = Vec::new();
     let mut at = leaning.from;
     loop {

@@ -273,7 +273,8 @@ impl Drawing<'_> {
     fn lose_disks(&mut self) {
         let voters = self.scenario.cluster.voters;
         let gone = self.scenario.gone();
-        let mut victims: Vec<u8> = (1..=self.scenario.cluster.processes()).filter(|it| !gone.contains(it)).collect();
+        let mut victims: Vec<u16> =
+            (1..=self.scenario.cluster.participants()).filter(|it| !gone.contains(it)).collect();
         // Whoever the scenario promises to heal keeps its disk.
         victims.retain(|victim| self.scenario.healed.as_ref().is_none_or(|healed| !healed.contains(victim)));
         self.dice.shuffle(&mut victims);

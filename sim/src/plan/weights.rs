@@ -59,7 +59,7 @@ impl Weights {
     }
 
     fn each(scenario: &Scenario, mut weight: impl FnMut() -> u64) -> Self {
-        let size = usize::from(scenario.cluster.processes()) + 1;
+        let size = usize::from(scenario.cluster.participants()) + 1;
         let older = FAMILIES.into_iter().map(|(_, family)| family).filter(|family| *family != Family::Health);
         let mut weights = Self {
             families: older.map(|family| (family, weight())).collect(),
@@ -102,7 +102,7 @@ impl Weights {
     /// Returns the links and disks that are slow from an instant until the chaos ends, of families that the scenario has.
     pub(super) fn slow(&self, scenario: &Scenario, from: Duration) -> Vec<Step> {
         let has = |family| scenario.swarm.as_ref().is_some_and(|swarm| swarm.families.contains(&family));
-        let processes = || (1..=scenario.cluster.processes()).map(Target::Process);
+        let processes = || (1..=scenario.cluster.participants()).map(Target::Process);
         let mut faults = Vec::new();
         if has(Family::Degrade) {
             for (a, b) in processes().flat_map(|a| processes().map(move |b| (a, b))).filter(|(a, b)| a != b) {

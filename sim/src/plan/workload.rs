@@ -17,7 +17,7 @@ pub(super) fn operations(
     leaning: Leaning<'_>,
     mut dice: Dice,
 ) -> Vec<Operation> {
-    let processes: Vec<Target> = (1..=scenario.cluster.processes()).map(Target::Process).collect();
+    let processes: Vec<Target> = (1..=scenario.cluster.participants()).map(Target::Process).collect();
     let mut mix: [u64; CLIENT_ACTIONS] = workload.mix.weights();
     if let Some(weights) = leaning.weights {
         mix.iter_mut().zip(weights.client_actions).for_each(|(share, weight)| *share *= weight);

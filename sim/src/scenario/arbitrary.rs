@@ -16,20 +16,21 @@ use super::*;
 
 /// Any scenario that passes every check, named `arbitrary`.
 pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
-    (1_u8..=7, 0_u8..=8, prop_oneof![2 => Just(0_u8), 1 => 0_u8..=8]).prop_flat_map(|(voters, learners, spares)| {
+    (1_u16..=7, 0_u16..=8, prop_oneof![2 => Just(0_u16), 1 => 0_u16..=8]).prop_flat_map(|(voters, learners, spares)| {
         let everybody = voters + learners + spares;
         let frame = (spans(60), spans(60), option::of(any::<u64>()), "[a-zäß \"\\\\.']{1,40}x");
         let world = (qualities(), latencies(), option::of(workloads()), option::of(swarms()), option::of(operators()));
         let times = (vec((spans(60), steps(everybody)), 0..12), vec((spans(60), operations(everybody)), 0..8));
-        let numbers: Vec<u8> = (1..=everybody).collect();
+        let numbers: Vec<u16> = (1..=everybody).collect();
         let levels = btree_map(1..=everybody, (1..=2_u64).prop_map(FeatureLevel::new), 0..3);
-        let health = (any::<bool>(), option::of(healths()), any::<bool>());
+        let health = (any::<bool>(), 0..=1200_u16, option::of(healths()), any::<bool>());
         let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), levels, any::<bool>(), health);
         (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
             let (chaos, settle, seed, about) = frame;
             let (network, flush, workload, swarm, operator) = world;
             let (steps, operations) = times;
-            let (config, absent, levels, pins_healed, (pool, health, registers_again)) = cluster;
+            let (config, absent, levels, pins_healed, (pool, observers, health, registers_again)) = cluster;
+            let observers = if pool { observers } else { 0 };
             let registers_again = registers_again && health.is_some();
             let config = Config { health, ..config };
             let mut scenario = Scenario::plain("arbitrary");
@@ -37,7 +38,8 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             scenario.chaos = chaos + Duration::from_secs(1);
             scenario.settle = settle + Duration::from_secs(1);
             scenario.seed = seed;
-            scenario.cluster = Cluster { voters, learners, spares, absent, levels, pool, registers_again, config };
+            scenario.cluster =
+                Cluster { voters, learners, spares, observers, absent, levels, pool, registers_again, config };
             (scenario.network, scenario.flush) = (network, flush);
             (scenario.workload, scenario.swarm, scenario.operator) = (workload, swarm, operator);
             scenario.steps = steps.into_iter().map(|(at, step)| Step { at: at.min(scenario.chaos), ..step }).collect();
@@ -82,7 +84,7 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
     }
     if pins_healed && !scenario.changes_quorum() {
         let gone = scenario.gone();
-        scenario.healed = Some((1..=scenario.cluster.processes()).filter(|it| !gone.contains(it)).collect());
+        scenario.healed = Some((1..=scenario.cluster.participants()).filter(|it| !gone.contains(it)).collect());
     }
 }
 
@@ -152,15 +154,15 @@ fn operators() -> impl Strategy<Value = Operator> {
     positive(10).prop_map(|interval| Operator { interval })
 }
 
-fn one(everybody: u8) -> impl Strategy<Value = Target> {
+fn one(everybody: u16) -> impl Strategy<Value = Target> {
     prop_oneof![(1..=everybody).prop_map(Target::Process), select(vec![Target::Leader, Target::Follower])]
 }
 
-fn several(everybody: u8) -> impl Strategy<Value = Target> {
+fn several(everybody: u16) -> impl Strategy<Value = Target> {
     prop_oneof![one(everybody), select(vec![Target::Followers, Target::Everyone])]
 }
 
-fn steps(everybody: u8) -> impl Strategy<Value = Step> {
+fn steps(everybody: u16) -> impl Strategy<Value = Step> {
     let (one, several) = (|| one(everybody), || several(everybody));
     let named = || (1..=everybody).prop_map(Target::Process);
     let sides = subsequence((1..=everybody).map(Target::Process).collect::<Vec<_>>(), 1..=usize::from(everybody))
@@ -197,7 +199,7 @@ fn steps(everybody: u8) -> impl Strategy<Value = Step> {
     })
 }
 
-fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
+fn operations(everybody: u16) -> impl Strategy<Value = Operation> {
     let subject = || *SUBJECTS.start() as u16..=*SUBJECTS.end() as u16;
     let actions = prop_oneof![
         subject().prop_map(Action::Register),
@@ -223,7 +225,7 @@ fn operations(everybody: u8) -> impl Strategy<Value = Operation> {
     })
 }
 
-fn changes(everybody: u8) -> impl Strategy<Value = Change> {
+fn changes(everybody: u16) -> impl Strategy<Value = Change> {
     prop_oneof![
         one(everybody).prop_map(Change::AddLearner),
         one(everybody).prop_map(Change::Promote),

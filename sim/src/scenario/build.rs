@@ -87,37 +87,43 @@ impl Builder {
     }
 
     /// Names the processes that are made whole when the faults stop.
-    pub fn healed(mut self, processes: impl IntoIterator<Item = u8>) -> Self {
+    pub fn healed(mut self, processes: impl IntoIterator<Item = u16>) -> Self {
         self.scenario.healed = Some(processes.into_iter().collect());
         self
     }
 
     /// Sets the number of voters, 1 to 7.
-    pub fn voters(mut self, voters: u8) -> Self {
+    pub fn voters(mut self, voters: u16) -> Self {
         self.scenario.cluster.voters = voters;
         self
     }
 
     /// Sets the number of learners, at most 8.
-    pub fn learners(mut self, learners: u8) -> Self {
+    pub fn learners(mut self, learners: u16) -> Self {
         self.scenario.cluster.learners = learners;
         self
     }
 
     /// Sets the number of spares, at most 8.
-    pub fn spares(mut self, spares: u8) -> Self {
+    pub fn spares(mut self, spares: u16) -> Self {
         self.scenario.cluster.spares = spares;
         self
     }
 
+    /// Sets the number of observers, at most 1,200; they need a pool.
+    pub fn observers(mut self, observers: u16) -> Self {
+        self.scenario.cluster.observers = observers;
+        self
+    }
+
     /// Names the processes that are not started at the beginning.
-    pub fn absent(mut self, processes: impl IntoIterator<Item = u8>) -> Self {
+    pub fn absent(mut self, processes: impl IntoIterator<Item = u16>) -> Self {
         self.scenario.cluster.absent = processes.into_iter().collect();
         self
     }
 
     /// Lets a process start as an older release, which speaks this feature level at most.
-    pub fn level(mut self, process: u8, level: FeatureLevel) -> Self {
+    pub fn level(mut self, process: u16, level: FeatureLevel) -> Self {
         self.scenario.cluster.levels.insert(process, level);
         self
     }

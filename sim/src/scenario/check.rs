@@ -27,8 +27,11 @@ pub(super) const VOTERS: RangeInclusive<u64> = 1..=7;
 pub(super) const LEARNERS: RangeInclusive<u64> = 0..=8;
 /// How many spares a cluster may have.
 pub(super) const SPARES: RangeInclusive<u64> = 0..=8;
+/// How many observers a pool may have: enough for a thousand that see a change.
+pub(super) const OBSERVERS: RangeInclusive<u64> = 0..=1200;
 /// The numbers that processes may have.
-pub(super) const PROCESSES: RangeInclusive<u64> = 1..=*VOTERS.end() + *LEARNERS.end() + *SPARES.end();
+pub(super) const PROCESSES: RangeInclusive<u64> =
+    1..=*VOTERS.end() + *LEARNERS.end() + *SPARES.end() + *OBSERVERS.end();
 /// The feature levels that a process may speak.
 pub(super) const LEVELS: RangeInclusive<u64> = FeatureLevel::FIRST.get()..=FeatureLevel::HIGHEST.get();
 /// The longest chaos or settling: a day of virtual time takes a while to simulate.
@@ -153,6 +156,7 @@ impl Checker<'_> {
         self.number(Section::Cluster, "voters", cluster.voters.into(), &VOTERS);
         self.number(Section::Cluster, "learners", cluster.learners.into(), &LEARNERS);
         self.number(Section::Cluster, "spares", cluster.spares.into(), &SPARES);
+        self.number(Section::Cluster, "observers", cluster.observers.into(), &OBSERVERS);
         self.processes(Section::Cluster, "absent", &cluster.absent);
         self.levels(cluster);
         if !cluster.config.voters.is_empty() || !cluster.config.learners.is_empty() {
@@ -165,7 +169,7 @@ impl Checker<'_> {
     }
 
     /// Checks that a list names processes of the cluster, each once.
-    fn processes(&mut self, section: Section, key: &str, processes: &[u8]) {
+    fn processes(&mut self, section: Section, key: &str, processes: &[u16]) {
         let count = self.scenario.cluster.processes();
         let mut seen = BTreeSet::new();
         for process in processes {
@@ -441,7 +445,7 @@ impl Checker<'_> {
     /// Checks that a majority of the voters can be made whole in the end.
     fn budget(&mut self) {
         let cluster = &self.scenario.cluster;
-        let voter = |process: &u8| *process <= cluster.voters;
+        let voter = |process: &u16| *process <= cluster.voters;
         let gone = self.scenario.gone();
         if gone.iter().filter(|process| voter(process)).count() <= minority(cluster.voters) {
             return;
@@ -478,6 +482,6 @@ pub(crate) fn outside<T: std::fmt::Display>(
     format!("{key} is {number}, but must be from {} to {}", range.start(), range.end())
 }
 
-fn everybody(count: u8) -> String {
+fn everybody(count: u16) -> String {
     if count == 1 { "n1 alone".to_string() } else { format!("n1 to n{count}") }
 }

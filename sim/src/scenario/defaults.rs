@@ -75,6 +75,7 @@ impl Default for Cluster {
             voters: 3,
             learners: 0,
             spares: 0,
+            observers: 0,
             absent: Vec::new(),
             levels: BTreeMap::new(),
             pool: false,

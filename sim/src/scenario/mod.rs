@@ -46,7 +46,7 @@ pub struct Scenario {
     /// From when on what is left to chance is decided anew; usually never.
     pub forks: Vec<Fork>,
     /// The processes that are made whole when the faults stop; drawn, or all that can be, if not said.
-    pub healed: Option<Vec<u8>>,
+    pub healed: Option<Vec<u16>>,
     /// Who takes part.
     pub cluster: Cluster,
     /// How long faults and clients go on.
@@ -71,19 +71,22 @@ pub struct Scenario {
     pub expect: Expectations,
 }
 
-/// Who takes part in a scenario. Processes are numbered from 1: voters first, then learners, then spares.
+/// Who takes part in a scenario. Processes are numbered from 1: voters first, then learners, spares and observers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// Voters of the first configuration, 1 to 7.
-    pub voters: u8,
+    pub voters: u16,
     /// Learners of the first configuration, at most 8.
-    pub learners: u8,
+    pub learners: u16,
     /// Processes of no configuration, at most 8: they start with nothing and wait to be added.
-    pub spares: u8,
+    pub spares: u16,
+    /// Processes that are in the pool and nothing else, at most 1,200: they are never added, do not register, and are hit by
+    /// no random fault.
+    pub observers: u16,
     /// Processes that are not started at the beginning; a `start` step brings them up.
-    pub absent: Vec<u8>,
+    pub absent: Vec<u16>,
     /// The highest feature levels of processes that start as an older release; an `upgrade` step makes them new.
-    pub levels: BTreeMap<u8, FeatureLevel>,
+    pub levels: BTreeMap<u16, FeatureLevel>,
     /// Whether every process is in one pool; each joins it through the first three.
     pub pool: bool,
     /// Whether a process registers again by itself when it was removed from the topology.
@@ -292,7 +295,7 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// The process of this number, from 1.
-    Process(u8),
+    Process(u16),
     /// The leader of the highest term at that moment; process 1 if there is none.
     Leader,
     /// The voter of the lowest number that is running and not the leader.

@@ -260,7 +260,7 @@ pub(crate) fn read_target(text: &str) -> Result<Target, String> {
     if let Some(target) = meaning(&ROLES, text) {
         return Ok(target);
     }
-    if let Some(number) = text.strip_prefix('n').and_then(|digits| digits.parse::<u8>().ok()) {
+    if let Some(number) = text.strip_prefix('n').and_then(|digits| digits.parse::<u16>().ok()) {
         return Ok(Target::Process(number));
     }
     let roles = ROLES.iter().map(|(role, _)| *role);
@@ -303,7 +303,7 @@ mod tests {
         #[test]
         fn every_value_reads_back_as_it_was_written(
             seconds: u64, nanos in 0_u32..1_000_000_000, millis: i64, permille in 0_u16..=1000, bytes: u64,
-            number: u8, custom: Vec<u8>, grain in prop::sample::select(vec![1_u32, 1_000, 1_000_000, 1_000_000_000]),
+            number: u16, custom: Vec<u8>, grain in prop::sample::select(vec![1_u32, 1_000, 1_000_000, 1_000_000_000]),
         ) {
             let span = Duration::new(seconds, nanos / grain * grain);
             prop_assert_eq!(read_span(&write_span(span)), Ok(span));

@@ -69,6 +69,7 @@ impl Scenario {
         text.key("voters", self.cluster.voters);
         text.unless(&0, "learners", &self.cluster.learners, ToString::to_string);
         text.unless(&0, "spares", &self.cluster.spares, ToString::to_string);
+        text.unless(&0, "observers", &self.cluster.observers, ToString::to_string);
         text.unless(&false, "pool", &self.cluster.pool, ToString::to_string);
         text.unless(&Vec::new(), "absent", &self.cluster.absent, |absent| list(absent));
         text.unless(&BTreeMap::new(), "levels", &self.cluster.levels, |levels| {

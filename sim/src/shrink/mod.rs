@@ -89,7 +89,7 @@ impl Drawn for Plan {
 
 impl Hunt<'_, Plan> {
     /// Returns a number that falls whenever the plan gets simpler.
-    fn size(&self) -> (usize, usize, usize, u8, Duration) {
+    fn size(&self) -> (usize, usize, usize, u16, Duration) {
         let Plan { scenario, steps, operations, forks, .. } = &self.plan;
         let lasting = steps.iter().filter_map(|step| step.lasts).sum();
         (steps.len(), operations.len(), forks.len(), scenario.cluster.processes(), lasting)
@@ -114,20 +114,32 @@ impl Hunt<'_, Plan> {
         }
     }
 
-    /// Leaves out the last voter, learner or spare, with the steps and operations that name it, while that works.
+    /// Leaves out observers, many at a time, and then the last voter, learner or spare, with the steps and operations that
+    /// name them, while that works.
     fn leave_out_processes(&mut self) {
+        let mut many = self.plan.scenario.cluster.observers;
+        while many > 0 {
+            let leaves = self.leave_out_last(|scenario| {
+                scenario.cluster.observers = scenario.cluster.observers.checked_sub(many)?;
+                Some(())
+            });
+            if !leaves {
+                many /= 2;
+            }
+        }
         while self.leave_out_last(|scenario| {
-            scenario.cluster.spares = scenario.cluster.spares.checked_sub(1)?;
+            let observers = scenario.cluster.observers;
+            scenario.cluster.spares = scenario.cluster.spares.checked_sub(1).filter(|_| observers == 0)?;
             Some(())
         }) {}
         while self.leave_out_last(|scenario| {
-            let spares = scenario.cluster.spares;
-            // Behind spares the last process is not a learner, and renumbering would tell another story.
-            scenario.cluster.learners = scenario.cluster.learners.checked_sub(1).filter(|_| spares == 0)?;
+            let others = scenario.cluster.spares + scenario.cluster.observers;
+            // Behind others the last process is not a learner, and renumbering would tell another story.
+            scenario.cluster.learners = scenario.cluster.learners.checked_sub(1).filter(|_| others == 0)?;
             Some(())
         }) {}
         while self.leave_out_last(|scenario| {
-            let others = scenario.cluster.learners + scenario.cluster.spares;
+            let others = scenario.cluster.processes() - scenario.cluster.voters;
             scenario.cluster.voters = scenario.cluster.voters.checked_sub(1).filter(|v| *v > 0 && others == 0)?;
             Some(())
         }) {}
@@ -175,12 +187,12 @@ impl Hunt<'_, Plan> {
     }
 }
 
-fn is_above(target: Target, last: u8) -> bool {
+fn is_above(target: Target, last: u16) -> bool {
     matches!(target, Target::Process(number) if number > last)
 }
 
 /// Returns whether an operation is about a process that is left out.
-fn asks_above(action: &Action, last: u8) -> bool {
+fn asks_above(action: &Action, last: u16) -> bool {
     match action {
         Action::Quorum(Change::Replace(voters)) => voters.iter().any(|voter| is_above(*voter, last)),
         Action::Quorum(
@@ -200,7 +212,7 @@ fn asks_above(action: &Action, last: u8) -> bool {
 }
 
 /// Returns whether a fault names a process that is left out.
-fn names_above(fault: &Fault, last: u8) -> bool {
+fn names_above(fault: &Fault, last: u16) -> bool {
     match fault {
         Fault::Partition(sides) => sides.iter().flatten().any(|target| is_above(*target, last)),
         Fault::Degrade(from, to, _) | Fault::Clog(from, to) => is_above(*from, last) || is_above(*to, last),

@@ -14,16 +14,20 @@ use super::queue::Happening;
 pub(super) const TOTAL: u64 = 1 << 40;
 
 impl World {
-    /// Lets a process that has started register and measure itself, if health is watched.
-    pub(super) fn begin_watch(&mut self, number: u8) {
-        if self.plan.scenario.cluster.config.health.is_some() && self.processes[usize::from(number)].is_up() {
+    /// Lets a process that has started register and measure itself, if health is watched; observers are not.
+    pub(super) fn begin_watch(&mut self, number: u16) {
+        let is_observer = number >= self.plan.scenario.cluster.participants();
+        if !is_observer
+            && self.plan.scenario.cluster.config.health.is_some()
+            && self.processes[usize::from(number)].is_up()
+        {
             self.measure_at(number, self.now);
             self.begin_registration(number);
         }
     }
 
     /// Lets a process take in what it measures, and measure again when the next heartbeat is due.
-    pub(super) fn measure(&mut self, number: u8, run: u32) {
+    pub(super) fn measure(&mut self, number: u16, run: u32) {
         let is_due = self.processes[usize::from(number)].measures_at <= self.now;
         if !is_due
             || !self.is_run(number, run)
@@ -39,7 +43,7 @@ impl World {
     }
 
     /// Lays on a process what faults keep from it; a score that it is told to report it reports at once.
-    pub(super) fn set_gag(&mut self, number: u8, gag: Gag) {
+    pub(super) fn set_gag(&mut self, number: u16, gag: Gag) {
         let process = &mut self.processes[usize::from(number)];
         let before = std::mem::replace(&mut process.gag, gag);
         if before.score != gag.score && process.is_up() {
@@ -47,13 +51,13 @@ impl World {
         }
     }
 
-    fn measure_at(&mut self, number: u8, at: Time) {
+    fn measure_at(&mut self, number: u16, at: Time) {
         let process = &mut self.processes[usize::from(number)];
         process.measures_at = at;
         self.queue.schedule(at, Happening::Measure { process: number, run: process.run });
     }
 
-    fn sample_of(&self, number: u8) -> Sample {
+    fn sample_of(&self, number: u16) -> Sample {
         let process = &self.processes[usize::from(number)];
         let drawn = process.seed.derive("sample", self.now.as_nanos()).get();
         let [free, score, requests, latency] = [0, 16, 32, 48].map(|shift| u64::from((drawn >> shift) as u16));

@@ -46,7 +46,7 @@ pub(super) struct Call {
     /// The attempts that may still be answered.
     waiting: BTreeSet<RequestId>,
     /// The process asked last.
-    via: u8,
+    via: u16,
     /// Whether the fate of some attempt is not known.
     uncertain: bool,
 }
@@ -61,7 +61,7 @@ pub(super) struct Session {
     /// The commands whose outcome it waits for.
     awaited: BTreeSet<Sequence>,
     /// The planned operations that wait for the session, each with the process to ask.
-    queued: Vec<(u32, u8)>,
+    queued: Vec<(u32, u16)>,
 }
 
 /// The operations under way.
@@ -69,7 +69,7 @@ pub(super) struct Session {
 pub(super) struct Calls {
     open: BTreeMap<OperationId, Call>,
     /// Which operation each attempt belongs to, and the process that was asked.
-    attempts: BTreeMap<RequestId, (OperationId, u8)>,
+    attempts: BTreeMap<RequestId, (OperationId, u16)>,
     sessions: BTreeMap<u16, Session>,
     requests: u64,
 }
@@ -119,7 +119,7 @@ impl Wish {
 
 impl World {
     /// Asks a process within the client's session, which is opened first if there is none.
-    pub(super) fn within_session(&mut self, client: u16, number: u32, process: u8) {
+    pub(super) fn within_session(&mut self, client: u16, number: u32, process: u16) {
         let plan = Arc::clone(&self.plan);
         let crate::scenario::Operation { action, manner, .. } = &plan.operations[number as usize];
         let Some(process) = self.door(process, manner.retries) else { return };
@@ -140,12 +140,12 @@ impl World {
     }
 
     /// Returns the process that a client gets a connection to: the one it wants or, if it would ask again, the next.
-    pub(super) fn door(&self, process: u8, retries: u8) -> Option<u8> {
+    pub(super) fn door(&self, process: u16, retries: u8) -> Option<u16> {
         if retries > 0 { self.next_listening(process) } else { Some(process).filter(|process| self.listens(*process)) }
     }
 
     /// Begins an operation at a process that listens. Returns its first request.
-    pub(super) fn call(&mut self, process: u8, client: Option<u16>, wish: Wish, retries: u8) -> Option<RequestId> {
+    pub(super) fn call(&mut self, process: u16, client: Option<u16>, wish: Wish, retries: u8) -> Option<RequestId> {
         let operation = OperationId::new(self.clients.history.len());
         let node = self.processes[usize::from(process)].id;
         self.clients.history.push(Exchange { client, node, asked_at: self.now, answer: None });
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// Asks one process.
-    fn attempt(&mut self, operation: OperationId, process: u8) -> Option<RequestId> {
+    fn attempt(&mut self, operation: OperationId, process: u16) -> Option<RequestId> {
         let request = self.calls.next_request();
         let call = self.calls.open.get_mut(&operation)?;
         call.attempts += 1;
@@ -202,7 +202,7 @@ impl World {
             return self.give_up_if_nothing_comes(operation);
         }
         call.retries_left -= 1;
-        let after = (call.via + 1) % self.processes.len() as u8;
+        let after = (call.via + 1) % self.processes.len() as u16;
         match self.next_listening(after) {
             Some(process) => {
                 self.census.retries += 1;
@@ -213,13 +213,13 @@ impl World {
     }
 
     /// Returns the first process from this one on that takes a connection.
-    fn next_listening(&self, from: u8) -> Option<u8> {
-        let size = self.processes.len() as u8;
+    fn next_listening(&self, from: u16) -> Option<u16> {
+        let size = self.processes.len() as u16;
         (0..size).map(|step| (from + step) % size).find(|number| self.listens(*number))
     }
 
     /// A client of a process that is down or frozen gets no connection.
-    pub(super) fn listens(&self, number: u8) -> bool {
+    pub(super) fn listens(&self, number: u16) -> bool {
         let process = &self.processes[usize::from(number)];
         process.is_up() && process.hearing != Hearing::Frozen
     }
@@ -235,7 +235,7 @@ impl World {
     }
 
     /// Takes in the answer to a read, with the state of the node at that moment.
-    pub(super) fn note_read(&mut self, number: u8, request: RequestId, outcome: &Result<ReadAt, Rejected>) {
+    pub(super) fn note_read(&mut self, number: u16, request: RequestId, outcome: &Result<ReadAt, Rejected>) {
         let Some((operation, _)) = self.calls.attempts.get(&request) else { return };
         let wish = self.calls.open.get(operation).map(|call| call.wish.clone());
         let conclusion = match (outcome, wish) {
@@ -278,7 +278,7 @@ impl World {
     }
 
     /// The clients of a process lose their connection; whoever has no other attempt open and none left never hears more.
-    pub(super) fn lose_attempts(&mut self, number: u8) {
+    pub(super) fn lose_attempts(&mut self, number: u16) {
         let lost = self.calls.attempts.iter().filter(|(_, (_, asked))| *asked == number);
         let lost: Vec<(RequestId, OperationId)> =
             lost.map(|(request, (operation, _))| (*request, *operation)).collect();

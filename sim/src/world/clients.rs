@@ -69,7 +69,7 @@ impl World {
     /// Asks a process for something. Returns the request, if a process could be asked and has yet to answer.
     pub(super) fn ask(
         &mut self,
-        number: u8,
+        number: u16,
         client: Option<u16>,
         action: &Action,
         manner: Manner,
@@ -95,13 +95,13 @@ impl World {
     }
 
     /// Returns the command of an action as the asked node sees the world; nothing for a read.
-    pub(super) fn formulate(&self, number: u8, action: &Action) -> Option<Command> {
+    pub(super) fn formulate(&self, number: u16, action: &Action) -> Option<Command> {
         let process = &self.processes[usize::from(number)];
         command(action, process.node.as_ref()?, process.clock.wall(self.now))
     }
 
     /// Reads what a node knows, however old it may be.
-    fn read_status(&mut self, number: u8, client: Option<u16>) {
+    fn read_status(&mut self, number: u16, client: Option<u16>) {
         let process = &self.processes[usize::from(number)];
         let Some(node) = process.node.as_ref() else { return };
         let answer = Answer::Status(node.topology().epoch(), node.topology().len());

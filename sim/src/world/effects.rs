@@ -24,7 +24,7 @@ const REFUSAL_TAKES: u64 = 1_000_000;
 
 impl World {
     /// Carries out every effect of a process's last step, in order.
-    pub(super) fn carry_out(&mut self, number: u8) {
+    pub(super) fn carry_out(&mut self, number: u16) {
         let mut outbox = std::mem::take(&mut self.outbox);
         for effect in outbox.drain() {
             match effect {
@@ -51,7 +51,7 @@ impl World {
         self.outbox = outbox;
     }
 
-    fn send(&mut self, from: u8, to: NodeId, message: Message) {
+    fn send(&mut self, from: u16, to: NodeId, message: Message) {
         self.census.messages += 1;
         self.census.chunks_sent += u64::from(is_chunk(&message));
         let message = self.over_the_wire(message);
@@ -131,7 +131,7 @@ impl World {
         self.queue.schedule(Time::from_nanos(self.now.as_nanos() + delay), Happening::Arrival(slot));
     }
 
-    fn persist(&mut self, number: u8, write: WriteId, record: Record) {
+    fn persist(&mut self, number: u16, write: WriteId, record: Record) {
         self.census.writes += 1;
         if self.tracer.is_on() {
             let id = self.processes[usize::from(number)].id;
@@ -148,7 +148,7 @@ impl World {
         }
     }
 
-    fn reply(&mut self, number: u8, request: RequestId, outcome: &Result<Applied, Rejected>) {
+    fn reply(&mut self, number: u16, request: RequestId, outcome: &Result<Applied, Rejected>) {
         if self.tracer.is_on() {
             let id = self.processes[usize::from(number)].id;
             self.tracer.write(Line::reply(self.now, id, request, outcome));
@@ -157,7 +157,7 @@ impl World {
         self.note_reply(request, outcome);
     }
 
-    fn read(&mut self, number: u8, request: RequestId, outcome: &Result<ReadAt, Rejected>) {
+    fn read(&mut self, number: u16, request: RequestId, outcome: &Result<ReadAt, Rejected>) {
         if self.tracer.is_on() {
             let id = self.processes[usize::from(number)].id;
             self.tracer.write(Line::read(self.now, id, request, outcome));
@@ -166,19 +166,19 @@ impl World {
         self.note_read(number, request, outcome);
     }
 
-    fn apply(&mut self, number: u8, applied: Applied, command: &[u8]) {
+    fn apply(&mut self, number: u16, applied: Applied, command: &[u8]) {
         self.observe(number, Observation::HandedOver(&applied));
         self.processes[usize::from(number)].embedder.apply(applied, command);
     }
 
-    fn capture(&mut self, number: u8, index: LogIndex) {
+    fn capture(&mut self, number: u16, index: LogIndex) {
         let process = &mut self.processes[usize::from(number)];
         process.captured = Some((index, Blob::from(process.embedder.capture())));
         let at = Time::from_nanos(self.now.as_nanos() + CAPTURE_TAKES);
         self.queue.schedule(at, Happening::Captured { process: number, run: process.run });
     }
 
-    fn emit(&mut self, number: u8, event: &Event) {
+    fn emit(&mut self, number: u16, event: &Event) {
         if self.tracer.is_on() {
             let id = self.processes[usize::from(number)].id;
             self.tracer.write(Line::event(self.now, id, event));
@@ -199,7 +199,7 @@ impl World {
     }
 
     /// Takes a process that stopped itself down: its supervisor sees it exit.
-    pub(super) fn note_halt(&mut self, number: u8) {
+    pub(super) fn note_halt(&mut self, number: u16) {
         let halted = |process: &super::Process| process.node.as_ref().is_some_and(|n| n.raft().halted().is_some());
         if halted(&self.processes[usize::from(number)]) {
             self.take_down(number, "exit");

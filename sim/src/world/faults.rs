@@ -27,18 +27,18 @@ pub(super) struct FaultsInForce {
 /// A fault with its targets named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Laid {
-    Links(Vec<(u8, u8)>, LinkState),
-    Quality(Vec<(u8, u8)>, LinkQuality),
-    Hears(u8, Hearing),
-    SlowDisk(u8, Latency),
-    StalledDisk(u8),
-    FullDisk(u8),
-    Down(u8),
-    Drift(u8, i32),
-    Mute(u8),
-    MutePool(u8),
-    DeafenPool(u8),
-    Score(u8, u16),
+    Links(Vec<(u16, u16)>, LinkState),
+    Quality(Vec<(u16, u16)>, LinkQuality),
+    Hears(u16, Hearing),
+    SlowDisk(u16, Latency),
+    StalledDisk(u16),
+    FullDisk(u16),
+    Down(u16),
+    Drift(u16, i32),
+    Mute(u16),
+    MutePool(u16),
+    DeafenPool(u16),
+    Score(u16, u16),
 }
 
 impl World {
@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    pub(super) fn is_kept_down(&self, process: u8) -> bool {
+    pub(super) fn is_kept_down(&self, process: u16) -> bool {
         let keeps = |laid: &Laid| matches!(laid, Laid::Down(p) | Laid::FullDisk(p) if *p == process);
         self.faults.laid.iter().any(|(_, laid)| keeps(laid))
     }
@@ -114,7 +114,7 @@ impl World {
             Fault::Clog(from, to) => vec![Laid::Links(pairs(&targets(from), &targets(to)), LinkState::Clogged)],
             Fault::Crash(target) => {
                 // Who is down already stays as it is: the end of a crash starts only whom the crash has stopped.
-                let up = |process: &u8| self.processes[usize::from(*process)].is_up();
+                let up = |process: &u16| self.processes[usize::from(*process)].is_up();
                 targets(target).into_iter().filter(up).map(Laid::Down).collect()
             }
             Fault::Pause(target) => targets(target).into_iter().map(|p| Laid::Hears(p, Hearing::Frozen)).collect(),
@@ -206,8 +206,8 @@ impl World {
 
     /// Destroys the disks of processes that still have their first identity and an undamaged disk, if those that decide
     /// can do without it.
-    fn lose(&mut self, target: Target, how: fn(&mut Self, u8)) -> bool {
-        let has_disk = |world: &Self, process: u8| {
+    fn lose(&mut self, target: Target, how: fn(&mut Self, u16)) -> bool {
+        let has_disk = |world: &Self, process: u16| {
             let is_first = world.processes[usize::from(process)].id == lifecycle::first_id(process);
             let down = world.processes[usize::from(process)].down;
             down != Down::Lost && down != Down::Absent && is_first && world.may_lose(process)
@@ -270,7 +270,7 @@ impl World {
                 Laid::Down(_) | Laid::Drift(..) => {}
             }
         }
-        for number in 0..self.processes.len() as u8 {
+        for number in 0..self.processes.len() as u16 {
             let place = usize::from(number);
             let process = &mut self.processes[place];
             process.disk.set_flush(flush[place].into());
@@ -290,7 +290,7 @@ impl World {
 
     /// Lets a process hear again: what waited comes in before its timers fire, or it would blame its peers for its own
     /// absence.
-    fn set_hearing(&mut self, number: u8, hearing: Hearing) {
+    fn set_hearing(&mut self, number: u16, hearing: Hearing) {
         let process = &mut self.processes[usize::from(number)];
         let before = std::mem::replace(&mut process.hearing, hearing);
         if hearing != Hearing::Listens || before == Hearing::Listens || !process.is_up() {
@@ -320,12 +320,12 @@ impl World {
         }
     }
 
-    /// Notes which processes each process can send to and hear from now on.
+    /// Notes which participants each participant can send to and hear from now on: nobody counts on an observer.
     fn note_reach(&mut self) {
-        let size = self.processes.len() as u8;
-        let mask = |open: &dyn Fn(u8) -> bool| (0..size).filter(|p| open(*p)).fold(0_u32, |mask, p| mask | 1 << p);
+        let size = self.plan.scenario.cluster.participants();
+        let mask = |open: &dyn Fn(u16) -> bool| (0..size).filter(|p| open(*p)).fold(0_u32, |mask, p| mask | 1 << p);
         for number in 0..size {
-            let up = |peer: u8| peer == number || self.processes[usize::from(peer)].is_up();
+            let up = |peer: u16| peer == number || self.processes[usize::from(peer)].is_up();
             let gets_through = |a, b| a == b || self.network.state(a, b) != LinkState::Cut;
             let sends_to = mask(&|peer| up(peer) && gets_through(number, peer));
             let hears = mask(&|peer| up(peer) && gets_through(peer, number));
@@ -336,39 +336,39 @@ impl World {
         }
     }
 
-    fn set_drift(&mut self, number: u8, ppm: i32) {
+    fn set_drift(&mut self, number: u16, ppm: i32) {
         self.processes[usize::from(number)].clock.drift(self.now, ppm);
         self.schedule_wake(number);
     }
 
     /// Names the processes that a target stands for now.
-    pub(super) fn resolve(&self, target: Target) -> Vec<u8> {
+    pub(super) fn resolve(&self, target: Target) -> Vec<u16> {
         let configuration = self.invariants.ledger().committed_configuration().1;
-        let voters = || configuration.all_voters().filter_map(lifecycle::number_of);
+        let voters = || configuration.all_voters().filter_map(|voter| self.number_of(voter));
         match target {
             Target::Process(number) => vec![number - 1],
             Target::Leader => vec![self.leader()],
             Target::Follower => {
                 let leader = self.leader();
-                let up = |number: &u8| self.processes[usize::from(*number)].is_up();
+                let up = |number: &u16| self.processes[usize::from(*number)].is_up();
                 let others = || voters().filter(|number| *number != leader);
                 vec![others().find(up).or_else(|| others().next()).unwrap_or(leader)]
             }
             Target::Followers => voters().filter(|number| *number != self.leader()).collect(),
-            Target::Everyone => (0..self.processes.len() as u8).collect(),
+            Target::Everyone => (0..self.processes.len() as u16).collect(),
         }
     }
 
     /// Returns who leads the highest term, or the first process if nobody leads.
-    fn leader(&self) -> u8 {
-        let leads = |number: &u8| {
+    fn leader(&self) -> u16 {
+        let leads = |number: &u16| {
             let node = self.processes[usize::from(*number)].node.as_ref()?;
             node.raft().is_leader().then(|| node.raft().term())
         };
-        (0..self.processes.len() as u8).filter(|number| leads(number).is_some()).max_by_key(leads).unwrap_or(0)
+        (0..self.processes.len() as u16).filter(|number| leads(number).is_some()).max_by_key(leads).unwrap_or(0)
     }
 
-    fn links_between(&self, sides: &[Vec<Target>]) -> Vec<(u8, u8)> {
+    fn links_between(&self, sides: &[Vec<Target>]) -> Vec<(u16, u16)> {
         // Whoever is on no list is on the side of number `sides.len()`.
         let mut side = vec![sides.len(); self.processes.len()];
         for (number, targets) in sides.iter().enumerate() {
@@ -376,13 +376,13 @@ impl World {
                 side[usize::from(process)] = number;
             }
         }
-        let all: Vec<u8> = (0..self.processes.len() as u8).collect();
-        let apart = |(a, b): &(u8, u8)| side[usize::from(*a)] != side[usize::from(*b)];
+        let all: Vec<u16> = (0..self.processes.len() as u16).collect();
+        let apart = |(a, b): &(u16, u16)| side[usize::from(*a)] != side[usize::from(*b)];
         pairs(&all, &all).into_iter().filter(apart).collect()
     }
 
-    fn links_of(&self, process: u8, direction: Direction) -> Vec<(u8, u8)> {
-        let others: Vec<u8> = (0..self.processes.len() as u8).filter(|other| *other != process).collect();
+    fn links_of(&self, process: u16, direction: Direction) -> Vec<(u16, u16)> {
+        let others: Vec<u16> = (0..self.processes.len() as u16).filter(|other| *other != process).collect();
         let (inbound, outbound) = (pairs(&others, &[process]), pairs(&[process], &others));
         match direction {
             Direction::Both => [inbound, outbound].concat(),
@@ -392,14 +392,14 @@ impl World {
     }
 
     /// Cuts all others into two halves that only reach each other through `bridge`.
-    fn links_around(&self, bridge: u8) -> Vec<(u8, u8)> {
-        let others: Vec<u8> = (0..self.processes.len() as u8).filter(|other| *other != bridge).collect();
+    fn links_around(&self, bridge: u16) -> Vec<(u16, u16)> {
+        let others: Vec<u16> = (0..self.processes.len() as u16).filter(|other| *other != bridge).collect();
         let (left, right) = others.split_at(others.len() / 2);
         [pairs(left, right), pairs(right, left)].concat()
     }
 }
 
 /// Returns every directed link from one of `from` to another of `to`.
-fn pairs(from: &[u8], to: &[u8]) -> Vec<(u8, u8)> {
+fn pairs(from: &[u16], to: &[u16]) -> Vec<(u16, u16)> {
     from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b).collect()
 }

@@ -78,7 +78,7 @@ impl World {
     pub fn note_footsteps(&mut self) {
         let voters = lifecycle::founding(&self.plan).voters;
         self.footsteps = Some(Footsteps { latest: vec![None; self.processes.len()], voters, ..Footsteps::default() });
-        for number in 0..self.processes.len() as u8 {
+        for number in 0..self.processes.len() as u16 {
             self.note_footstep(number);
         }
     }
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Notes what a process has become, if anyone wants to know and it changed.
-    pub(super) fn note_footstep(&mut self, number: u8) {
+    pub(super) fn note_footstep(&mut self, number: u16) {
         let Some(noted) = &mut self.footsteps else { return };
         let process = &self.processes[usize::from(number)];
         let raft = process.node.as_ref().map(delian_core::Node::raft);

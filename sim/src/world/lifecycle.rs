@@ -15,16 +15,18 @@ use crate::invariants::Observation;
 use crate::plan::Plan;
 use crate::trace::Line;
 
-/// Identities: process `p`, from 0, is node `p + 1`; after each wipe it is a stranger, `GENERATION` further.
-const GENERATION: u64 = 1_000;
+/// Identities: of so many processes, `p`, from 0, is node `p + 1`; after each wipe it is a stranger, a generation further.
+const fn generation(processes: usize) -> u64 {
+    if processes < 1_000 { 1_000 } else { 10_000 }
+}
 
-/// Returns the number of the process that has, or had, an identity.
-pub(super) fn number_of(id: NodeId) -> Option<u8> {
-    u8::try_from((id.get() % GENERATION).checked_sub(1)?).ok()
+/// Returns the number of the process, of so many, that has or had an identity.
+pub(super) fn number_of(id: NodeId, processes: usize) -> Option<u16> {
+    u16::try_from((id.get() % generation(processes)).checked_sub(1)?).ok()
 }
 
 /// Returns the identity that a process begins with.
-pub(super) fn first_id(number: u8) -> NodeId {
+pub(super) fn first_id(number: u16) -> NodeId {
     NodeId::new(u64::from(number) + 1)
 }
 
@@ -59,6 +61,7 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
                 embedder: embedders(),
                 run: 0,
                 wake_at: None,
+                woke: (Time::ZERO, 0),
                 hearing: Hearing::Listens,
                 inbox: VecDeque::new(),
                 captured: None,
@@ -76,18 +79,18 @@ pub(super) fn processes(plan: &Plan, embedders: &EmbedderFactory) -> Vec<Process
 /// Returns who votes and who listens when the cluster of a plan is founded.
 pub(super) fn founding(plan: &Plan) -> Configuration {
     let cluster = &plan.scenario.cluster;
-    let ids = |range: std::ops::RangeInclusive<u8>| range.map(|number| NodeId::new(u64::from(number))).collect();
+    let ids = |range: std::ops::RangeInclusive<u16>| range.map(|number| NodeId::new(u64::from(number))).collect();
     let (voters, all) = (cluster.voters, cluster.voters + cluster.learners);
     Configuration::founding(ids(1..=voters), ids(voters + 1..=all))
 }
 
 /// Returns how many processes the cluster of a plan is founded with.
-fn founders(plan: &Plan) -> u8 {
+fn founders(plan: &Plan) -> u16 {
     plan.scenario.cluster.voters + plan.scenario.cluster.learners
 }
 
 /// Returns the settings of a process under some identity; a stranger belongs to no configuration.
-fn settings(plan: &Plan, number: u8, id: NodeId, feature_level_max: FeatureLevel) -> Settings {
+fn settings(plan: &Plan, number: u16, id: NodeId, feature_level_max: FeatureLevel) -> Settings {
     let cluster = &plan.scenario.cluster;
     let mut config = Config { feature_level_max, ..cluster.config.clone() };
     if number < founders(plan) && id == first_id(number) {
@@ -100,12 +103,35 @@ fn settings(plan: &Plan, number: u8, id: NodeId, feature_level_max: FeatureLevel
 
 impl World {
     /// Starts a process from what its disk holds, unless it is lost or its disk is damaged.
-    pub(super) fn start(&mut self, number: u8) {
+    pub(super) fn start(&mut self, number: u16) {
+        if self.boot(number) {
+            self.lay_faults();
+            self.begin_pool(number);
+            self.begin_watch(number);
+        }
+    }
+
+    /// Starts all processes that are there at the beginning.
+    pub(super) fn start_all(&mut self) {
+        let there = |number: &u16| self.processes[usize::from(*number)].down == Down::Crashed;
+        let all: Vec<u16> = (0..self.processes.len() as u16).filter(there).collect();
+        for number in &all {
+            self.boot(*number);
+        }
+        self.lay_faults();
+        for number in all {
+            self.begin_pool(number);
+            self.begin_watch(number);
+        }
+    }
+
+    /// Starts a process, and leaves the faults in force to be laid on it. Returns whether it could be started.
+    fn boot(&mut self, number: u16) -> bool {
         let embedder = self.embedder();
         let now = self.now;
         let process = &mut self.processes[usize::from(number)];
         if process.is_up() || process.down == Down::Lost || process.disk.health() != Health::Sound {
-            return;
+            return false;
         }
         process.run += 1;
         process.down = Down::Up;
@@ -124,13 +150,11 @@ impl World {
         self.note_footstep(number);
         self.schedule_wake(number);
         self.note_halt(number);
-        self.lay_faults();
-        self.begin_pool(number);
-        self.begin_watch(number);
+        true
     }
 
     /// Stops a process at once; what its disk had not flushed may be lost.
-    pub(super) fn crash(&mut self, number: u8) {
+    pub(super) fn crash(&mut self, number: u16) {
         if !self.processes[usize::from(number)].is_up() {
             return;
         }
@@ -139,7 +163,7 @@ impl World {
     }
 
     /// Takes a process down, for the reason that the trace names.
-    pub(super) fn take_down(&mut self, number: u8, reason: &'static str) {
+    pub(super) fn take_down(&mut self, number: u16, reason: &'static str) {
         self.observe(number, Observation::Crashed);
         self.lose_attempts(number);
         let process = &mut self.processes[usize::from(number)];
@@ -165,12 +189,12 @@ impl World {
     }
 
     /// Destroys a process's disk; in its place comes a stranger that belongs to no configuration.
-    pub(super) fn wipe(&mut self, number: u8) {
+    pub(super) fn wipe(&mut self, number: u16) {
         self.crash(number);
-        let plan = Arc::clone(&self.plan);
+        let (plan, generation) = (Arc::clone(&self.plan), generation(self.processes.len()));
         let process = &mut self.processes[usize::from(number)];
         process.graves.push((process.id, process.disk.durable().clone()));
-        process.id = NodeId::new(process.id.get() + GENERATION);
+        process.id = NodeId::new(process.id.get() + generation);
         process.seed = process.seed.derive("stranger", process.id.get());
         process.disk = Disk::new(plan.scenario.flush.into(), process.seed);
         process.settings = Arc::new(settings(&plan, number, process.id, process.level));
@@ -180,7 +204,7 @@ impl World {
     }
 
     /// Destroys a process's disk; it comes back under the same identity and remembers nothing.
-    pub(super) fn forget(&mut self, number: u8) {
+    pub(super) fn forget(&mut self, number: u16) {
         self.crash(number);
         let flush = self.plan.scenario.flush;
         let process = &mut self.processes[usize::from(number)];
@@ -197,7 +221,7 @@ impl World {
 
     /// Restarts a process as the newest release, unless it is or is lost. One that is down comes up as it whenever it
     /// does. Returns whether anything changed.
-    pub(super) fn upgrade(&mut self, number: u8) -> bool {
+    pub(super) fn upgrade(&mut self, number: u16) -> bool {
         let plan = Arc::clone(&self.plan);
         let process = &mut self.processes[usize::from(number)];
         if process.down == Down::Lost || process.level >= FeatureLevel::HIGHEST {
@@ -213,7 +237,7 @@ impl World {
     }
 
     /// Destroys a flushed record. The restart finds the damage and refuses, so the process stays down for good.
-    pub(super) fn corrupt(&mut self, number: u8) {
+    pub(super) fn corrupt(&mut self, number: u16) {
         self.crash(number);
         let process = &mut self.processes[usize::from(number)];
         process.disk.corrupt();

@@ -36,7 +36,7 @@ use self::footsteps::Footsteps;
 pub use self::footsteps::{Footstep, Kept, Office, Unnoted};
 use self::forks::Forks;
 pub(crate) use self::outline::Outline;
-use self::process::{Arrived, Down, Hearing, Process};
+use self::process::{Arrived, Hearing, Process};
 pub(crate) use self::queue::{Happening, Queue};
 use self::settle::Phase;
 use crate::embedder::Embedder;
@@ -46,6 +46,9 @@ use crate::network::{LinkState, Load, Network, Packet};
 use crate::plan::Plan;
 use crate::random::nanos;
 use crate::trace::{Line, Tracer};
+
+/// How often a node may be woken at one instant: one that wants more would keep its machine busy for nothing.
+const WAKES_MAX: u32 = 1_000;
 
 /// Makes the embedder of each process.
 pub type EmbedderFactory = Arc<dyn Fn() -> Box<dyn Embedder> + Send + Sync>;
@@ -102,11 +105,7 @@ impl World {
             plan,
         };
         world.schedule_plan();
-        for process in 0..world.processes.len() as u8 {
-            if world.processes[usize::from(process)].down == Down::Crashed {
-                world.start(process);
-            }
-        }
+        world.start_all();
         world
     }
 
@@ -151,7 +150,7 @@ impl World {
     }
 
     /// Returns the running node of a process, by its number from 1.
-    pub fn node(&self, process: u8) -> Option<&Node> {
+    pub fn node(&self, process: u16) -> Option<&Node> {
         self.processes.get(usize::from(process).checked_sub(1)?)?.node.as_ref()
     }
 
@@ -242,7 +241,7 @@ impl World {
         }
     }
 
-    fn wake(&mut self, number: u8, run: u32) {
+    fn wake(&mut self, number: u16, run: u32) {
         if !self.is_run(number, run) {
             return;
         }
@@ -258,13 +257,15 @@ impl World {
         let own = process.clock.monotonic(now);
         let due = process.node.as_ref().and_then(Node::next_wake).is_some_and(|wake| wake.at <= own);
         if due {
+            process.woke = if process.woke.0 == now { (now, process.woke.1 + 1) } else { (now, 1) };
+            assert!(process.woke.1 <= WAKES_MAX, "{} wants to be woken at {own} again and again", process.id);
             self.feed(number, Input::Wake);
         } else {
             self.schedule_wake(number);
         }
     }
 
-    fn flushed(&mut self, number: u8, run: u32) {
+    fn flushed(&mut self, number: u16, run: u32) {
         if !self.is_run(number, run) || self.waits_frozen(number, Happening::Flushed { process: number, run }) {
             return;
         }
@@ -281,7 +282,7 @@ impl World {
     }
 
     /// Keeps back what a frozen process cannot take in until it thaws. Returns whether it did.
-    fn waits_frozen(&mut self, number: u8, happening: Happening) -> bool {
+    fn waits_frozen(&mut self, number: u16, happening: Happening) -> bool {
         let process = &mut self.processes[usize::from(number)];
         let frozen = process.hearing == Hearing::Frozen;
         if frozen {
@@ -291,7 +292,7 @@ impl World {
     }
 
     /// Gives a process one input, carries out what follows, and lets the invariants look.
-    fn feed(&mut self, number: u8, input: Input) {
+    fn feed(&mut self, number: u16, input: Input) {
         if let Input::Receive(_, Message::Heartbeat(heartbeat)) = &input {
             self.census.heartbeats += 1;
             self.observe(number, Observation::Heard(heartbeat));
@@ -314,7 +315,7 @@ impl World {
     }
 
     /// Schedules the node's next wake, unless an earlier one will look again anyway.
-    fn schedule_wake(&mut self, number: u8) {
+    fn schedule_wake(&mut self, number: u16) {
         let process = &mut self.processes[usize::from(number)];
         let Some(wake) = process.node.as_ref().and_then(Node::next_wake) else { return };
         let at = process.clock.world_at(wake.at).max(self.now);
@@ -325,19 +326,19 @@ impl World {
     }
 
     fn sample(&mut self) {
-        for number in 0..self.processes.len() as u8 {
+        for number in 0..self.processes.len() as u16 {
             self.observe(number, Observation::Sampled);
         }
         self.queue.schedule(Time::from_nanos(self.now.as_nanos() + 1_000_000_000), Happening::Sample);
     }
 
-    fn is_run(&self, number: u8, run: u32) -> bool {
+    fn is_run(&self, number: u16, run: u32) -> bool {
         let process = &self.processes[usize::from(number)];
         process.is_up() && process.run == run
     }
 
     /// Tells the invariants what happened at a process. The first breach ends the run.
-    fn observe(&mut self, number: u8, observation: Observation<'_>) {
+    fn observe(&mut self, number: u16, observation: Observation<'_>) {
         let id = self.processes[usize::from(number)].id;
         let view = Sight { now: self.now, processes: &self.processes };
         if let Err(breach) = self.invariants.observe(self.now, id, observation, &view) {
@@ -345,10 +346,15 @@ impl World {
         }
     }
 
+    /// Returns the number of the process that has, or had, an identity.
+    fn number_of(&self, id: NodeId) -> Option<u16> {
+        lifecycle::number_of(id, self.processes.len())
+    }
+
     /// Returns the number of the process that has this identity now.
-    fn process_of(&self, id: NodeId) -> Option<u8> {
-        let has_it = |number: &u8| self.processes.get(usize::from(*number)).is_some_and(|process| process.id == id);
-        lifecycle::number_of(id).filter(has_it)
+    fn process_of(&self, id: NodeId) -> Option<u16> {
+        let has_it = |number: &u16| self.processes.get(usize::from(*number)).is_some_and(|process| process.id == id);
+        self.number_of(id).filter(has_it)
     }
 
     fn after(&self, span: Duration) -> Time {
@@ -368,8 +374,12 @@ struct Sight<'a> {
 }
 
 impl Sight<'_> {
+    fn number_of(&self, id: NodeId) -> Option<u16> {
+        lifecycle::number_of(id, self.processes.len())
+    }
+
     fn process(&self, id: NodeId) -> Option<&Process> {
-        lifecycle::number_of(id).and_then(|number| self.processes.get(usize::from(number)))
+        self.number_of(id).and_then(|number| self.processes.get(usize::from(number)))
     }
 }
 
@@ -397,7 +407,7 @@ impl View for Sight<'_> {
     }
 
     fn reached_since(&self, id: NodeId, peer: NodeId, since: Time) -> bool {
-        let peer = lifecycle::number_of(peer);
+        let peer = self.number_of(peer);
         self.process(id).zip(peer).is_some_and(|(process, peer)| process.reached_since(peer, since))
     }
 

@@ -15,7 +15,7 @@ use crate::scenario::{Change, Target};
 
 impl World {
     /// Asks a process for a change of the quorum, unless that is out of the question.
-    pub(super) fn ask_quorum(&mut self, via: Target, number: u8, client: u16, change: &Change) {
+    pub(super) fn ask_quorum(&mut self, via: Target, number: u16, client: u16, change: &Change) {
         let process = &self.processes[usize::from(number)];
         let Some(node) = process.node.as_ref().filter(|_| process.hearing != Hearing::Frozen) else { return };
         // Where nobody leads, the role falls back to a process that would pass the change on, to act nobody knows when.
@@ -31,7 +31,7 @@ impl World {
     }
 
     /// Asks a process to hand over to another; through the role of the leader, a leader or nobody.
-    pub(super) fn ask_transfer(&mut self, via: Target, number: u8, target: Target) {
+    pub(super) fn ask_transfer(&mut self, via: Target, number: u16, target: Target) {
         let leads = self.processes[usize::from(number)].node.as_ref().is_some_and(|node| node.raft().is_leader());
         if !self.listens(number) || via == Target::Leader && !leads {
             return;
@@ -43,14 +43,14 @@ impl World {
     }
 
     /// Tells a process that its leader is gone.
-    pub(super) fn ask_to_forget_leader(&mut self, number: u8) {
+    pub(super) fn ask_to_forget_leader(&mut self, number: u16) {
         if self.listens(number) {
             self.feed(number, Input::ForgetLeader);
         }
     }
 
     /// Returns whether everyone who decides, and may come to decide, could do without this process's memory.
-    pub(super) fn may_lose(&self, number: u8) -> bool {
+    pub(super) fn may_lose(&self, number: u16) -> bool {
         let ledger = self.invariants.ledger();
         ledger.configurations_in_play().all(|configuration| self.is_affordable(configuration, Some(number)))
     }
@@ -77,13 +77,13 @@ impl World {
     }
 
     /// Returns which memory a process has, once it is on its disk.
-    fn incarnation(&self, number: u8) -> Option<Incarnation> {
+    fn incarnation(&self, number: u16) -> Option<Incarnation> {
         self.processes[usize::from(number)].disk.durable().hard_state.incarnation
     }
 
     /// Returns whether at most a minority of the voters, of each set, has lost the memory that was admitted; as if that
     /// of `victim` were lost as well.
-    fn is_affordable(&self, configuration: &Configuration, victim: Option<u8>) -> bool {
+    fn is_affordable(&self, configuration: &Configuration, victim: Option<u16>) -> bool {
         let is_kept = |voter: NodeId| {
             let admitted = Some(configuration.incarnation(voter));
             self.process_of(voter).is_some_and(|number| {

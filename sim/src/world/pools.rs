@@ -26,43 +26,43 @@ const PORT: u16 = 7400;
 const STREAM_PORT: u16 = 50_000;
 
 /// Through whom everyone joins, by their numbers from 0.
-const CONTACTS: Range<u8> = 0..3;
+const CONTACTS: Range<u16> = 0..3;
 
 /// Returns the pools of a process; a stranger in its place has a name of its own.
-pub(super) fn config(number: u8, id: NodeId) -> PoolsConfig {
+pub(super) fn config(number: u16, id: NodeId) -> PoolsConfig {
     PoolsConfig { name: id.to_string(), local: (PoolConfig::local(NAME), address_of(number)), wide: None }
 }
 
-fn address_of(number: u8) -> SocketAddr {
+fn address_of(number: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0001 + u32::from(number))), PORT)
 }
 
 /// Returns the number of the process at an address.
-fn number_at(address: SocketAddr) -> Option<u8> {
+fn number_at(address: SocketAddr) -> Option<u16> {
     let IpAddr::V4(ip) = address.ip() else { return None };
     let number = ip.to_bits().checked_sub(0x0a00_0001).filter(|_| address.port() == PORT)?;
-    u8::try_from(number).ok()
+    u16::try_from(number).ok()
 }
 
 impl World {
     /// Lets a process that has started look for the others, if there is a pool.
-    pub(super) fn begin_pool(&mut self, number: u8) {
+    pub(super) fn begin_pool(&mut self, number: u16) {
         let process = &self.processes[usize::from(number)];
         if self.plan.scenario.cluster.pool && process.is_up() {
             self.queue.schedule(self.now, Happening::JoinPool { process: number, run: process.run });
         }
     }
 
-    pub(super) fn join_pool(&mut self, number: u8, run: u32) {
+    pub(super) fn join_pool(&mut self, number: u16, run: u32) {
         if !self.is_run(number, run) || self.waits_frozen(number, Happening::JoinPool { process: number, run }) {
             return;
         }
-        let is_there = |contact: &u8| *contact != number && usize::from(*contact) < self.processes.len();
+        let is_there = |contact: &u16| *contact != number && usize::from(*contact) < self.processes.len();
         let contacts: Vec<SocketAddr> = CONTACTS.filter(is_there).map(address_of).collect();
         self.feed(number, Input::Pool(Tier::Local, Box::new(swim::Input::Join(contacts))));
     }
 
-    pub(super) fn send_packet(&mut self, from: u8, tier: Tier, parcel: Parcel) {
+    pub(super) fn send_packet(&mut self, from: u16, tier: Tier, parcel: Parcel) {
         let Parcel { to, carrier, packet } = parcel;
         self.census.packets += 1;
         let packet = self.over_the_pool(packet);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_process_is_found_at_its_address_and_no_stream_finds_one() {
-        for number in 0..=u8::MAX {
+        for number in 0..=u16::MAX {
             assert_eq!(number_at(address_of(number)), Some(number));
             assert_eq!(number_at(SocketAddr::new(address_of(number).ip(), STREAM_PORT)), None);
         }

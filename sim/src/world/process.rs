@@ -31,6 +31,8 @@ pub(crate) struct Process {
     pub(crate) run: u32,
     /// The earliest wake that is scheduled; a later deadline waits for it to look again.
     pub(crate) wake_at: Option<Time>,
+    /// When it woke last, and how often at that instant.
+    pub(crate) woke: (Time, u32),
     pub(crate) hearing: Hearing,
     /// What arrived while the process was frozen or deaf, in order.
     pub(crate) inbox: VecDeque<Arrived>,
@@ -61,7 +63,7 @@ pub(crate) struct Gag {
     pub(crate) score: Option<u16>,
 }
 
-/// Which processes a process could send to and hear from some moment on, one bit for each process number.
+/// Which processes a process could send to and hear from some moment on, one bit for each number of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reach {
     pub(crate) from: Time,
@@ -105,8 +107,8 @@ pub(crate) enum Hearing {
 
 impl Process {
     /// Returns whether it could send to another process and hear it, each at some moment since then.
-    pub(crate) fn reached_since(&self, peer: u8, since: Time) -> bool {
-        let (mut sends_to, mut hears) = (0, 0);
+    pub(crate) fn reached_since(&self, peer: u16, since: Time) -> bool {
+        let (mut sends_to, mut hears) = (0_u32, 0_u32);
         for reach in self.reach.iter().rev() {
             sends_to |= reach.sends_to;
             hears |= reach.hears;
@@ -114,7 +116,7 @@ impl Process {
                 break;
             }
         }
-        (sends_to & hears) >> peer & 1 == 1
+        (sends_to & hears).checked_shr(peer.into()).is_some_and(|from_peer| from_peer & 1 == 1)
     }
 
     /// Returns whether the process runs and takes part.
@@ -137,6 +139,7 @@ impl Clone for Process {
             embedder: self.embedder.fork(),
             run: self.run,
             wake_at: self.wake_at,
+            woke: self.woke,
             hearing: self.hearing,
             inbox: self.inbox.clone(),
             captured: self.captured.clone(),

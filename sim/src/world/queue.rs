@@ -13,19 +13,19 @@ pub(crate) enum Happening {
     /// The message in this slot arrives.
     Arrival(u32),
     /// A process's deadline may be due; `run` tells whether it is still the run that asked.
-    Wake { process: u8, run: u32 },
+    Wake { process: u16, run: u32 },
     /// A process's flush is done.
-    Flushed { process: u8, run: u32 },
+    Flushed { process: u16, run: u32 },
     /// A process's write fails.
-    WriteFailed { process: u8, run: u32, write: WriteId },
+    WriteFailed { process: u16, run: u32, write: WriteId },
     /// A process's embedder hands over its state.
-    Captured { process: u8, run: u32 },
+    Captured { process: u16, run: u32 },
     /// A process begins to look for the other members of its pool.
-    JoinPool { process: u8, run: u32 },
+    JoinPool { process: u16, run: u32 },
     /// A process registers, unless it is registered.
-    Announce { process: u8, run: u32 },
+    Announce { process: u16, run: u32 },
     /// A process measures how it fares, unless it did since this was scheduled.
-    Measure { process: u8, run: u32 },
+    Measure { process: u16, run: u32 },
     /// The fault of this number begins.
     FaultBegins(u32),
     /// It ends.
@@ -33,7 +33,7 @@ pub(crate) enum Happening {
     /// The client operation of this number is given.
     Operation(u32),
     /// A client's session is open, and what waited for it is given: the operation of this number, to a process.
-    InSession { number: u32, process: u8 },
+    InSession { number: u32, process: u16 },
     /// A client asks again, unless it has its answer or made another attempt since.
     AskAgain { operation: OperationId, attempt: u32 },
     /// A second has passed.

@@ -40,7 +40,7 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 
 impl World {
     /// Lets a process that has started register its new life, at some moment of the next second.
-    pub(super) fn begin_registration(&mut self, number: u8) {
+    pub(super) fn begin_registration(&mut self, number: u16) {
         let process = &mut self.processes[usize::from(number)];
         if process.standing.wish == Wished::Rest && !self.plan.scenario.cluster.registers_again {
             return;
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Asks for a registration, unless there is one or the last question is still open.
-    pub(super) fn announce(&mut self, number: u8, run: u32) {
+    pub(super) fn announce(&mut self, number: u16, run: u32) {
         if !self.is_run(number, run) || self.waits_frozen(number, Happening::Announce { process: number, run }) {
             return;
         }

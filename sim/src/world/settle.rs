@@ -25,7 +25,7 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// It is asked to, through one process after another.
-    Asked { request: RequestId, via: u8 },
+    Asked { request: RequestId, via: u16 },
     /// It did.
     Given,
 }
@@ -38,13 +38,13 @@ const PROOF_PATIENCE: Duration = Duration::from_millis(500);
 
 impl World {
     pub(super) fn end_chaos(&mut self) {
-        for number in 0..self.processes.len() as u8 {
+        for number in 0..self.processes.len() as u16 {
             if !self.is_healed(number) {
                 self.crash(number);
             }
         }
         self.lift_all();
-        for number in 0..self.processes.len() as u8 {
+        for number in 0..self.processes.len() as u16 {
             let is_healed = self.is_healed(number);
             let process = &self.processes[usize::from(number)];
             if is_healed && process.down == Down::Crashed {
@@ -66,7 +66,7 @@ impl World {
         if request != last {
             return;
         }
-        let size = self.processes.len() as u8;
+        let size = self.processes.len() as u16;
         let next = (1..=size).map(|step| (via + step) % size).find(|number| self.is_whole(*number));
         let Some(next) = next else { return };
         // Set before the question, because a lone voter may answer at once.
@@ -88,7 +88,7 @@ impl World {
 
     pub(super) fn check_settled(&mut self) {
         let Phase::Settling { since, until, proof } = self.phase else { return };
-        let whole: Vec<u8> = (0..self.processes.len() as u8).filter(|number| self.is_whole(*number)).collect();
+        let whole: Vec<u16> = (0..self.processes.len() as u16).filter(|number| self.is_whole(*number)).collect();
         if proof == Proof::Given && self.agree(&whole) {
             self.census.settled_after = Some(self.now.since(since));
             self.phase = Phase::Over;
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Judges what must hold of whole nodes that agree.
-    fn judge_end(&mut self, whole: &[u8]) {
+    fn judge_end(&mut self, whole: &[u16]) {
         let ids: Vec<NodeId> = whole.iter().map(|number| self.processes[usize::from(*number)].id).collect();
         let view = Sight { now: self.now, processes: &self.processes };
         match self.invariants.at_end(&ids, &view) {
@@ -117,13 +117,15 @@ impl World {
         }
     }
 
-    /// Whom the plan heals; where the quorum changes, the plan cannot know who decides, and everyone is who can be.
-    fn is_healed(&self, number: u8) -> bool {
-        self.plan.healed.contains(&(number + 1)) || self.plan.scenario.changes_quorum()
+    /// Whom the plan heals, and every observer; where the quorum changes, the plan cannot know who decides, and everyone is
+    /// who can be.
+    fn is_healed(&self, number: u16) -> bool {
+        let is_observer = number >= self.plan.scenario.cluster.participants();
+        is_observer || self.plan.healed.contains(&(number + 1)) || self.plan.scenario.changes_quorum()
     }
 
     /// A process is whole if it was healed, runs, and has an identity that the committed configuration knows.
-    pub(super) fn is_whole(&self, number: u8) -> bool {
+    pub(super) fn is_whole(&self, number: u16) -> bool {
         let process = &self.processes[usize::from(number)];
         let configuration = self.invariants.ledger().committed_configuration().1;
         self.is_healed(number) && process.is_up() && configuration.is_member(process.id)
@@ -131,11 +133,11 @@ impl World {
 
     /// Returns the running nodes that are whole.
     pub(crate) fn whole_nodes(&self) -> impl Iterator<Item = &Node> + '_ {
-        let numbers = (0..self.processes.len() as u8).filter(|number| self.is_whole(*number));
+        let numbers = (0..self.processes.len() as u16).filter(|number| self.is_whole(*number));
         numbers.filter_map(|number| self.processes[usize::from(number)].node.as_ref())
     }
 
-    fn agree(&self, whole: &[u8]) -> bool {
+    fn agree(&self, whole: &[u16]) -> bool {
         let nodes = || whole.iter().filter_map(|number| self.processes[usize::from(*number)].node.as_ref());
         let Some(first) = nodes().next() else { return false };
         let stand = |node: &Node| {
@@ -143,14 +145,14 @@ impl World {
             (raft.term(), raft.leader(), raft.log().last(), raft.commit(), raft.applied(), node.topology().epoch())
         };
         let expected = stand(first);
-        let embedder = |number: &u8| self.processes[usize::from(*number)].embedder.fingerprint();
+        let embedder = |number: &u16| self.processes[usize::from(*number)].embedder.fingerprint();
         nodes().any(|node| node.raft().is_leader())
             && first.raft().commit() == first.raft().log().last().index
             && nodes().all(|node| stand(node) == expected)
             && whole.iter().all(|number| embedder(number) == embedder(&whole[0]))
     }
 
-    fn describe(&self, number: u8) -> Option<String> {
+    fn describe(&self, number: u16) -> Option<String> {
         let process: &Process = &self.processes[usize::from(number)];
         let status = process.node.as_ref()?.status();
         let leader = status.leader.map_or("nobody".to_string(), |leader| leader.to_string());

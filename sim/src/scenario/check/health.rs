@@ -17,6 +17,10 @@ impl Checker<'_> {
             let message = "pools of the config must be left empty: the cluster says whether there is a pool";
             self.find(Section::Config, "pools", message.to_string());
         }
+        if cluster.observers > 0 && !cluster.pool {
+            let message = "observers need a pool, or nobody would hear of them: say pool = true";
+            self.find(Section::Cluster, "observers", message.to_string());
+        }
         if cluster.registers_again && cluster.config.health.is_none() {
             let message = "registers_again needs a [health]: nobody registers by itself without";
             self.find(Section::Health, "registers_again", message.to_string());

@@ -12,7 +12,7 @@ use crate::scenario::{Cluster, Family, Swarm};
 impl Checker<'_> {
     /// Checks that the processes of older releases exist and speak a level that there is.
     pub(super) fn levels(&mut self, cluster: &Cluster) {
-        let processes: Vec<u8> = cluster.levels.keys().copied().collect();
+        let processes: Vec<u16> = cluster.levels.keys().copied().collect();
         self.processes(Section::Cluster, "levels", &processes);
         for level in cluster.levels.values() {
             self.number(Section::Cluster, "levels", level.get(), &LEVELS);

@@ -10,7 +10,9 @@ use delian_core::health::HealthConfig;
 use super::table::{Entry, Reader, Table};
 use super::{Draft, Frame};
 use crate::plan::Fork;
-use crate::scenario::check::{CLIENTS, LEARNERS, LEVELS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS};
+use crate::scenario::check::{
+    CLIENTS, LEARNERS, LEVELS, OBSERVERS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS,
+};
 use crate::scenario::settings::{HEALTH_SETTINGS, SETTINGS, read_settings};
 use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span, read_target};
 use crate::scenario::{Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload};
@@ -82,13 +84,16 @@ impl Draft {
     fn read_cluster<'t>(&mut self, reader: &mut Reader<'t>, mut table: Table<'t>) {
         let cluster = &mut self.scenario.cluster;
         if let Some(voters) = read_number(reader, &mut table, "voters", &VOTERS) {
-            cluster.voters = voters as u8;
+            cluster.voters = voters as u16;
         }
         if let Some(learners) = read_number(reader, &mut table, "learners", &LEARNERS) {
-            cluster.learners = learners as u8;
+            cluster.learners = learners as u16;
         }
         if let Some(spares) = read_number(reader, &mut table, "spares", &SPARES) {
-            cluster.spares = spares as u8;
+            cluster.spares = spares as u16;
+        }
+        if let Some(observers) = read_number(reader, &mut table, "observers", &OBSERVERS) {
+            cluster.observers = observers as u16;
         }
         put(&mut cluster.pool, table.take(reader, "pool").and_then(|entry| entry.truth(reader)));
         cluster.absent = read_numbers(reader, &mut table, "absent", &PROCESSES).unwrap_or_default();
@@ -156,7 +161,7 @@ pub(crate) fn read_counts<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, ex
 }
 
 /// Reads which processes start as an older release.
-fn read_levels<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>) -> BTreeMap<u8, FeatureLevel> {
+fn read_levels<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>) -> BTreeMap<u16, FeatureLevel> {
     let mut levels = BTreeMap::new();
     let Some(entry) = table.take(reader, "levels") else { return levels };
     for (name, span, level) in entry.pairs(reader, "{ n3 = 1 }") {

@@ -186,7 +186,7 @@ fn a_step_stays_within_the_cluster_and_the_chaos() {
 
 #[test]
 fn disks_that_are_lost_for_good_stay_within_the_budget() {
-    let wipe = |number: u8| format!("[[step]]\nat = \"{number}s\"\nfault = \"wipe\"\ntarget = \"n{number}\"\n");
+    let wipe = |number: u16| format!("[[step]]\nat = \"{number}s\"\nfault = \"wipe\"\ntarget = \"n{number}\"\n");
     assert_eq!(
         problem(&format!("{}{}", wipe(1), wipe(2))),
         "9:10 one disk too many is lost: of 3 voters at most 1 may be lost for good or never come"
