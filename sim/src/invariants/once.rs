@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use delian_core::raft::Payload;
-use delian_core::topology::Command;
+use delian_core::topology::{Cause, Command};
 use delian_core::{Applied, Blob, Rejected, RequestId, SessionRequest};
 
 use super::{Asked, Breach, Invariant};
@@ -99,7 +99,18 @@ impl Given {
     /// Returns whether it is what nodes come to when they judge each other.
     fn is_finding(&self) -> bool {
         let Self::Command(bytes) = self else { return false };
-        matches!(Command::decode(bytes), Ok(Command::SetCondition { .. } | Command::Evict { .. }))
+        match Command::decode(bytes) {
+            Ok(Command::SetCondition { cause, .. }) => cause != Cause::Asked,
+            Ok(Command::Evict { .. }) => true,
+            Ok(
+                Command::Register(_)
+                | Command::Deregister(_)
+                | Command::Custom(_)
+                | Command::Drain { .. }
+                | Command::DrainProgress { .. },
+            )
+            | Err(_) => false,
+        }
     }
 }
 

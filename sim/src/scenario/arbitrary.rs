@@ -65,10 +65,9 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
     }
     let Cluster { pool, config: Config { health, .. }, .. } = &scenario.cluster;
     let (has_pool, has_health) = (*pool, health.is_some());
-    let makes_sense = |fault: &Fault| match fault {
-        Fault::MutePool(_) | Fault::DeafenPool(_) => has_pool,
-        Fault::Mute(_) | Fault::Score(..) => has_health,
-        _ => true,
+    let makes_sense = |fault: &Fault| {
+        (has_pool || !matches!(fault, Fault::MutePool(_) | Fault::DeafenPool(_)))
+            && (has_health || !matches!(fault, Fault::Mute(_) | Fault::Score(..)))
     };
     scenario.steps.retain(|step| makes_sense(&step.fault));
     if let Some(swarm) = scenario.swarm.as_mut().filter(|_| !has_health) {
@@ -275,6 +274,8 @@ fn healths() -> impl Strategy<Value = HealthConfig> {
             preservation_permille: permille + 1,
             preservation_min: few.into(),
             preservation_max: more,
+            registration_interval: more,
+            registration_burst: few.into(),
         },
     )
 }

@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 79] = [
+pub const FACTS: [(&str, &str); 80] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -48,8 +48,9 @@ pub const FACTS: [(&str, &str); 79] = [
     ("packets", "packets of the pool that were sent"),
     ("muted", "heartbeats and packets of the pool that were kept from somebody"),
     ("registrations", "registrations that the topology took in, new lives of registered nodes included"),
-    ("removals", "nodes that the topology let go: deregistered or evicted"),
+    ("removals", "nodes that the topology let go: deregistered, evicted or drained"),
     ("evictions", "those of them that were evicted"),
+    ("drained", "those of them that had handed over everything"),
     ("conditions", "conditions of nodes that the topology took in"),
     ("failures", "failures of a node that were agreed on, counted on each node that was told"),
     ("recoveries", "recoveries of a node that were agreed on, counted on each node that was told"),

@@ -79,7 +79,7 @@ pub(super) const SETTINGS: Settings<Config, 32> = [
 ];
 
 /// Every field, in the order of [`HealthConfig`].
-pub(super) const HEALTH_SETTINGS: Settings<HealthConfig, 12> = [
+pub(super) const HEALTH_SETTINGS: Settings<HealthConfig, 14> = [
     ("beat_interval", Setting::Span(|health| &mut health.beat_interval)),
     ("silence_after", Setting::Span(|health| &mut health.silence_after)),
     ("silence_step", Setting::Span(|health| &mut health.silence_step)),
@@ -92,6 +92,8 @@ pub(super) const HEALTH_SETTINGS: Settings<HealthConfig, 12> = [
     ("preservation_permille", Setting::Permille(|health| &mut health.preservation_permille)),
     ("preservation_min", Setting::Count(|health| &mut health.preservation_min)),
     ("preservation_max", Setting::Span(|health| &mut health.preservation_max)),
+    ("registration_interval", Setting::Span(|health| &mut health.registration_interval)),
+    ("registration_burst", Setting::Rank(|health| &mut health.registration_burst)),
 ];
 
 /// What stands for a time that never comes.

@@ -29,6 +29,7 @@ pub(crate) struct Census {
     registrations: u64,
     removals: u64,
     evictions: u64,
+    drained: u64,
     conditions: u64,
     failures: u64,
     recoveries: u64,
@@ -155,7 +156,11 @@ impl Census {
                 self.evictions += 1;
             }
             Changed::ConditionSet(..) => self.conditions += 1,
-            Changed::Custom => {}
+            Changed::Drained(_) => {
+                self.removals += 1;
+                self.drained += 1;
+            }
+            Changed::Moved(..) | Changed::Custom => {}
         }
     }
 
@@ -233,6 +238,7 @@ impl Census {
             ("registrations", self.registrations),
             ("removals", self.removals),
             ("evictions", self.evictions),
+            ("drained", self.drained),
             ("conditions", self.conditions),
             ("failures", self.failures),
             ("recoveries", self.recoveries),

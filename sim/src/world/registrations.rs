@@ -77,8 +77,8 @@ impl World {
         }
         let (node, is_registered) = match what {
             Changed::Registered(node) | Changed::Updated(node) => (*node, true),
-            Changed::Deregistered(node) | Changed::Evicted(node) => (*node, false),
-            Changed::ConditionSet(..) | Changed::Custom => return,
+            Changed::Deregistered(node) | Changed::Evicted(node) | Changed::Drained(node) => (*node, false),
+            Changed::ConditionSet(..) | Changed::Moved(..) | Changed::Custom => return,
         };
         let Some(number) = self.process_of(node) else { return };
         let comes_again = self.plan.scenario.cluster.registers_again;
