@@ -96,7 +96,7 @@ fn scenario() -> Arc<Scenario> {
     for number in 0..100_u8 {
         let command = [&[number % 10], [number; 40].as_slice()].concat();
         scenario = scenario.at(secs(6) + millis(500) * u32::from(number));
-        scenario = scenario.operation(1, Target::Process(1 + number % 2), Action::Custom(command));
+        scenario = scenario.operation(1, Target::Process(u16::from(1 + number % 2)), Action::Custom(command));
     }
     let scenario = scenario.expect_of_suite("acknowledged", 500).expect_of_suite("snapshots_installed", 5);
     Arc::new(scenario.finish().expect("the scenario makes sense"))
