@@ -168,7 +168,7 @@ impl Story {
     /// Returns how many seeds of it are run where so many are asked for.
     pub fn seeds(&self, asked: u64) -> u64 {
         match self {
-            Self::Cluster(scenario) if scenario.seed.is_none() => asked,
+            Self::Cluster(scenario) if scenario.seed.is_none() => asked.min(scenario.seeds_max.unwrap_or(u64::MAX)),
             Self::Pool(scenario) if scenario.seed.is_none() => asked.min(scenario.seeds_max.unwrap_or(u64::MAX)),
             Self::Cluster(_) | Self::Pool(_) => asked.min(1),
         }

@@ -53,6 +53,8 @@ pub struct Health {
     /// When this node looked at its watch last: a longer pause than that of heartbeats is its own.
     looked_at: Time,
     leads: bool,
+    /// Whether nobody tells this node anything, so that silence means nothing.
+    rests: bool,
 }
 
 /// What the one who leads wants to be agreed on. A newer registration makes it void.
@@ -109,6 +111,7 @@ impl Health {
             preservation: Preservation::default(),
             looked_at: now,
             leads: false,
+            rests: false,
         }
     }
 
@@ -199,11 +202,24 @@ impl Health {
         self.cases.values_mut().for_each(Case::put_away);
     }
 
+    /// Takes in that heartbeats are not for this node to hear: it neither judges nor doubts until it looks again, and
+    /// blames nobody then for what it was not told.
+    pub fn rest(&mut self) {
+        if !core::mem::replace(&mut self.rests, true) {
+            self.preservation = Preservation::default();
+        }
+    }
+
+    /// Returns whether [`look`](Self::look) is to be called now: a time has come, or this node has rested until now.
+    pub fn is_due(&self, now: Time) -> bool {
+        self.rests || self.next_at() <= now
+    }
+
     /// Looks at who has become silent since. Returns how this node's view of itself changed, if it did.
     pub fn look(&mut self, now: Time) -> Option<Doubt> {
         let pause = now.since(self.looked_at);
         self.looked_at = now;
-        if pause > self.settings.beat_interval * 2 {
+        if core::mem::take(&mut self.rests) || pause > self.settings.beat_interval * 2 {
             // What was said meanwhile was said to nobody.
             self.forgive(now);
         }
@@ -255,6 +271,9 @@ impl Health {
     /// Returns when [`look`](Self::look) should be called next: no later than heartbeats are due, so that a pause of this
     /// node is told from a silence of others.
     pub fn next_at(&self) -> Time {
+        if self.rests {
+            return Time::NEVER;
+        }
         let tick = self.looked_at + self.settings.beat_interval;
         let later = self.later.first().map(|(at, _)| *at);
         let times = [self.watch.next_at(&self.settings), later, self.preservation.ends_at(&self.settings)];
@@ -276,8 +295,11 @@ impl Health {
         (self.watch.len(), self.watch.overdue())
     }
 
-    /// Returns everything that is known of a registered node.
+    /// Returns everything that is known of a registered node; nothing while this one rests.
     pub fn explain(&self, now: Time, node: NodeId) -> Option<Explanation> {
+        if self.rests {
+            return None;
+        }
         let (case, seen) = (self.cases.get(&node)?, self.watch.seen(now, node, &self.settings)?);
         Some(case.explain(now, seen, self.preservation.doubts(), &self.settings))
     }

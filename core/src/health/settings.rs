@@ -198,6 +198,11 @@ impl HealthSettings {
         self.registration_burst
     }
 
+    /// Returns how long a node must be out of reach before its eviction is proposed; nothing if only operators evict.
+    pub const fn evict_after(&self) -> Option<Duration> {
+        self.evict_after
+    }
+
     /// Returns the shortest silence that is a failure.
     pub fn failed_after(&self) -> Duration {
         self.silence_levels.begins_after(self)

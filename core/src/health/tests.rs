@@ -302,3 +302,20 @@ fn whoever_stays_after_all_is_not_removed_and_who_gets_more_time_is_later() {
     assert_eq!(bench.told.len(), 1, "{:?}", bench.told);
     assert_eq!(bench.found(3), [(151, None)]);
 }
+
+#[test]
+fn who_is_told_nothing_doubts_nobody_and_begins_anew_when_heartbeats_are_for_it_to_hear() {
+    let mut bench = Bench::following(5);
+    bench.health.rest();
+    assert_eq!(bench.health.next_at(), Time::NEVER);
+    assert_eq!(bench.health.explain(bench.now, NodeId::new(3)), None);
+    bench.now = Time::from_millis(600_000);
+    assert!(bench.health.is_due(bench.now));
+    bench.health.lead(bench.now);
+    bench.look();
+    bench.run_to(669, &[3]);
+    assert_eq!(bench.found(3), [(630, DEGRADED)]);
+    bench.run_to(680, &[3]);
+    assert_eq!(bench.found(3), [(670, SILENT)]);
+    assert_eq!(bench.doubts, []);
+}

@@ -102,14 +102,17 @@ impl Monitor {
         }
     }
 
-    /// Takes in whether this node leads, and looks at who has become silent.
-    fn look(&mut self, now: Time, leads: bool, out: &mut Outbox) {
+    /// Takes in whether this node leads, and looks at who has become silent, if it is one of those that hear heartbeats.
+    fn look(&mut self, now: Time, leads: bool, hears: bool, out: &mut Outbox) {
         match (self.health.leads(), leads) {
             (false, true) => self.health.lead(now),
             (true, false) => self.health.follow(),
             (true, true) | (false, false) => {}
         }
-        if self.health.next_at() <= now
+        if !hears {
+            return self.health.rest();
+        }
+        if self.health.is_due(now)
             && let Some(doubt) = self.health.look(now)
         {
             let (watched, overdue) = self.health.watched();
@@ -165,7 +168,8 @@ impl Node {
         for node in newcomers.into_iter().chain(touched_in_pools(out)) {
             monitor.health.reach(now, node, self.reach_of(node));
         }
-        monitor.look(now, self.raft.is_leader(), out);
+        let hears = self.raft.configuration().is_voter(self.raft.id());
+        monitor.look(now, self.raft.is_leader(), hears, out);
         while let Some(proposal) = monitor.health.propose(now) {
             let (node, command) = command_of(proposal);
             if self.propose_own(command, out).is_err() {

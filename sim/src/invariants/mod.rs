@@ -18,6 +18,7 @@ mod expected;
 mod fresh_reads;
 mod halts;
 mod heals;
+mod health;
 mod leader_completeness;
 mod ledger;
 mod linearizable;
@@ -188,6 +189,8 @@ pub struct Invariants {
     clients: Clients,
     order: order::KeepTheirOrder,
     linearizable: linearizable::Linearizable,
+    /// What is found of health, if nodes judge each other.
+    health: Option<health::Health>,
 }
 
 /// The name and the sentence of every property that a run is judged by, for people and for bug descriptions.
@@ -221,6 +224,10 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<counted::CountedBytes>(),
         row::<settled::SettledDisk>(),
         row::<halts::NoHaltWithoutCause>(),
+        row::<health::SilenceIsWatched>(),
+        row::<health::FailedOncePerEpisode>(),
+        row::<health::EvictedByWhatWasSeen>(),
+        row::<health::FoundOfTheLife>(),
         row::<agreement::Agreement>(),
         row::<HealsInTime>(),
         row::<NoPanic>(),
@@ -240,6 +247,7 @@ impl Invariants {
     pub fn of_judging_nodes(mut self) -> Self {
         self.clients.expect_findings();
         self.linearizable.expect_findings();
+        self.health = Some(health::Health::default());
         self
     }
 
@@ -260,6 +268,9 @@ impl Invariants {
             let ledger = self.consensus.ledger();
             minority::on_commit(id, growth.last, growth.created, ledger, view)?;
             self.clients.on_growth(&growth, ledger)?;
+        }
+        if let Some(health) = &mut self.health {
+            health.observe(id, observation, self.consensus.ledger(), view)?;
         }
         match observation {
             Observation::Emitted(Event::Changed { epoch, .. }) => {

@@ -65,6 +65,7 @@ pub(super) fn scenario(name: &str, about: &str, path: &str) -> Scenario {
         about: about.to_owned(),
         path: path.to_owned(),
         seed: None,
+        seeds_max: None,
         forks: Vec::new(),
         healed: None,
         cluster: Cluster::default(),

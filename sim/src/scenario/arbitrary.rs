@@ -18,7 +18,8 @@ use super::*;
 pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
     (1_u16..=7, 0_u16..=8, prop_oneof![2 => Just(0_u16), 1 => 0_u16..=8]).prop_flat_map(|(voters, learners, spares)| {
         let everybody = voters + learners + spares;
-        let frame = (spans(60), spans(60), option::of(any::<u64>()), "[a-zäß \"\\\\.']{1,40}x");
+        let seeds = (option::of(any::<u64>()), option::of(1..=u64::MAX));
+        let frame = (spans(60), spans(60), seeds, "[a-zäß \"\\\\.']{1,40}x");
         let world = (qualities(), latencies(), option::of(workloads()), option::of(swarms()), option::of(operators()));
         let times = (vec((spans(60), steps(everybody)), 0..12), vec((spans(60), operations(everybody)), 0..8));
         let numbers: Vec<u16> = (1..=everybody).collect();
@@ -26,7 +27,7 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
         let health = (any::<bool>(), 0..=1200_u16, option::of(healths()), any::<bool>());
         let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), levels, any::<bool>(), health);
         (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
-            let (chaos, settle, seed, about) = frame;
+            let (chaos, settle, (seed, seeds_max), about) = frame;
             let (network, flush, workload, swarm, operator) = world;
             let (steps, operations) = times;
             let (config, absent, levels, pins_healed, (pool, observers, health, registers_again)) = cluster;
@@ -38,6 +39,7 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             scenario.chaos = chaos + Duration::from_secs(1);
             scenario.settle = settle + Duration::from_secs(1);
             scenario.seed = seed;
+            scenario.seeds_max = seeds_max;
             scenario.cluster =
                 Cluster { voters, learners, spares, observers, absent, levels, pool, registers_again, config };
             (scenario.network, scenario.flush) = (network, flush);
@@ -205,6 +207,8 @@ fn operations(everybody: u16) -> impl Strategy<Value = Operation> {
         subject().prop_map(Action::Deregister),
         subject().prop_map(Action::Evict),
         (subject(), words(&CONDITIONS)).prop_map(|(subject, condition)| Action::SetCondition(subject, condition)),
+        (subject(), option::of(spans(60))).prop_map(|(subject, within)| Action::Drain(subject, within)),
+        (subject(), 0..=1000_u16).prop_map(|(subject, permille)| Action::Moved(subject, permille)),
         vec(any::<u8>(), 0..70).prop_map(Action::Custom),
         changes(everybody).prop_map(Action::Quorum),
         "[ -~]{0,20}".prop_map(|text| Action::Custom(text.into_bytes())),

@@ -411,6 +411,8 @@ impl Checker<'_> {
                 | Action::Evict(subject)
                 | Action::ReadQuorum(subject)
                 | Action::ReadLease(subject)
+                | Action::Drain(subject, _)
+                | Action::Moved(subject, _)
                 | Action::SetCondition(subject, _) => {
                     self.number(section, "subject", u64::from(*subject), &SUBJECTS);
                 }

@@ -109,6 +109,7 @@ impl Scenario {
             about: String::new(),
             path: String::new(),
             seed: None,
+            seeds_max: None,
             forks: Vec::new(),
             healed: None,
             cluster: Cluster::default(),

@@ -43,6 +43,8 @@ pub struct Scenario {
     pub path: String,
     /// The seed it is pinned to, as shrinking leaves it.
     pub seed: Option<u64>,
+    /// The most seeds that a campaign runs of it, if it is too large for more.
+    pub seeds_max: Option<u64>,
     /// From when on what is left to chance is decided anew; usually never.
     pub forks: Vec<Fork>,
     /// The processes that are made whole when the faults stop; drawn, or all that can be, if not said.
@@ -343,6 +345,10 @@ pub enum Action {
     Evict(u16),
     /// Set a subject's condition.
     SetCondition(u16, delian_core::topology::Condition),
+    /// Let a subject leave, within a time if one is said.
+    Drain(u16, Option<Duration>),
+    /// Report how much of what a leaving subject held is elsewhere, in per mille.
+    Moved(u16, u16),
     /// Hand bytes to the embedder.
     Custom(Vec<u8>),
     /// Change who decides.

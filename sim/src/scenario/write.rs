@@ -33,6 +33,7 @@ impl Scenario {
             text.unless(&plain.chaos, "chaos", &self.chaos, |span| quoted(&write_span(*span)));
             text.unless(&plain.settle, "settle", &self.settle, |span| quoted(&write_span(*span)));
             text.maybe("seed", self.seed);
+            text.maybe("seeds_max", self.seeds_max);
             if !self.forks.is_empty() {
                 text.key("forks", list(self.forks.iter().map(|fork| quoted(&fork.to_string()))));
             }
@@ -220,6 +221,8 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action, manner 
         Action::Deregister(subject) => ("deregister", Some(subject)),
         Action::Evict(subject) => ("evict", Some(subject)),
         Action::SetCondition(subject, _) => ("condition", Some(subject)),
+        Action::Drain(subject, _) => ("drain", Some(subject)),
+        Action::Moved(subject, _) => ("moved", Some(subject)),
         Action::Custom(_) => ("custom", None),
         Action::Quorum(Change::AddLearner(_)) => ("add-learner", None),
         Action::Quorum(Change::Promote(_)) => ("promote", None),
@@ -236,6 +239,8 @@ fn write_operation(text: &mut Text, Operation { at, client, via, action, manner 
     text.maybe("subject", subject);
     match action {
         Action::SetCondition(_, condition) => text.key("condition", quoted(word(&CONDITIONS, *condition))),
+        Action::Drain(_, within) => text.maybe("within", within.map(|within| quoted(&write_span(within)))),
+        Action::Moved(_, permille) => text.key("permille", permille),
         Action::Custom(bytes) if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
             text.key("text", quoted(&String::from_utf8_lossy(bytes)));
         }

@@ -203,6 +203,8 @@ fn asks_above(action: &Action, last: u16) -> bool {
         | Action::Deregister(_)
         | Action::Evict(_)
         | Action::SetCondition(..)
+        | Action::Drain(..)
+        | Action::Moved(..)
         | Action::Custom(_)
         | Action::ForgetLeader
         | Action::Read

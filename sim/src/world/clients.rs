@@ -87,6 +87,8 @@ impl World {
             | Action::Deregister(_)
             | Action::Evict(_)
             | Action::SetCondition(..)
+            | Action::Drain(..)
+            | Action::Moved(..)
             | Action::Custom(_) => Wish::Command(self.formulate(number, action)?),
             // An operator looks before it asks.
             Action::Quorum(_) | Action::Transfer(_) | Action::ForgetLeader => return None,
@@ -130,6 +132,10 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
             condition: *condition,
             cause: Cause::Asked,
         },
+        Action::Drain(number, within) => Command::Drain { node: subject(number), epoch: life(number), within: *within },
+        Action::Moved(number, moved) => {
+            Command::DrainProgress { node: subject(number), epoch: life(number), moved: *moved }
+        }
         Action::Custom(bytes) => Command::Custom(Blob::from(bytes.as_slice())),
         Action::Quorum(_)
         | Action::Transfer(_)

@@ -109,6 +109,7 @@ impl Draft {
             self.scenario.settle = settle;
         }
         self.scenario.seed = read_number(reader, &mut table, "seed", &(0..=u64::MAX));
+        self.scenario.seeds_max = read_number(reader, &mut table, "seeds_max", &(1..=u64::MAX));
         self.scenario.healed = read_numbers(reader, &mut table, "healed", &PROCESSES);
         if let Some(entry) = table.take(reader, "forks") {
             let forks = entry.array(reader, r#"["12.5s:swarm:3"]"#).unwrap_or_default();

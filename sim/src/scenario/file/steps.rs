@@ -18,6 +18,8 @@ enum Verb {
     Deregister,
     Evict,
     Condition,
+    Drain,
+    Moved,
     Custom,
     AddLearner,
     Promote,
@@ -31,11 +33,13 @@ enum Verb {
     ForgetLeader,
 }
 
-const VERBS: [Word<Verb>; 15] = [
+const VERBS: [Word<Verb>; 17] = [
     ("register", Verb::Register),
     ("deregister", Verb::Deregister),
     ("evict", Verb::Evict),
     ("condition", Verb::Condition),
+    ("drain", Verb::Drain),
+    ("moved", Verb::Moved),
     ("custom", Verb::Custom),
     ("add-learner", Verb::AddLearner),
     ("promote", Verb::Promote),
@@ -243,6 +247,16 @@ fn read_action<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, verb: Verb) -
             let subject = subject(reader, table);
             let condition = table.require(reader, "condition", "such as condition = \"degraded\"");
             Action::SetCondition(subject?, condition?.word(reader, &CONDITIONS)?)
+        }
+        Verb::Drain => {
+            let subject = subject(reader, table);
+            let within = table.take(reader, "within").map(|entry| entry.parse(reader, read_span));
+            Action::Drain(subject?, within.map_or(Some(None), |within| within.map(Some))?)
+        }
+        Verb::Moved => {
+            let subject = subject(reader, table);
+            let entry = table.require(reader, "permille", "how much is elsewhere, such as permille = 500");
+            Action::Moved(subject?, entry?.number(reader, &(0..=1000))? as u16)
         }
         Verb::Custom => {
             let (text, hex) = (table.take(reader, "text"), table.take(reader, "hex"));
