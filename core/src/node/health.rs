@@ -9,22 +9,20 @@ pub use crate::health::{HealthConfig, HealthSettings};
 
 use super::Node;
 use super::registrations::Registrations;
-use crate::condition::Condition;
-use crate::health::{Health, Heartbeat, HeartbeatError, Proposal, Reach, Sample};
+use super::witness::{News, Witness};
+use crate::health::{Health, Heartbeat, HeartbeatError, Reach, Sample};
 use crate::ids::{Boot, Epoch, NodeId};
 use crate::io::{Effect, Event, Outbox};
 use crate::raft::Raft;
 use crate::swim;
 use crate::time::Time;
-use crate::topology::{Command, Member, Topology};
+use crate::topology::Topology;
 use crate::wire::Message;
 
 /// What one node knows of the health of others, and what it says of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Monitor {
-    health: Health,
-    /// Up to which epoch registrations and conditions were taken in.
-    epoch: Epoch,
+    witness: Witness,
     beats: Beats,
     pub(super) registrations: Registrations,
 }
@@ -45,77 +43,49 @@ impl Monitor {
     pub(super) fn new(now: Time, settings: &Arc<HealthSettings>) -> Self {
         let beats = Beats { sample: None, registered: None, count: 0, due_at: Time::NEVER };
         let health = Health::new(now, Arc::clone(settings));
-        Self { health, epoch: Epoch::ZERO, beats, registrations: Registrations::default() }
+        Self { witness: Witness::new(health), beats, registrations: Registrations::default() }
     }
 
     pub(super) fn next_wake(&self, raft: &Raft) -> Time {
         // Nothing is said before the boot is on disk, and that the write is done is an input by itself.
         let beats_at = if raft.boot_is_durable() { self.beats.due_at } else { Time::NEVER };
-        self.health.next_at().min(beats_at)
+        self.witness.health.next_at().min(beats_at)
     }
 
     pub(super) const fn health(&self) -> &Health {
-        &self.health
+        &self.witness.health
     }
 
     /// Takes in who is registered and what was agreed on since it last looked. Returns whose life is new to it.
     fn take_in(&mut self, now: Time, me: NodeId, topology: &Topology, out: &mut Outbox) -> Vec<NodeId> {
-        if topology.members_changed_at() == self.epoch {
+        if !self.witness.is_behind(topology) {
             return Vec::new();
         }
-        let mut newcomers = Vec::new();
-        if let Ok(delta) = topology.delta(self.epoch) {
-            delta.removed.iter().for_each(|removal| self.health.unregistered(removal.node));
-            delta.changed.iter().for_each(|member| self.take_in_member(now, member, &mut newcomers, out));
-        } else {
-            let gone: Vec<NodeId> = self.health.nodes().filter(|node| topology.get(*node).is_none()).collect();
-            for node in gone {
-                self.health.unregistered(node);
-            }
-            topology.members().for_each(|member| self.take_in_member(now, member, &mut newcomers, out));
-        }
-        self.epoch = topology.members_changed_at();
+        let news = self.witness.take_in(now, topology);
         let registered = topology.get(me).map(|member| member.registered);
         if registered != self.beats.registered {
             // The first heartbeat of a life says at once that it is there.
             self.beats.registered = registered;
             self.beats.due_at = if self.beats.may_beat() { now } else { Time::NEVER };
         }
-        newcomers
-    }
-
-    fn take_in_member(&mut self, now: Time, member: &Member, newcomers: &mut Vec<NodeId>, out: &mut Outbox) {
-        let (node, epoch, condition) = (member.node(), member.registered, member.condition);
-        let is_new = self.health.registered(now, node, epoch);
-        let before = self.health.agreed(now, node, epoch, condition, member.drain);
-        if is_new {
-            // What had been agreed on when this node heard of that life is no news.
-            newcomers.push(node);
-            return;
-        }
-        let failed = before.is_some_and(Condition::is_failed);
-        if condition.is_failed() && !failed {
-            out.emit(Event::NodeFailed { node, epoch, condition });
-        }
-        if failed && !condition.is_failed() {
-            out.emit(Event::NodeRecovered { node, epoch });
-        }
+        let newcomer = |news| match news {
+            News::Life(node) => Some(node),
+            News::Failed { node, epoch, condition } => {
+                out.emit(Event::NodeFailed { node, epoch, condition });
+                None
+            }
+            News::Recovered { node, epoch } => {
+                out.emit(Event::NodeRecovered { node, epoch });
+                None
+            }
+        };
+        news.into_iter().filter_map(newcomer).collect()
     }
 
     /// Takes in whether this node leads, and looks at who has become silent, if it is one of those that hear heartbeats.
     fn look(&mut self, now: Time, leads: bool, hears: bool, out: &mut Outbox) {
-        match (self.health.leads(), leads) {
-            (false, true) => self.health.lead(now),
-            (true, false) => self.health.follow(),
-            (true, true) | (false, false) => {}
-        }
-        if !hears {
-            return self.health.rest();
-        }
-        if self.health.is_due(now)
-            && let Some(doubt) = self.health.look(now)
-        {
-            let (watched, overdue) = self.health.watched();
+        if let Some(doubt) = self.witness.look(now, leads, hears) {
+            let (watched, overdue) = self.witness.health.watched();
             out.emit(Event::SelfSuspicion { doubt, watched, overdue });
         }
     }
@@ -154,8 +124,11 @@ impl Node {
     pub(super) fn on_heartbeat(&mut self, now: Time, from: NodeId, heartbeat: &Heartbeat, out: &mut Outbox) {
         let Some(monitor) = &mut self.monitor else { return };
         let is_own = from == heartbeat.node;
-        let heard =
-            if is_own { monitor.health.hear(now, heartbeat) } else { Err(HeartbeatError::Foreign(heartbeat.node)) };
+        let heard = if is_own {
+            monitor.witness.health.hear(now, heartbeat)
+        } else {
+            Err(HeartbeatError::Foreign(heartbeat.node))
+        };
         if let Err(why) = heard {
             out.emit(Event::HeartbeatRejected { from, why });
         }
@@ -166,23 +139,22 @@ impl Node {
         let Some(mut monitor) = self.monitor.take() else { return };
         let newcomers = monitor.take_in(now, self.raft.id(), self.topology(), out);
         for node in newcomers.into_iter().chain(touched_in_pools(out)) {
-            monitor.health.reach(now, node, self.reach_of(node));
+            monitor.witness.health.reach(now, node, self.reach_of(node));
         }
         let hears = self.raft.configuration().is_voter(self.raft.id());
         monitor.look(now, self.raft.is_leader(), hears, out);
-        while let Some(proposal) = monitor.health.propose(now) {
-            let (node, command) = command_of(proposal);
+        while let Some((node, command)) = monitor.witness.propose(now) {
             if self.propose_own(command, out).is_err() {
-                monitor.health.refused(now, node);
+                monitor.witness.health.refused(now, node);
             }
         }
         if self.raft.boot_is_durable()
-            && let Some(heartbeat) = monitor.beats.next(now, self.raft.id(), self.raft.boot(), &monitor.health)
+            && let Some(heartbeat) = monitor.beats.next(now, self.raft.id(), self.raft.boot(), &monitor.witness.health)
         {
             for voter in self.who_hears_heartbeats() {
                 if voter != heartbeat.node {
                     out.push(Effect::Send(voter, Message::Heartbeat(heartbeat)));
-                } else if let Err(why) = monitor.health.hear(now, &heartbeat) {
+                } else if let Err(why) = monitor.witness.health.hear(now, &heartbeat) {
                     out.emit(Event::HeartbeatRejected { from: voter, why });
                 }
             }
@@ -238,14 +210,4 @@ fn touched_in_pools(out: &Outbox) -> Vec<NodeId> {
         }
     };
     out.events().filter_map(subject).collect()
-}
-
-/// Returns the command that asks for what was found, and whom it is about.
-fn command_of(proposal: Proposal) -> (NodeId, Command) {
-    match proposal {
-        Proposal::Find { node, epoch, finding, cause } => {
-            (node, Command::SetCondition { node, epoch, condition: finding, cause })
-        }
-        Proposal::Evict { node, epoch } => (node, Command::Evict { node, epoch }),
-    }
 }

@@ -12,6 +12,7 @@ mod apply;
 mod quorum;
 mod handover;
 mod health;
+pub mod witness;
 mod registrations;
 mod placement;
 mod reads;
