@@ -69,10 +69,11 @@ impl Case {
         }
     }
 
-    /// Returns the case of the same node in its next life: what is known of the machine stays known.
-    pub(super) const fn of_next_life(self, epoch: Epoch) -> Self {
-        let (agreed, found) = (Condition::Healthy, Condition::Healthy);
-        Self { epoch, agreed, found, leaving: None, proposed: None, next: None, ..self }
+    /// Returns the case of the same node in its next life: what is known of the machine stays known, but a registration is
+    /// a sign of life, so what counts towards an eviction begins anew.
+    pub(super) fn of_next_life(self, now: Time, epoch: Epoch) -> Self {
+        let (agreed, found, lost_at) = (Condition::Healthy, Condition::Healthy, self.lost_at.map(|_| now));
+        Self { epoch, lost_at, agreed, found, leaving: None, proposed: None, next: None, ..self }
     }
 
     pub(super) const fn epoch(&self) -> Epoch {

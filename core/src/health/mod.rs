@@ -126,7 +126,7 @@ impl Health {
             self.later.remove(&(at, node));
         }
         self.watch.register(now, node, epoch);
-        self.cases.insert(node, before.map_or_else(|| Case::new(epoch), |case| case.of_next_life(epoch)));
+        self.cases.insert(node, before.map_or_else(|| Case::new(epoch), |case| case.of_next_life(now, epoch)));
         self.open(node);
         true
     }

@@ -255,6 +255,18 @@ fn another_life_of_a_node_begins_well_whatever_the_last_one_did() {
 }
 
 #[test]
+fn another_life_of_a_node_that_nobody_reaches_has_all_the_time_to_be_reached() {
+    let mut bench = Bench::leading(5);
+    bench.run_to(9, &[]);
+    bench.reach(3, Reach::Unreachable);
+    bench.run_to(600, &[3]);
+    bench.nodes.insert(3, (9, 0));
+    bench.health.registered(bench.now, NodeId::new(3), Epoch::new(9));
+    bench.run_to(2_000, &[3]);
+    assert_eq!(bench.found(3), [(9, UNREACHABLE), (600, UNREACHABLE), (1_200, None)]);
+}
+
+#[test]
 fn a_node_is_explained_by_what_speaks_for_and_against_it() {
     let mut bench = Bench::leading(5);
     bench.run_to(45, &[3]);
