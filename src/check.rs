@@ -44,9 +44,9 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<Answer, Problem> {
     if arguments.by_hand.explore {
         return match only(arguments, models, "--explore")? {
             Model::Cluster(model) => explore::run(arguments, model),
-            Model::Pool(model) => Err(Problem::new(format!(
-                "`--explore` walks models of clusters, and {} is one of a pool; its counter-examples can be replayed",
-                model.name
+            other @ (Model::Pool(_) | Model::Health(_)) => Err(Problem::new(format!(
+                "`--explore` walks models of clusters, and {} is none; its counter-examples can be replayed",
+                other.listing().name
             ))),
         };
     }

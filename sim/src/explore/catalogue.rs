@@ -1,6 +1,7 @@
 //! All models that ship, of whatever system.
 
 use super::cluster::{self, Cluster};
+use super::health::{self, Orchestrator};
 use super::pool::{self, Pool};
 use super::shipped::{Listing, Shipped};
 
@@ -11,6 +12,8 @@ pub enum Model {
     Cluster(cluster::model::Model),
     /// Members that see who can be reached.
     Pool(pool::model::Model),
+    /// Voters that watch registered nodes.
+    Health(health::model::Model),
 }
 
 /// A model ready to be explored.
@@ -20,6 +23,8 @@ pub enum Prepared {
     Cluster(Cluster),
     /// Members that see who can be reached.
     Pool(Pool),
+    /// Voters that watch registered nodes.
+    Health(Orchestrator),
 }
 
 /// What can be done with a model, whatever its system is.
@@ -34,7 +39,9 @@ pub trait Work {
 /// Returns all models, those of the default set first.
 pub fn all() -> Vec<Model> {
     let clusters = super::models::all().into_iter().map(Model::Cluster);
-    let mut all: Vec<Model> = clusters.chain(pool::models::all().into_iter().map(Model::Pool)).collect();
+    let pools = pool::models::all().into_iter().map(Model::Pool);
+    let watches = health::models::all().into_iter().map(Model::Health);
+    let mut all: Vec<Model> = clusters.chain(pools).chain(watches).collect();
     all.sort_by_key(|model| model.listing().tier);
     all
 }
@@ -45,6 +52,7 @@ impl Model {
         match self {
             Self::Cluster(model) => model.listing(),
             Self::Pool(model) => model.listing(),
+            Self::Health(model) => model.listing(),
         }
     }
 
@@ -52,7 +60,7 @@ impl Model {
     pub const fn tell_names_apart(&mut self) {
         match self {
             Self::Cluster(model) => model.tell_names_apart(),
-            Self::Pool(_) => {}
+            Self::Pool(_) | Self::Health(_) => {}
         }
     }
 
@@ -61,6 +69,7 @@ impl Model {
         match self {
             Self::Cluster(model) => Prepared::Cluster(Cluster::new(model, seed)),
             Self::Pool(model) => Prepared::Pool(Pool::new(model, seed)),
+            Self::Health(model) => Prepared::Health(Orchestrator::new(model, seed)),
         }
     }
 }
@@ -71,6 +80,7 @@ impl Prepared {
         match self {
             Self::Cluster(cluster) => work.work(cluster),
             Self::Pool(pool) => work.work(pool),
+            Self::Health(watch) => work.work(watch),
         }
     }
 }

@@ -36,6 +36,7 @@ pub mod path;
 pub mod guards;
 pub mod cluster;
 pub mod pool;
+pub mod health;
 pub mod models;
 pub mod catalogue;
 pub mod jumps;
