@@ -89,7 +89,7 @@ impl Voter {
         if pace == Pace::Slept || (self.leads && !self.witness.health.leads()) {
             self.truth.forgive(self.now);
         }
-        self.witness.look(self.now, self.leads);
+        self.witness.look(self.now, self.leads, true);
         let mut proposed = Vec::new();
         for _ in 0..PROPOSALS_MAX {
             let Some((node, command)) = self.witness.propose(self.now) else {
