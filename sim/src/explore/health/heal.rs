@@ -7,7 +7,7 @@
 
 use delian_core::NodeId;
 use delian_core::health::Reach;
-use delian_core::topology::Condition;
+use delian_core::topology::{Condition, Member};
 
 use super::Orchestrator;
 use super::action::Mood;
@@ -45,7 +45,7 @@ impl Orchestrator {
         let mut state = quiet.clone();
         let stays = |state: &State| -> Vec<NodeId> {
             let members = state.committed().members();
-            members.filter(|it| it.condition != Condition::Leaving).map(|it| it.node()).collect()
+            members.filter(|it| it.condition != Condition::Leaving).map(Member::node).collect()
         };
         let before = stays(&state);
         self.tell_all(&mut state, Reach::Reachable)?;

@@ -202,9 +202,10 @@ pub(super) fn judge_commit(
         }
     }
     let found = match command {
-        Command::Evict { node, epoch } => Some((node, epoch, false)),
         Command::SetCondition { node, epoch, cause, .. } => Some((node, epoch, *cause != Cause::Asked)),
-        Command::Drain { node, epoch, .. } | Command::DrainProgress { node, epoch, .. } => Some((node, epoch, false)),
+        Command::Evict { node, epoch }
+        | Command::Drain { node, epoch, .. }
+        | Command::DrainProgress { node, epoch, .. } => Some((node, epoch, false)),
         Command::Register(_) | Command::Deregister(_) | Command::Custom(_) => None,
     };
     let Some((node, epoch, is_found)) = found else { return Ok(()) };

@@ -75,7 +75,7 @@ impl Orchestrator {
 
     /// Registers all nodes, and lets everybody know.
     fn found(&self) -> State {
-        let mut topology = self.model.nobody();
+        let mut topology = model::nobody();
         for node in 0..self.model.nodes {
             topology.apply(&step::register(node)).expect("a model's registrations are acceptable");
         }
@@ -150,10 +150,10 @@ impl Shipped for Orchestrator {
     }
 
     fn tell(&self, state: &State, action: Action) -> String {
-        self.describe_action(state, action)
+        story::describe_action(state, action)
     }
 
     fn changes(&self, before: &State, after: &State) -> Vec<String> {
-        self.describe_changes(before, after)
+        story::describe_changes(before, after)
     }
 }

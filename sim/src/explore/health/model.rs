@@ -170,13 +170,13 @@ impl Model {
     pub(super) fn settings(&self) -> HealthSettings {
         self.numbers().check().expect("a model's numbers make sense")
     }
+}
 
-    /// Returns the topology of nobody.
-    pub(super) fn nobody(&self) -> Topology {
-        // A voter that lags behind two removals must take in the whole.
-        let config = Config { voters: [NodeId::new(1)].into(), removals_kept: 1, ..Config::default() };
-        Topology::new(config.check().expect("a model's configuration makes sense").topology())
-    }
+/// Returns the topology of nobody.
+pub(super) fn nobody() -> Topology {
+    // A voter that lags behind two removals must take in the whole.
+    let config = Config { voters: [NodeId::new(1)].into(), removals_kept: 1, ..Config::default() };
+    Topology::new(config.check().expect("a model's configuration makes sense").topology())
 }
 
 /// Returns the identity of a watched node.

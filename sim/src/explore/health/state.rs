@@ -1,6 +1,6 @@
 //! Everything that decides what may happen next among the voters.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use delian_core::Topology;
@@ -94,13 +94,14 @@ impl State {
 
     /// Hashes all that decides.
     pub(super) fn fingerprint(&self, seed: u64) -> u128 {
-        use std::hash::Hash;
-
         let Self { voters, places, log, tail, leader, sent, left, shown: _ } = self;
         let mut hasher = Hash128::new(seed);
-        voters.iter().for_each(|voter| hasher.write_u128(voter.hash()));
-        log.iter().for_each(|held| hasher.write_u128(held.hash));
-        tail.iter().for_each(|entry| hasher.write_u128(entry.hash));
+        for hash in voters.iter().map(|voter| voter.hash()).chain(log.iter().map(|held| held.hash)) {
+            hasher.write_u128(hash);
+        }
+        for entry in tail {
+            hasher.write_u128(entry.hash);
+        }
         // Lengths, so that none of the lists can be taken for a part of another.
         (places, log.len(), tail.len(), leader, sent, left).hash(&mut hasher);
         hasher.finish_128()

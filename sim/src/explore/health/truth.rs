@@ -67,8 +67,9 @@ impl Truth {
 
     /// Returns whether a heartbeat counts.
     pub(super) fn hear(&mut self, now: Time, heartbeat: &Heartbeat) -> bool {
-        let node = (0..).find(|node| id_of(*node) == heartbeat.node).expect("only nodes of the model beat");
-        let Some(Some(known)) = self.lives.get_mut(usize::from(node as u8)) else { return false };
+        let mut lives = (0..).zip(&mut self.lives);
+        let life = lives.find(|(node, _)| id_of(*node) == heartbeat.node).and_then(|(_, life)| life.as_mut());
+        let Some(known) = life else { return false };
         let counts = known.epoch == heartbeat.epoch && heartbeat.sequence > known.sequence;
         if counts {
             (known.sequence, known.silent_since) = (heartbeat.sequence, now);
@@ -101,20 +102,17 @@ impl Truth {
                 continue;
             };
             let failed = member.condition.is_failed();
-            let known = match held.as_mut().filter(|known| known.epoch == member.registered) {
-                Some(known) => {
-                    let (epoch, condition) = (member.registered, member.condition);
-                    match (known.failed, failed) {
-                        (false, true) => news.push(News::Failed { node: id, epoch, condition }),
-                        (true, false) => news.push(News::Recovered { node: id, epoch }),
-                        (true, true) | (false, false) => {}
-                    }
-                    known
+            let (epoch, condition) = (member.registered, member.condition);
+            let known = if let Some(known) = held.as_mut().filter(|known| known.epoch == epoch) {
+                match (known.failed, failed) {
+                    (false, true) => news.push(News::Failed { node: id, epoch, condition }),
+                    (true, false) => news.push(News::Recovered { node: id, epoch }),
+                    (true, true) | (false, false) => {}
                 }
-                None => {
-                    news.push(News::Life(id));
-                    held.insert(Known::born(now, member.registered, *word))
-                }
+                known
+            } else {
+                news.push(News::Life(id));
+                held.insert(Known::born(now, epoch, *word))
             };
             known.failed = failed;
             known.leaves = leaves(now, known.leaves, member);
