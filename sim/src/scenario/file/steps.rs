@@ -256,7 +256,7 @@ fn read_action<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, verb: Verb) -
         Verb::Moved => {
             let subject = subject(reader, table);
             let entry = table.require(reader, "permille", "how much is elsewhere, such as permille = 500");
-            Action::Moved(subject?, entry?.number(reader, &(0..=1000))? as u16)
+            Action::Moved(subject?, entry?.number(reader, &(0..=1000_u64))? as u16)
         }
         Verb::Custom => {
             let (text, hex) = (table.take(reader, "text"), table.take(reader, "hex"));
