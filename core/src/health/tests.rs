@@ -263,7 +263,7 @@ fn another_life_of_a_node_that_nobody_reaches_has_all_the_time_to_be_reached() {
     bench.nodes.insert(3, (9, 0));
     bench.health.registered(bench.now, NodeId::new(3), Epoch::new(9));
     bench.run_to(2_000, &[3]);
-    assert_eq!(bench.found(3), [(9, UNREACHABLE), (600, UNREACHABLE), (1_200, None)]);
+    assert_eq!(bench.found(3), [(9, UNREACHABLE), (603, UNREACHABLE), (1_200, None)]);
 }
 
 #[test]
