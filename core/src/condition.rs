@@ -88,3 +88,8 @@ pub struct Drain {
     /// How much of what it held is elsewhere, in per mille.
     pub moved: u16,
 }
+
+impl Drain {
+    /// All that a node holds, in per mille.
+    pub const WHOLE: u16 = 1000;
+}

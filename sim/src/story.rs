@@ -167,11 +167,12 @@ impl Story {
 
     /// Returns how many seeds of it are run where so many are asked for.
     pub fn seeds(&self, asked: u64) -> u64 {
-        match self {
-            Self::Cluster(scenario) if scenario.seed.is_none() => asked.min(scenario.seeds_max.unwrap_or(u64::MAX)),
-            Self::Pool(scenario) if scenario.seed.is_none() => asked.min(scenario.seeds_max.unwrap_or(u64::MAX)),
-            Self::Cluster(_) | Self::Pool(_) => asked.min(1),
-        }
+        let most = match self {
+            Self::Cluster(scenario) => scenario.seeds_max,
+            Self::Pool(scenario) => scenario.seeds_max,
+        };
+        let most = if self.seed().is_some() { 1 } else { most.unwrap_or(u64::MAX) };
+        asked.min(most)
     }
 
     /// Runs a seed, and for a cluster looks further as the guide says; a pool is not looked at beside its seeds.

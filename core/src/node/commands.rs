@@ -260,9 +260,9 @@ impl Node {
 
     fn on_asked(&mut self, now: Time, request: RequestId, asked: Asked, out: &mut Outbox) {
         let origin = Origin::Local(request);
-        let done = self.check_room(&asked, 0).and_then(|()| {
+        let done = self.check_room(&asked, 0).and_then(|registrant| {
             if self.raft.is_leader() {
-                self.admit_registration(now, &asked)?;
+                self.admit_registration(now, registrant)?;
                 return self.propose_one(now, origin.clone(), asked.payload(), out);
             }
             self.forward(now, request, || asked.request(), out)
@@ -308,21 +308,22 @@ impl Node {
         batch: &mut Batch,
         out: &mut Outbox,
     ) -> Result<(), Rejected> {
-        self.check_room(&asked, batch.requests.len())?;
+        let registrant = self.check_room(&asked, batch.requests.len())?;
         if self.raft.is_leader() {
-            self.admit_registration(now, &asked)?;
+            self.admit_registration(now, registrant)?;
             return self.join(request, asked.payload(), batch);
         }
         self.forward(now, request, || asked.request(), out)
     }
 
-    /// Checks the form of what a local client asks, and that it may wait beside those that are `joining`.
-    fn check_room(&self, asked: &Asked, joining: usize) -> Result<(), Rejected> {
-        self.check_form(asked)?;
+    /// Checks the form of what a local client asks, and that it may wait beside those that are `joining`. Returns who is to
+    /// be registered, if anybody.
+    fn check_room(&self, asked: &Asked, joining: usize) -> Result<Option<NodeId>, Rejected> {
+        let registrant = self.check_form(asked)?;
         if self.commands.len() + joining >= self.settings.commands.pending_max {
             return Err(Rejected::Busy);
         }
-        Ok(())
+        Ok(registrant)
     }
 
     /// Takes a proposal into the batch, as far as the leader has room for it.
@@ -414,8 +415,8 @@ impl Node {
             Request::Quorum(change) => return self.propose_quorum(now, origin, &change, out),
         };
         let asked = asked.map_err(Rejected::Refused)?;
-        self.check_form(&asked)?;
-        self.admit_registration(now, &asked)?;
+        let registrant = self.check_form(&asked)?;
+        self.admit_registration(now, registrant)?;
         self.propose_one(now, origin, payload, out)
     }
 

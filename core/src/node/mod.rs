@@ -325,8 +325,9 @@ impl Node {
         }
     }
 
-    /// Checks what does not depend on the state, so that nonsense is refused before it costs a place in the log.
-    fn check_form(&self, asked: &Asked) -> Result<(), Rejected> {
+    /// Checks what does not depend on the state, so that nonsense is refused before it costs a place in the log. Returns who
+    /// is to be registered, if that is what is asked for.
+    fn check_form(&self, asked: &Asked) -> Result<Option<NodeId>, Rejected> {
         match asked {
             Asked::Command(command) => self.check_command(command).map_err(Rejected::Refused),
             Asked::Session(SessionRequest::Do { operation, command }) => {
@@ -334,14 +335,14 @@ impl Node {
                 let command = Command::decode(command).map_err(Rejected::Refused)?;
                 self.check_command(&command).map_err(Rejected::Refused)
             }
-            Asked::Session(SessionRequest::Open | SessionRequest::Close(_)) => Ok(()),
+            Asked::Session(SessionRequest::Open | SessionRequest::Close(_)) => Ok(None),
         }
     }
 
-    fn check_command(&self, command: &Command) -> Result<(), Refusal> {
+    fn check_command(&self, command: &Command) -> Result<Option<NodeId>, Refusal> {
         let limits = &self.settings.topology;
         match command {
-            Command::Register(registration) => registration.validate(limits),
+            Command::Register(registration) => registration.validate(limits).map(|()| Some(registration.node)),
             Command::Custom(bytes) if bytes.len() > limits.custom_bytes_max => {
                 Err(Refusal::CustomTooLarge { bytes: bytes.len(), max: limits.custom_bytes_max })
             }
@@ -350,7 +351,7 @@ impl Node {
             | Command::Evict { .. }
             | Command::SetCondition { .. }
             | Command::Drain { .. }
-            | Command::DrainProgress { .. } => Ok(()),
+            | Command::DrainProgress { .. } => Ok(None),
         }
     }
 }

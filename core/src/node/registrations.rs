@@ -7,13 +7,10 @@ use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use super::Node;
-use super::commands::Asked;
-use super::sessions::SessionRequest;
 use crate::health::HealthSettings;
 use crate::ids::NodeId;
 use crate::io::Rejected;
 use crate::time::Time;
-use crate::topology::Command;
 
 /// When the next registration of each node is due. Who is not in here may register at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,20 +40,10 @@ impl Registrations {
 }
 
 impl Node {
-    /// Refuses a registration of a node that registered too often; everything else passes.
-    pub(super) fn admit_registration(&mut self, now: Time, asked: &Asked) -> Result<(), Rejected> {
-        let Some(monitor) = &mut self.monitor else { return Ok(()) };
-        let within;
-        let command = match asked {
-            Asked::Command(command) => command,
-            Asked::Session(SessionRequest::Do { command, .. }) => {
-                within = Command::decode(command).map_err(Rejected::Refused)?;
-                &within
-            }
-            Asked::Session(SessionRequest::Open | SessionRequest::Close(_)) => return Ok(()),
-        };
-        let Command::Register(registration) = command else { return Ok(()) };
-        let (node, room) = (registration.node, self.settings.topology.registrations_max);
+    /// Refuses the registration of a node that registered too often; without anybody to register all is well.
+    pub(super) fn admit_registration(&mut self, now: Time, registrant: Option<NodeId>) -> Result<(), Rejected> {
+        let Some((node, monitor)) = registrant.zip(self.monitor.as_mut()) else { return Ok(()) };
+        let room = self.settings.topology.registrations_max;
         let settings = self.settings.health.as_deref().expect("a monitor has settings");
         monitor.registrations.admit(now, node, room, settings).map_err(|again_in| Rejected::TooOften { node, again_in })
     }

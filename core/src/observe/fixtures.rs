@@ -1,16 +1,13 @@
 //! A history that members tell of in tests.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::announce::Announcement;
 use super::message::Fingerprint;
 use crate::config::Config;
-use crate::ids::{Bytes, Epoch, NodeId, Term};
-use crate::time::WallTime;
-use crate::topology::{Command, Coordinates, Registration, Topology};
+use crate::ids::{Epoch, NodeId, Term};
+use crate::topology::{self, Command, Topology};
 
 /// The topology of every epoch.
 pub(super) struct Source(Vec<Topology>);
@@ -57,20 +54,7 @@ pub(super) fn empty() -> Topology {
     Topology::new(config.check().expect("the numbers make sense").topology())
 }
 
-/// A registration of a node that says something new of it.
+/// A registration of a node.
 pub(super) fn register(node: u64) -> Command {
-    Command::Register(alloc::boxed::Box::new(Registration {
-        node: NodeId::new(node),
-        name: format!("m{node}"),
-        address: "10.0.0.1".to_string(),
-        port: 7000,
-        rack: "r1".to_string(),
-        datacenter: "zrh1".to_string(),
-        region: "eu".to_string(),
-        coordinates: Coordinates::new(47_376_900, 8_541_700),
-        total: Bytes::new(1000),
-        free: Bytes::new(400),
-        tags: BTreeMap::new(),
-        registered_at: WallTime::from_unix_millis(0),
-    }))
+    topology::fixtures::register(node, &format!("m{node}"))
 }

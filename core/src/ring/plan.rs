@@ -11,6 +11,7 @@ use super::diff::{fill, for_each_piece, renamed};
 use super::replicas::{REPLICAS_MAX, Rule, Shortage};
 use super::token::TokenRange;
 use super::{Ring, Slot};
+use crate::condition::Drain;
 
 /// One copy of one range that goes from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -81,11 +82,11 @@ impl Plan {
     /// 1,000 when all are, and less before.
     pub fn moved_after(&self, done: usize) -> u16 {
         if done >= self.steps.len() {
-            return 1000;
+            return Drain::WHOLE;
         }
         let moved: u128 = self.steps[..done].iter().map(|step| u128::from(step.range.tokens())).sum();
         // Below a whole by at least the tokens of one step, so rounding down keeps it below.
-        (moved * 1000 / u128::from(self.tokens)) as u16
+        (moved * u128::from(Drain::WHOLE) / u128::from(self.tokens)) as u16
     }
 
     /// Adds a step, or makes the one before longer if it goes on there.

@@ -3,7 +3,7 @@
 use super::command::{Cause, Change, Changed, Command, Condition, Drain};
 use super::refusal::Refusal;
 use super::registration::Registration;
-use super::{Member, Removal, Topology, WHOLE};
+use super::{Member, Removal, Topology};
 use crate::ids::{Epoch, NodeId};
 
 impl Topology {
@@ -47,7 +47,7 @@ impl Topology {
                 });
                 Changed::ConditionSet(*node, Condition::Leaving)
             }
-            Command::DrainProgress { node, epoch: _, moved: WHOLE } => {
+            Command::DrainProgress { node, epoch: _, moved: Drain::WHOLE } => {
                 self.remove(Removal { node: *node, epoch });
                 Changed::Drained(*node)
             }
@@ -98,7 +98,7 @@ impl Topology {
                 if !self.is_leaving(*node) {
                     return Err(Refusal::NotLeaving(*node));
                 }
-                if *moved > WHOLE { Err(Refusal::MovedMoreThanAll { moved: *moved }) } else { Ok(()) }
+                if *moved > Drain::WHOLE { Err(Refusal::MovedMoreThanAll { moved: *moved }) } else { Ok(()) }
             }
         }
     }

@@ -6,10 +6,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
 
-use super::command::{Cause, Condition};
+use super::command::{Cause, Condition, Drain};
 use super::delta::Delta;
 use super::refusal::Refusal;
-use super::{Member, Topology, WHOLE};
+use super::{Member, Topology};
 use crate::ids::{Epoch, NodeId};
 
 /// What no sequence of accepted commands could have produced. The receiver drops the data, whichever it is.
@@ -203,7 +203,7 @@ impl Claims {
         if !is_newborn && registered > self.from {
             self.claim(node, registered)?;
         }
-        let hands_over_some = drain.is_none_or(|drain| drain.moved < WHOLE);
+        let hands_over_some = drain.is_none_or(|drain| drain.moved < Drain::WHOLE);
         if since < registered
             || since > changed
             || drain.is_some() != (condition == Condition::Leaving)
@@ -220,7 +220,7 @@ mod tests {
     use alloc::string::ToString;
 
     use super::super::fixtures::{register, topology_of};
-    use super::super::{Command, DeltaError, Drain, Removal};
+    use super::super::{Command, DeltaError, Removal};
     use super::*;
 
     fn node(number: u64) -> NodeId {

@@ -30,7 +30,7 @@ pub(super) fn registration(node: u64, name: &str) -> Registration {
     }
 }
 
-pub(super) fn register(node: u64, name: &str) -> Command {
+pub(crate) fn register(node: u64, name: &str) -> Command {
     Command::Register(Box::new(registration(node, name)))
 }
 

@@ -14,7 +14,7 @@ mod command;
 mod consistency;
 mod delta;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod placement;
 mod refusal;
 mod registration;
@@ -79,9 +79,6 @@ pub struct Topology {
     /// The last epoch that changed who is registered, or where and with what.
     registered_at: Epoch,
 }
-
-/// All that a node holds, in per mille.
-const WHOLE: u16 = 1000;
 
 /// One registered node, as the topology holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

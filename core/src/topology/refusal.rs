@@ -6,6 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::registration::Coordinates;
+use crate::condition::Drain;
 use crate::ids::{Bytes, Epoch, NodeId};
 
 /// Why a command changes nothing: the value at fault and the mend.
@@ -136,7 +137,9 @@ impl fmt::Display for Refusal {
             Self::Exhausted => write!(f, "epoch {} has no successor: start a new federation", Epoch::new(u64::MAX)),
             Self::Leaving(node) => write!(f, "{node} is leaving: ask for another condition to keep it"),
             Self::NotLeaving(node) => write!(f, "{node} is not leaving: drain it first"),
-            Self::MovedMoreThanAll { moved } => write!(f, "{moved} per mille are more than all: say at most 1000"),
+            Self::MovedMoreThanAll { moved } => {
+                write!(f, "{moved} per mille are more than all: say at most {}", Drain::WHOLE)
+            }
         }
     }
 }

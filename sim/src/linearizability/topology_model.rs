@@ -5,7 +5,7 @@
 //! nodes to [`by_index`](super::by_index). Refusals say something too: a node that is refused as unknown was absent.
 //! Names do not occur, for no two subjects of a simulation share one; neither do `Custom` commands, which nobody reads.
 
-use delian_core::topology::{Command, Refusal};
+use delian_core::topology::{Command, Drain, Refusal};
 use delian_core::{Applied, Epoch, NodeId, Rejected};
 
 use super::search::Model;
@@ -85,7 +85,7 @@ pub fn asked(command: &Command) -> Option<Input> {
         Command::Register(registration) => (registration.node, Action::Register),
         Command::Deregister(node) => (*node, Action::Deregister),
         // A node that has handed over everything is removed, and one that has not stays.
-        Command::Evict { node, epoch } | Command::DrainProgress { node, epoch, moved: 1000 } => {
+        Command::Evict { node, epoch } | Command::DrainProgress { node, epoch, moved: Drain::WHOLE } => {
             (*node, Action::Evict(*epoch))
         }
         Command::SetCondition { node, epoch, .. }

@@ -4,13 +4,12 @@
 //! heartbeat overwrites, and a look at all of them every ten seconds.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::bench::measured::Measured;
 use crate::bench::spread::Spread;
-use crate::bench::{Options, circumstances, publish};
+use crate::bench::{Options, circumstances, peers, publish};
 use crate::{Answer, Problem, process};
 
 /// How often everything is measured, each time in a process of its own; the median counts.
@@ -50,7 +49,8 @@ struct Report {
 
 pub(crate) fn run(options: &Options) -> Result<Answer, Problem> {
     let root = process::root();
-    let program = build(&root)?;
+    peers::require(&root, PROGRAM)?;
+    let program = peers::program(&root, PROGRAM);
     let new = |nodes| Cell { nodes, beats: vec![], plain: vec![], sweep: vec![], delta: vec![] };
     let mut cells: Vec<Cell> = NODES.map(new).into();
     for turn in 1..=TURNS {
@@ -69,18 +69,6 @@ pub(crate) fn run(options: &Options) -> Result<Answer, Problem> {
     let report = Report { machine: circumstances::machine(), compiler: circumstances::compiler()?, cells };
     publish(options, &root, BASELINE, &report.to_markdown(), &report.to_json())?;
     Ok(Answer::Yes)
-}
-
-/// Builds the measuring program and says where it is.
-fn build(root: &Path) -> Result<std::path::PathBuf, Problem> {
-    let folder = root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("peers");
-    let mut cargo = process::cargo(root);
-    cargo.args(["build", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"]);
-    cargo.args(["--package", PROGRAM, "--target-dir"]).arg(&folder);
-    if !process::succeeds(&mut cargo)? {
-        return Err(format!("the package {PROGRAM} of bench/ cannot be built"));
-    }
-    Ok(folder.join("release").join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION))
 }
 
 impl Cell {

@@ -8,6 +8,7 @@ mod explore;
 mod guide;
 mod health;
 mod measured;
+mod peers;
 mod programs;
 mod raft;
 mod ring;

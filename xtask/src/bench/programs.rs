@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bench::peers;
 use crate::{Problem, process};
 
 /// A simulator that can be given work.
@@ -29,19 +30,16 @@ impl Simulator {
     /// # Errors
     /// When cargo cannot be started.
     pub(crate) fn build(self, root: &Path) -> Result<Option<PathBuf>, Problem> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let mut cargo = process::cargo(root);
-        cargo.args(["build", "--release", "--locked"]);
-        let program = match self {
+        let (mut cargo, program) = match self {
             Simulator::Delian => {
-                cargo.args(["--package", "delian-sim", "--example", "bench"]);
-                target.join("release/examples/bench")
+                let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+                let mut cargo = process::cargo(root);
+                cargo.args(["build", "--release", "--locked", "--package", "delian-sim", "--example", "bench"]);
+                (cargo, target.join("release/examples/bench").with_extension(std::env::consts::EXE_EXTENSION))
             }
             Simulator::Madsim | Simulator::Turmoil => {
                 let package = format!("traffic-on-{}", self.name());
-                let folder = target.join("peers");
-                cargo.args(["--manifest-path", "bench/Cargo.toml", "--package", &package, "--target-dir"]).arg(&folder);
-                folder.join("release").join(package)
+                (peers::cargo(root, &package), peers::program(root, &package))
             }
         };
         if self == Simulator::Madsim {
@@ -50,6 +48,6 @@ impl Simulator {
             cargo.args(["--config", "target.'cfg(all())'.rustflags=['--cfg', 'madsim']"]);
         }
         let built = process::succeeds(&mut cargo)?;
-        Ok(built.then(|| program.with_extension(std::env::consts::EXE_EXTENSION)))
+        Ok(built.then_some(program))
     }
 }

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bench::peers;
+use crate::bench::peers::program;
 use crate::{Problem, process};
 
 /// A Raft that can be given work.
@@ -98,19 +100,8 @@ impl Contender {
 
 /// Builds one package of `bench/` with this `protoc` and says whether it could.
 fn build(root: &Path, package: &str, protoc: Option<PathBuf>) -> Result<bool, Problem> {
-    let mut cargo = process::cargo(root);
-    cargo.args(["build", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"]);
-    cargo.args(["--package", package, "--target-dir"]).arg(folder(root));
+    let mut cargo = peers::cargo(root, package);
     // raft-rs brings its own compiler, but would take one from the environment.
     cargo.env_remove("PROTOC").envs(protoc.map(|program| ("PROTOC", program)));
     process::succeeds(&mut cargo)
-}
-
-fn program(root: &Path, name: &str) -> PathBuf {
-    folder(root).join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION)
-}
-
-/// Where all of it is built: an absolute path, because a build script looks for `protoc` from elsewhere.
-fn folder(root: &Path) -> PathBuf {
-    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("peers")
 }

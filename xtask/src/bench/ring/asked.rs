@@ -12,6 +12,14 @@ const LARGE_FROM: u32 = 1_000;
 /// By how much a pick among the most nodes may be slower than one among the fewest, to be independent of their number.
 const GROWTH_MAX: f64 = 1.25;
 
+/// Why some of it is out of reach, for whoever reads that it is not met.
+const BOUNDS: &str = "\
+Where more is asked than was reached, this bounds it. A ring of 100 nodes fits a cache, so its limit is the hash and little more, \
+and the two reads of an owner, an index and then its point, wait for each other; the limit waits for one. Of three \
+replicas among ten nodes every fourth lookup meets a node again, and whether it does cannot be foretold; reading ahead \
+without a guess, as is done below 32 nodes, costs more than the limit allows. A whole weighted decision reads the weight, \
+the name and the seat of whom the draw hit, and writes an answer that says all of it and why.";
+
 /// One number of ours, with what it must be at most.
 struct Goal {
     what: String,
@@ -34,7 +42,7 @@ impl Report {
             let ours = ours.map_or_else(String::new, |ours| ours.to_string());
             let _ = writeln!(out, "| {what} | {most}{unit} | {ours} | {verdict} |");
         }
-        out.push('\n');
+        let _ = writeln!(out, "\n{BOUNDS}\n");
     }
 
     fn goals(&self) -> Vec<Goal> {

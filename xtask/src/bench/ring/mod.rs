@@ -7,13 +7,13 @@ mod asked;
 mod cells;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::bench::circumstances;
 use crate::bench::measured::Measured;
 use crate::bench::ring::cells::{PEERS, Work};
 use crate::bench::ring::table::{Circumstances, Report};
-use crate::bench::{Options, publish};
+use crate::bench::{Options, peers, publish};
 use crate::{Answer, Problem, process};
 
 /// How often each cell is measured; the median counts.
@@ -29,9 +29,8 @@ const MEMORY: &str = "memory-of-rings";
 
 pub(crate) fn run(options: &Options) -> Result<Answer, Problem> {
     let root = process::root();
-    let folder = build(&root)?;
-    let program = |name: &str| folder.join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    let (speed, memory) = (program(SPEED), program(MEMORY));
+    peers::require(&root, PACKAGE)?;
+    let (speed, memory) = (peers::program(&root, SPEED), peers::program(&root, MEMORY));
     let mut cells = cells::all();
     for turn in 1..=TURNS {
         eprintln!("turn {turn} of {TURNS}");
@@ -57,16 +56,4 @@ fn here(root: &Path) -> Result<Circumstances, Problem> {
         compiler: circumstances::compiler()?,
         peers: peers.collect::<Result<_, Problem>>()?,
     })
-}
-
-/// Builds the measuring programs and says below which folder. Without them there is nothing to measure, ours included.
-fn build(root: &Path) -> Result<PathBuf, Problem> {
-    let folder = root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("peers");
-    let mut cargo = process::cargo(root);
-    cargo.args(["build", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"]);
-    cargo.args(["--package", PACKAGE, "--target-dir"]).arg(&folder);
-    if !process::succeeds(&mut cargo)? {
-        return Err(format!("the package {PACKAGE} of bench/ cannot be built"));
-    }
-    Ok(folder)
 }

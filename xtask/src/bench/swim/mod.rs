@@ -9,15 +9,15 @@ mod summary;
 mod table;
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::bench::measured::Measured;
-use crate::bench::publish;
 use crate::bench::swim::rows::{Contender, Effort, Row};
 use crate::bench::swim::table::{Circumstances, Report};
+use crate::bench::{peers, publish};
 use crate::{Answer, Problem, process};
 
 /// Where the report lies that the repository keeps.
@@ -51,7 +51,8 @@ impl Options {
 
 pub(crate) fn run(options: &Options) -> Result<Answer, Problem> {
     let root = process::root();
-    let program = build(&root)?;
+    peers::require(&root, PROGRAM)?;
+    let program = peers::program(&root, PROGRAM);
     let effort = Effort { full: options.full, huge: options.huge };
     let mut rows = rows::all(effort);
     rows.retain(|row| row.contender != Contender::Foca || !options.report.no_peers);
@@ -93,16 +94,4 @@ fn measure_together(program: &Path, rows: &mut [Row]) -> Result<(), Problem> {
         rows[*row].turns.push(done.remove(words).expect("every run was made")?);
     }
     Ok(())
-}
-
-/// Builds the measuring program. Without it there is nothing to measure, ours included.
-fn build(root: &Path) -> Result<PathBuf, Problem> {
-    let folder = root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("peers");
-    let mut cargo = process::cargo(root);
-    cargo.args(["build", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"]);
-    cargo.args(["--package", PROGRAM, "--target-dir"]).arg(&folder);
-    if !process::succeeds(&mut cargo)? {
-        return Err(format!("the package {PROGRAM} of bench/ cannot be built"));
-    }
-    Ok(folder.join("release").join(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION))
 }
