@@ -1,0 +1,349 @@
+//! The loop that drives a node: inputs in, effects out.
+//!
+//! What has arrived is handed in before a due deadline fires, for a node that was starved must not blame its peers. All
+//! effects of a step are carried out before the next. Nothing here decides: the loop knows neither terms nor members.
+
+mod effects;
+mod relay;
+mod upkeep;
+mod waiting;
+mod writer;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use delian_core::node::Tier;
+use delian_core::raft::Recovered;
+use delian_core::topology::Command;
+use delian_core::{Blob, Effect, Event, Halt, Input, Node, NodeId, Outbox, Seed, Settings, swim};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock::{Clock, StepWatch};
+use crate::handle::{Ask, Farewell, Numbers, Outcome};
+use crate::journal::Journal;
+use crate::machine::StateMachine;
+use crate::store::{Store, StoreError};
+use crate::transport::{Arrival, Letter, Network};
+
+use relay::Relay;
+use upkeep::Chore;
+pub use upkeep::Upkeep;
+use waiting::Waiting;
+use writer::{Flushed, Writer};
+
+/// How many things that arrived are handed in before deadlines are looked at again.
+const TURN_MAX: usize = 256;
+
+/// How long a node that leaves waits for others to know, beside what its pool waits.
+const FAREWELL_MAX: Duration = Duration::from_secs(7);
+
+/// What a driver is made of.
+pub(crate) struct Parts {
+    pub(crate) id: NodeId,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) seed: Seed,
+    /// Whether a store that was never written founds a federation.
+    pub(crate) founds: bool,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) network: Box<dyn Network>,
+    pub(crate) arrivals: mpsc::Receiver<Arrival>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) machine: Box<dyn StateMachine>,
+    pub(crate) journal: Journal,
+    pub(crate) upkeep: Upkeep,
+}
+
+/// Drives one node.
+pub(crate) struct Driver {
+    node: Node,
+    out: Outbox,
+    network: Box<dyn Network>,
+    arrivals: mpsc::Receiver<Arrival>,
+    asks: mpsc::Receiver<Ask>,
+    clock: Arc<dyn Clock>,
+    machine: Box<dyn StateMachine>,
+    journal: Journal,
+    writer: Writer,
+    flushed: watch::Receiver<Flushed>,
+    waiting: Waiting,
+    numbers: Numbers,
+    relay: Relay,
+    upkeep: Upkeep,
+    steps: StepWatch,
+    /// Inputs that effects call for, to be handed in before anything else.
+    next: VecDeque<Input>,
+    /// Until when a node that leaves may take.
+    leaves_until: Option<Instant>,
+    departed: bool,
+}
+
+/// Why a node ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It was asked to.
+    Asked,
+    /// It can promise nothing any more.
+    Halted(Halt),
+}
+
+impl Driver {
+    /// Reads the store back and starts the node on it.
+    ///
+    /// # Errors
+    /// When the store cannot be read whole.
+    pub(crate) fn start(parts: Parts) -> Result<Self, StoreError> {
+        let Parts { id, settings, seed, founds, mut store, network, arrivals, asks, clock, machine, journal, upkeep } =
+            parts;
+        let mut recovered = store.recover()?;
+        if founds && recovered == Recovered::default() {
+            recovered = Recovered::founding();
+        }
+        let mut out = Outbox::new();
+        let now = clock.now();
+        let node = Node::start(now, id, settings, seed, recovered, &mut out);
+        let (writer, flushed) = Writer::start(store);
+        Ok(Self {
+            node,
+            out,
+            network,
+            arrivals,
+            asks,
+            steps: StepWatch::new(now, clock.wall()),
+            clock,
+            machine,
+            journal,
+            writer,
+            flushed,
+            waiting: Waiting::default(),
+            numbers: Numbers::default(),
+            relay: Relay::default(),
+            upkeep,
+            next: VecDeque::new(),
+            leaves_until: None,
+            departed: false,
+        })
+    }
+
+    /// Drives the node until it is asked to end, or cannot go on.
+    pub(crate) async fn run(mut self) -> Ended {
+        self.upkeep.begin(&mut self.next);
+        self.carry_out().await;
+        loop {
+            if let Some(ended) = self.ended() {
+                self.waiting.abandon();
+                self.writer.finish().await;
+                return ended;
+            }
+            self.await_something().await;
+            self.take_in_all().await;
+            self.step(Input::Wake).await;
+            self.keep_up().await;
+        }
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        if let Some(halt) = self.node.raft().halted() {
+            return Some(Ended::Halted(halt));
+        }
+        let is_late = self.leaves_until.is_some_and(|until| Instant::now() >= until);
+        (self.departed || is_late).then_some(Ended::Asked)
+    }
+
+    /// Waits until anything has arrived or is due, and hands in what ended the wait, but for a deadline.
+    async fn await_something(&mut self) {
+        let wake_at = self.wake_at();
+        let first = tokio::select! {
+            biased;
+            changed = self.flushed.changed() => {
+                // The writer lives as long as the driver, so an error says that its task panicked: told by the flush.
+                let _ = changed;
+                First::Flush
+            }
+            Some(arrival) = self.arrivals.recv() => First::Arrival(arrival),
+            ask = self.asks.recv() => First::Ask(ask),
+            () = sleep_until(wake_at) => First::Deadline,
+        };
+        match first {
+            First::Flush => self.take_flush().await,
+            First::Arrival(arrival) => self.take_arrival(arrival).await,
+            First::Ask(Some(ask)) => self.take_ask(ask).await,
+            // Every handle is gone: nobody can ask for anything any more, and so nobody can end the node otherwise.
+            First::Ask(None) => self.take_ask(Ask::Stop(Farewell::Told)).await,
+            First::Deadline => {}
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let now = self.clock.now();
+        let own = self.upkeep.next_at().min(self.relay.next_at());
+        let at = self.node.next_wake().map_or(own, |wake| wake.at.min(own));
+        let at = Instant::now() + at.since(now);
+        self.leaves_until.map_or(at, |until| until.min(at))
+    }
+
+    /// Hands in all that has arrived by now, so far as it is not more than a turn's worth.
+    async fn take_in_all(&mut self) {
+        for _ in 0..TURN_MAX {
+            self.take_flush().await;
+            if let Ok(arrival) = self.arrivals.try_recv() {
+                self.take_arrival(arrival).await;
+            } else if let Ok(ask) = self.asks.try_recv() {
+                self.take_ask(ask).await;
+            } else {
+                return;
+            }
+        }
+    }
+
+    async fn take_flush(&mut self) {
+        if let Some(input) = self.writer.acknowledged(&mut self.flushed) {
+            self.step(input).await;
+        }
+    }
+
+    async fn take_arrival(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Letter(from, Letter::Core(message)) => self.step(Input::Receive(from, message)).await,
+            Arrival::Letter(from, Letter::Ask { number, command }) => self.bring(from, number, &command).await,
+            Arrival::Letter(from, Letter::Told { number, outcome }) => self.relay.told(from, number, outcome),
+            Arrival::Packet(tier, from, carrier, packet) => {
+                let input = swim::Input::Receive(from, carrier, packet);
+                self.step(Input::Pool(tier, Box::new(input))).await;
+            }
+        }
+    }
+
+    async fn take_ask(&mut self, ask: Ask) {
+        let input = match ask {
+            Ask::Command(command, outcome) => return self.take_commands(command, outcome).await,
+            Ask::OpenSession(outcome) => Input::OpenSession(self.waiting.command(&mut self.numbers, outcome)),
+            Ask::SessionCommand(operation, command, outcome) => {
+                Input::SessionCommand(self.waiting.command(&mut self.numbers, outcome), operation, command)
+            }
+            Ask::CloseSession(session, outcome) => {
+                Input::CloseSession(self.waiting.command(&mut self.numbers, outcome), session)
+            }
+            Ask::Quorum(change, outcome) => Input::Quorum(self.waiting.command(&mut self.numbers, outcome), change),
+            Ask::Transfer(target, outcome) => {
+                Input::Transfer(self.waiting.transfer(&mut self.numbers, outcome), target)
+            }
+            Ask::Read(consistency, answer) => Input::Read(self.waiting.read(&mut self.numbers, answer), consistency),
+            Ask::Look(look) => return look(&self.node, self.clock.now()),
+            Ask::Observed(sample) => Input::Observed(sample),
+            Ask::Broadcast(bytes) => {
+                let said = swim::Input::Broadcast(swim::Urgency::Normal, Blob::from(bytes.as_slice()));
+                Input::Pool(Tier::Local, Box::new(said))
+            }
+            Ask::Stop(Farewell::Silent) => {
+                self.departed = true;
+                return;
+            }
+            Ask::Stop(Farewell::Told) => return self.leave().await,
+        };
+        self.step(input).await;
+    }
+
+    /// Hands in a command, together with those that wait behind it, so that they share what it costs to reach the
+    /// peers and the disk.
+    async fn take_commands(&mut self, first: Command, outcome: Outcome) {
+        if self.is_outside_of_the_log() {
+            return self.relay_command(&first, outcome);
+        }
+        let mut commands = vec![(self.waiting.command(&mut self.numbers, outcome), first)];
+        let mut behind = None;
+        while commands.len() < TURN_MAX && behind.is_none() {
+            match self.asks.try_recv() {
+                Ok(Ask::Command(command, outcome)) => {
+                    commands.push((self.waiting.command(&mut self.numbers, outcome), command));
+                }
+                Ok(other) => behind = Some(other),
+                Err(_) => break,
+            }
+        }
+        self.step(Input::Commands(commands)).await;
+        if let Some(ask) = behind {
+            Box::pin(self.take_ask(ask)).await;
+        }
+    }
+
+    async fn take_command(&mut self, command: Command, outcome: Outcome) {
+        if self.is_outside_of_the_log() {
+            return self.relay_command(&command, outcome);
+        }
+        let request = self.waiting.command(&mut self.numbers, outcome);
+        self.step(Input::Command(request, command)).await;
+    }
+
+    /// Says farewell to the pools; the loop ends when others know, or after a while.
+    async fn leave(&mut self) {
+        if self.leaves_until.is_some() {
+            return;
+        }
+        self.leaves_until = Some(Instant::now() + FAREWELL_MAX);
+        if self.node.pool(Tier::Local).is_none() {
+            self.departed = true;
+        }
+        for tier in [Tier::Wide, Tier::Local] {
+            self.step(Input::Pool(tier, Box::new(swim::Input::Leave))).await;
+        }
+    }
+
+    /// Hands in one input and carries out what follows, and what follows from that.
+    async fn step(&mut self, input: Input) {
+        self.node.step(self.clock.now(), input, &mut self.out);
+        self.carry_out().await;
+    }
+
+    async fn carry_out(&mut self) {
+        loop {
+            let effects: Vec<Effect> = self.out.drain().collect();
+            for effect in effects {
+                self.effect(effect).await;
+            }
+            let Some(input) = self.next.pop_front() else { return };
+            self.node.step(self.clock.now(), input, &mut self.out);
+        }
+    }
+
+    /// Does what is due beside the node's own deadlines.
+    async fn keep_up(&mut self) {
+        let now = self.clock.now();
+        self.relay.expire(now);
+        if self.upkeep.is_due(now) {
+            if let Some(step) = self.steps.look(now, self.clock.wall()) {
+                tracing::warn!(millis = step.millis, "the wall clock was put");
+            }
+            for chore in self.upkeep.tend(now, &self.node, self.clock.wall()) {
+                match chore {
+                    Chore::HandIn(input) => self.step(input).await,
+                    Chore::Register(registration) => {
+                        let command = Command::Register(Box::new(registration));
+                        let outcome = self.upkeep.expect_outcome();
+                        self.take_command(command, outcome).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        if let Event::Pool { tier: Tier::Local, event: pool } = &event
+            && matches!(**pool, swim::Event::Departed(_) | swim::Event::Yielded { .. })
+        {
+            self.departed = true;
+        }
+        self.upkeep.note(self.node.raft().id(), &event);
+        self.journal.write(self.node.topology().epoch(), self.clock.wall(), event);
+    }
+}
+
+/// What ended a wait.
+enum First {
+    Flush,
+    Arrival(Arrival),
+    Ask(Option<Ask>),
+    Deadline,
+}

@@ -1,0 +1,115 @@
+//! What a node keeps, and on what.
+//!
+//! A store performs writes in order and forgets none that it acknowledged. It folds no differently than
+//! [`Recovered::fold`] does. What it cannot read it never passes over: a node whose store is damaged does not start, for
+//! with an empty vote it could vote twice in one term.
+
+mod memory;
+
+use std::error::Error;
+use std::fmt;
+
+use delian_core::NodeId;
+use delian_core::raft::{Record, Recovered};
+use serde::{Deserialize, Serialize};
+
+pub use memory::MemoryStore;
+
+/// Whose a store is: written when it is made, and never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The node's identity.
+    pub id: NodeId,
+    /// The label of its cluster.
+    pub cluster: String,
+}
+
+/// Where a node keeps what it must not forget. Calls block until the disk has done its work; the driver calls from a
+/// thread that may.
+pub trait Store: Send + 'static {
+    /// Returns whose it is.
+    fn owner(&self) -> &Owner;
+
+    /// Reads back what was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong if any of it cannot be read whole.
+    fn recover(&mut self) -> Result<Recovered, StoreError>;
+
+    /// Writes records in this order and returns when all of them are on the disk for good: many share one flush.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the disk refused; then none of them counts as written, and the node stops.
+    fn write(&mut self, records: &[Record]) -> Result<(), StoreError>;
+}
+
+/// What is wrong with a store.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The operating system or the disk refused.
+    Io {
+        /// What was to be done.
+        doing: String,
+        /// Why it was not.
+        source: std::io::Error,
+    },
+    /// Another process holds it.
+    Held {
+        /// Where.
+        place: String,
+    },
+    /// What it holds is damaged or was written by something else.
+    Damaged {
+        /// Where.
+        place: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// Another version of the format wrote it.
+    Version {
+        /// Which one.
+        found: u32,
+        /// Which one is read here.
+        known: u32,
+    },
+    /// It belongs to another node or cluster.
+    Foreign {
+        /// Whose it is.
+        found: Box<Owner>,
+        /// Who asks.
+        asked: Box<Owner>,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, source } => write!(f, "{doing}: {source}"),
+            Self::Held { place } => {
+                write!(f, "{place} is held by another process: stop that one, or use another directory")
+            }
+            Self::Damaged { place, why } => write!(
+                f,
+                "{place} is damaged ({why}): keep it for inspection and start with --rejoin, which sets it aside and comes \
+                 back as a learner"
+            ),
+            Self::Version { found, known } => write!(f, "the store has format {found}, but {known} is read here"),
+            Self::Foreign { found, asked } => write!(
+                f,
+                "the store belongs to {} of {:?}, not to {} of {:?}: use another directory",
+                found.id, found.cluster, asked.id, asked.cluster
+            ),
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Held { .. } | Self::Damaged { .. } | Self::Version { .. } | Self::Foreign { .. } => None,
+        }
+    }
+}
