@@ -12,7 +12,7 @@ const RUSTS_OWN: [&str; 3] = ["core", "alloc", "std"];
 /// Formats of the edges, and the packages whose sources may use them.
 const EDGES: [(&str, &[&str]); 5] = [
     ("serde_json", &["", "sim/", "shell/", "xtask/"]),
-    ("toml", &["sim/", "xtask/"]),
+    ("toml", &["sim/", "shell/", "xtask/"]),
     ("rusqlite", &["shell/"]),
     ("sqlx", &["shell/"]),
     ("diesel", &["shell/"]),
@@ -57,7 +57,7 @@ fn one(manifest: &File, dependency: &Dependency) -> Option<Finding> {
         manifest.finding(
             *line,
             rule,
-            "JSON and SQL live in the shell and in reports, TOML in the simulator: convert there",
+            "JSON and SQL live in the shell and in reports, TOML in the simulator and the shell: convert there",
         )
     })
 }
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn formats_stay_at_the_edges() {
         require_one(&judge("core/Cargo.toml", "[dependencies]\nserde_json = \"1\"\n"), 2, "serde_json");
-        require_one(&judge("shell/Cargo.toml", "[dependencies]\ntoml = \"1\"\n"), 2, "toml");
+        require_one(&judge("core/Cargo.toml", "[dependencies]\ntoml = \"1\"\n"), 2, "toml");
         require_one(&judge("sim/Cargo.toml", "[dependencies]\nrusqlite = \"1\"\n"), 2, "rusqlite");
         assert_eq!(
             judge("Cargo.toml", "[dev-dependencies]\ntoml = \"1\"\n[workspace.dependencies]\ntoml = \"1\"\n"),
