@@ -41,9 +41,10 @@ impl Driver {
 
     /// Sends a letter, if it is known where to.
     pub(super) fn post(&mut self, to: NodeId, letter: Letter) {
-        match self.address_of(to) {
-            Some(address) => self.network.send(to, address, letter),
-            None => tracing::debug!(%to, "no address is known of it"),
+        if let Some(address) = self.address_of(to) {
+            self.network.send(to, address, letter);
+        } else {
+            tracing::debug!(%to, "no address is known of it");
         }
     }
 
@@ -58,7 +59,7 @@ impl Driver {
             Some(SocketAddr::new(registration.address.parse().ok()?, registration.port))
         };
         in_pool(Tier::Local)
-            .or_else(|| self.upkeep.address_of(node))
+            .or_else(|| self.keeper.address_of(node))
             .or_else(registered)
             .or_else(|| in_pool(Tier::Wide))
     }

@@ -28,13 +28,23 @@ use crate::store::{Store, StoreError};
 use crate::transport::{Arrival, Letter, Network};
 
 use relay::Relay;
-use upkeep::Chore;
 pub use upkeep::Upkeep;
+use upkeep::{Chore, Keeper};
 use waiting::Waiting;
 use writer::{Flushed, Writer};
 
-/// How many things that arrived are handed in before deadlines are looked at again.
-const TURN_MAX: usize = 256;
+/// How many things that arrived are handed in before deadlines are looked at again: more than the queues hold.
+const TURN_MAX: usize = 8192;
+
+/// How many commands go into the log together.
+const COMMANDS_MAX: usize = 256;
+
+/// How late a deadline may be looked at before it counts as the node's own doing.
+const LATE: Duration = Duration::from_millis(50);
+
+/// How long a late node listens before it looks at its deadlines: what others sent meanwhile may lie in buffers of the
+/// operating system still.
+const LISTEN: Duration = Duration::from_millis(10);
 
 /// How long a node that leaves waits for others to know, beside what its pool waits.
 const FAREWELL_MAX: Duration = Duration::from_secs(7);
@@ -71,7 +81,7 @@ pub(crate) struct Driver {
     waiting: Waiting,
     numbers: Numbers,
     relay: Relay,
-    upkeep: Upkeep,
+    keeper: Keeper,
     steps: StepWatch,
     /// Inputs that effects call for, to be handed in before anything else.
     next: VecDeque<Input>,
@@ -120,7 +130,7 @@ impl Driver {
             waiting: Waiting::default(),
             numbers: Numbers::default(),
             relay: Relay::default(),
-            upkeep,
+            keeper: Keeper::new(upkeep),
             next: VecDeque::new(),
             leaves_until: None,
             departed: false,
@@ -129,7 +139,7 @@ impl Driver {
 
     /// Drives the node until it is asked to end, or cannot go on.
     pub(crate) async fn run(mut self) -> Ended {
-        self.upkeep.begin(&mut self.next);
+        self.keeper.begin(&mut self.next);
         self.carry_out().await;
         loop {
             if let Some(ended) = self.ended() {
@@ -139,6 +149,10 @@ impl Driver {
             }
             self.await_something().await;
             self.take_in_all().await;
+            if self.is_late() {
+                sleep_until(Instant::now() + LISTEN).await;
+                self.take_in_all().await;
+            }
             self.step(Input::Wake).await;
             self.keep_up().await;
         }
@@ -176,9 +190,14 @@ impl Driver {
         }
     }
 
+    /// Whether a deadline passed so long ago that the node must have been kept from looking.
+    fn is_late(&self) -> bool {
+        self.node.next_wake().is_some_and(|wake| wake.at + LATE < self.clock.now())
+    }
+
     fn wake_at(&self) -> Instant {
         let now = self.clock.now();
-        let own = self.upkeep.next_at().min(self.relay.next_at());
+        let own = self.keeper.next_at().min(self.relay.next_at());
         let at = self.node.next_wake().map_or(own, |wake| wake.at.min(own));
         let at = Instant::now() + at.since(now);
         self.leaves_until.map_or(at, |until| until.min(at))
@@ -254,7 +273,7 @@ impl Driver {
         }
         let mut commands = vec![(self.waiting.command(&mut self.numbers, outcome), first)];
         let mut behind = None;
-        while commands.len() < TURN_MAX && behind.is_none() {
+        while commands.len() < COMMANDS_MAX && behind.is_none() {
             match self.asks.try_recv() {
                 Ok(Ask::Command(command, outcome)) => {
                     commands.push((self.waiting.command(&mut self.numbers, outcome), command));
@@ -312,16 +331,16 @@ impl Driver {
     async fn keep_up(&mut self) {
         let now = self.clock.now();
         self.relay.expire(now);
-        if self.upkeep.is_due(now) {
+        if self.keeper.is_due(now) {
             if let Some(step) = self.steps.look(now, self.clock.wall()) {
                 tracing::warn!(millis = step.millis, "the wall clock was put");
             }
-            for chore in self.upkeep.tend(now, &self.node, self.clock.wall()) {
+            for chore in self.keeper.tend(now, &self.node, self.clock.wall()) {
                 match chore {
                     Chore::HandIn(input) => self.step(input).await,
                     Chore::Register(registration) => {
                         let command = Command::Register(Box::new(registration));
-                        let outcome = self.upkeep.expect_outcome();
+                        let outcome = self.keeper.expect_outcome();
                         self.take_command(command, outcome).await;
                     }
                 }
@@ -335,7 +354,7 @@ impl Driver {
         {
             self.departed = true;
         }
-        self.upkeep.note(self.node.raft().id(), &event);
+        self.keeper.note(self.node.raft().id(), &event);
         self.journal.write(self.node.topology().epoch(), self.clock.wall(), event);
     }
 }

@@ -32,15 +32,20 @@ pub struct Upkeep {
     pub registration: Option<Registration>,
     /// Measures how the node fares, if the shell is to.
     pub sampler: Option<Box<dyn FnMut(WallTime) -> Sample + Send>>,
+}
+
+/// Does it, a little at a time.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    plan: Upkeep,
     announced: Announced,
     next_at: Time,
 }
 
 /// How far the node has come with its registration.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Announced {
     /// Not in this run: even what stands in the topology is of an earlier life.
-    #[default]
     Never,
     /// An outcome is awaited.
     Asked(oneshot::Receiver<Result<Applied, Rejected>>),
@@ -61,13 +66,17 @@ pub(super) enum Chore {
 
 impl fmt::Debug for Upkeep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upkeep").field("announced", &self.announced).finish_non_exhaustive()
+        f.debug_struct("Upkeep").field("seeds", &self.seeds).field("peers", &self.peers).finish_non_exhaustive()
     }
 }
 
-impl Upkeep {
+impl Keeper {
+    pub(super) fn new(plan: Upkeep) -> Self {
+        Self { plan, announced: Announced::Never, next_at: Time::ZERO }
+    }
+
     pub(super) fn address_of(&self, node: NodeId) -> Option<SocketAddr> {
-        self.peers.get(&node).copied()
+        self.plan.peers.get(&node).copied()
     }
 
     /// Adds what the node begins with.
@@ -76,8 +85,8 @@ impl Upkeep {
             let joins = !seeds.is_empty();
             joins.then(|| Input::Pool(tier, Box::new(swim::Input::Join(seeds.to_vec()))))
         };
-        next.extend(join(Tier::Local, &self.seeds));
-        next.extend(join(Tier::Wide, &self.wide_seeds));
+        next.extend(join(Tier::Local, &self.plan.seeds));
+        next.extend(join(Tier::Wide, &self.plan.wide_seeds));
     }
 
     pub(super) const fn next_at(&self) -> Time {
@@ -92,11 +101,11 @@ impl Upkeep {
     pub(super) fn tend(&mut self, now: Time, node: &Node, wall: WallTime) -> Vec<Chore> {
         self.next_at = now + INTERVAL;
         let mut chores = Vec::new();
-        if let Some(sampler) = &mut self.sampler {
+        if let Some(sampler) = &mut self.plan.sampler {
             chores.push(Chore::HandIn(Input::Observed(sampler(wall))));
         }
         let Some((_, leader)) = node.known_leader() else { return chores };
-        if self.joins_log && !node.raft().configuration().is_member(node.raft().id()) {
+        if self.plan.joins_log && !node.raft().configuration().is_member(node.raft().id()) {
             chores.push(Chore::HandIn(Input::Join(leader)));
         }
         self.hear_outcome(now);
@@ -107,7 +116,7 @@ impl Upkeep {
             Announced::Done => node.topology().get(node.raft().id()).is_none(),
             Announced::Asked(_) | Announced::Dismissed => false,
         };
-        if is_due && let Some(registration) = &self.registration {
+        if is_due && let Some(registration) = &self.plan.registration {
             chores.push(Chore::Register(Registration { registered_at: wall, ..registration.clone() }));
         }
         chores

@@ -4,6 +4,8 @@
 //! protocols send again what matters. What arrives is put into a bounded channel of [`Arrival`]s, each with a sender that
 //! the network vouches for.
 
+mod switchboard;
+
 use std::net::SocketAddr;
 
 use delian_core::io::Parcel;
@@ -11,6 +13,8 @@ use delian_core::node::Tier;
 use delian_core::swim::{Carrier, Packet};
 use delian_core::{Applied, Blob, Message, NodeId, Rejected};
 use serde::{Deserialize, Serialize};
+
+pub use switchboard::{Plug, Switchboard};
 
 /// What one node's shell sends to another's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
