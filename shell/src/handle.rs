@@ -111,6 +111,23 @@ impl Handle {
         &self.journal
     }
 
+    /// Waits until the node knows who leads, and says who: from then on commands have a way.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Failure::Stopped`] if the node has ended.
+    pub async fn ready(&self) -> Result<NodeId, Failure> {
+        loop {
+            let seen = self.journal.last();
+            if let Some(leader) = self.look(|node, _| node.known_leader().map(|(_, leader)| leader)).await? {
+                return Ok(leader);
+            }
+            if !self.journal.wait_after(seen).await {
+                return Err(Failure::Stopped);
+            }
+        }
+    }
+
     /// Has a command agreed on, by way of the leader wherever it is.
     ///
     /// # Errors
