@@ -40,6 +40,8 @@ enum Step {
     Doctests,
     /// Licences, advisories and sources of the dependencies
     Deny,
+    /// A node's API under a fuzzer that reads its description
+    Api,
     /// Every scenario over a range of seeds
     Scenarios,
     /// Every state of the default set of models
@@ -162,6 +164,7 @@ fn plan(step: Step, tools: Tools) -> Plan {
             Found::Here => cargo("deny check"),
             Found::Missing => Plan::Skip("cargo-deny is missing; to add it: cargo install --locked cargo-deny"),
         },
+        Step::Api => cargo("xtask fuzz-api"),
         Step::Scenarios => cargo(&format!("run --release -- sim --seeds {SCENARIO_SEEDS} --report target/ci-report")),
         Step::Models => cargo("run --release -- check --report target/ci-report"),
     }

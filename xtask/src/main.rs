@@ -7,6 +7,7 @@
 mod bench;
 mod bugs;
 mod ci;
+mod fuzz;
 mod process;
 mod tla;
 
@@ -30,6 +31,8 @@ enum Command {
     Bugs(bugs::Arguments),
     /// Measures one area and prints its ratios
     Bench(bench::Arguments),
+    /// Lets schemathesis ask a node's API for what its description promises, and for what it does not
+    FuzzApi,
     /// Lets TLC judge runs of the simulator by a specification of Raft; skipped where Java or its jar is missing
     Tla(tla::Arguments),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Bugs(arguments) => bugs::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::FuzzApi => fuzz::run(),
         Command::Tla(arguments) => tla::run(&arguments),
     };
     match outcome {

@@ -1,7 +1,9 @@
 //! Other programs and the time they take: the only file here that starts processes.
 
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::Problem;
@@ -43,8 +45,99 @@ pub(crate) fn listen(command: &mut Command) -> Result<Output, Problem> {
     command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))
 }
 
+/// A process that runs beside this one and ends with this value.
+#[derive(Debug)]
+pub(crate) struct Background(RefCell<Child>);
+
+impl Background {
+    /// Starts `command` and returns what it says in its first line, which tells that it is ready.
+    ///
+    /// # Errors
+    /// When the program cannot be started or says nothing.
+    pub(crate) fn start(command: &mut Command) -> Result<(Background, String), Problem> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
+        let output = child.stdout.take().expect("it is piped");
+        let background = Background(RefCell::new(child));
+        let mut line = String::new();
+        match BufReader::new(output).read_line(&mut line) {
+            Ok(bytes) if bytes > 0 => Ok((background, line)),
+            Ok(_) => Err(format!("{} ended without a word", command.get_program().display())),
+            Err(error) => Err(format!("{}: {error}", command.get_program().display())),
+        }
+    }
+
+    /// Starts `command`, which says nothing when it is ready.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn start_silent(command: &mut Command) -> Result<Background, Problem> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.spawn().map(|child| Background(RefCell::new(child))).map_err(|error| cannot_start(command, &error))
+    }
+
+    /// Returns the number by which the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.borrow().id()
+    }
+
+    /// Says whether it still runs.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub(crate) fn runs(&self) -> Result<bool, Problem> {
+        self.0.borrow_mut().try_wait().map(|ended| ended.is_none()).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let child = self.0.get_mut();
+        // Who has ended already cannot be killed, and need not be.
+        drop(child.kill());
+        drop(child.wait());
+    }
+}
+
 fn cannot_start(command: &Command, error: &std::io::Error) -> Problem {
     format!("cannot start {}: {error}", command.get_program().display())
+}
+
+/// Lets real time pass, while others are measured.
+#[expect(clippy::disallowed_methods, reason = "a developer command watches programs that run in real time")]
+pub(crate) fn wait(span: Duration) {
+    std::thread::sleep(span);
+}
+
+/// Returns the CPU time that a process has taken, in seconds.
+///
+/// # Errors
+/// When the system does not say.
+pub(crate) fn cpu_seconds(process: u32) -> Result<f64, Problem> {
+    let text = read(process, "stat")?;
+    // The name in parentheses may contain anything; what follows it are numbers, of which two are ticks of CPU time.
+    let numbers = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 = numbers.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Ok(ticks / TICKS_PER_SECOND)
+}
+
+/// Returns what a process has resident, in megabytes.
+///
+/// # Errors
+/// When the system does not say.
+pub(crate) fn resident_megabytes(process: u32) -> Result<f64, Problem> {
+    let text = read(process, "status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kibibytes.map(|kibibytes| kibibytes * 1024.0 / 1e6).ok_or_else(|| format!("process {process} tells no VmRSS"))
+}
+
+/// How finely Linux tells CPU time, on every architecture that it tells of in this way.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+fn read(process: u32, file: &str) -> Result<String, Problem> {
+    let path = format!("/proc/{process}/{file}");
+    std::fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
 }
 
 /// Real time since it was made, for people to read; nothing decides by it.

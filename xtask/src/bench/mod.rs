@@ -1,6 +1,6 @@
 //! `cargo xtask bench AREA`: speeds, as ratios measured side by side in one run.
 //!
-//! Speeds are told in CPU time, so other work on the machine stretches nothing. Whoever is compared does the same work in
+//! Speeds are told in CPU time, so other work on the machine stretches nothing; but `shell` waits for disks, in real time. Whoever is compared does the same work in
 //! the same run, turn by turn, and the median of several turns counts. Nothing here fails because a number is low.
 
 mod circumstances;
@@ -12,6 +12,7 @@ mod peers;
 mod programs;
 mod raft;
 mod ring;
+mod shell;
 mod sim;
 mod spread;
 mod swim;
@@ -43,6 +44,8 @@ enum Area {
     Health(Options),
     /// Lookups, changes and memory of the ring and picks of the balancers, beside other rings and plain designs
     Ring(Options),
+    /// Writes, failovers and rest of three real nodes, beside etcd on the same disk
+    Shell(Options),
     /// How soon and how rightly members of a pool notice deaths, and at what cost, beside foca in the same world
     Swim(swim::Options),
     /// How soon each way of choosing runs finds planted bugs, in equal CPU time
@@ -70,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         Area::Raft(options) => raft::run(options),
         Area::Health(options) => health::run(options),
         Area::Ring(options) => ring::run(options),
+        Area::Shell(options) => shell::run(options),
         Area::Swim(options) => swim::run(options),
         Area::Guide(options) => guide::run(options),
     }
