@@ -1,0 +1,83 @@
+//! A node's API, as a program with no library of ours would use it.
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longer than a node takes for anything; shorter than a test may hang.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a watch may say nothing: keep-alives come sooner.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An answer: its status and its document, which is nothing if there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) document: Value,
+}
+
+/// A way to one node.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    base: String,
+    agent: ureq::Agent,
+}
+
+impl Api {
+    pub(crate) fn new(base: &str) -> Self {
+        let agent = |timeout| {
+            let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(timeout));
+            config.build().new_agent()
+        };
+        Self { base: base.trim_end_matches('/').to_owned(), agent: agent(ANSWER_TIMEOUT) }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<Answer> {
+        read(self.agent.get(format!("{}{path}", self.base)).call())
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Option<Answer> {
+        read(self.agent.put(format!("{}{path}", self.base)).send_json(body))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Option<Answer> {
+        read(self.agent.post(format!("{}{path}", self.base)).send_json(body))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Option<Answer> {
+        read(self.agent.delete(format!("{}{path}", self.base)).call())
+    }
+
+    /// Follows the node's events: looks before the first, and after each line of the stream until `is_so`. Returns whether
+    /// it came to be so before the stream ended.
+    pub(crate) fn watch_until(&self, mut is_so: impl FnMut() -> bool) -> bool {
+        let config = ureq::Agent::config_builder().timeout_recv_body(Some(WATCH_TIMEOUT));
+        let Ok(stream) = config.build().new_agent().get(format!("{}/v1/watch", self.base)).call() else {
+            return is_so();
+        };
+        if is_so() {
+            return true;
+        }
+        let lines = BufReader::new(stream.into_body().into_reader()).lines();
+        // An empty line ends an event; a keep-alive is as good a moment to look.
+        lines.map_while(Result::ok).filter(|line| line.is_empty() || line.starts_with(':')).any(|_| is_so())
+    }
+}
+
+/// Returns an answer; nothing if the node could not be reached or went away.
+fn read(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Option<Answer> {
+    let response = answered.ok()?;
+    let status = response.status().as_u16();
+    let text = response.into_body().read_to_string().ok()?;
+    Some(Answer { status, document: serde_json::from_str(&text).unwrap_or(Value::Null) })
+}
+
+impl Answer {
+    /// Requires this status.
+    pub(crate) fn with(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:#}", self.document);
+        self.document
+    }
+}
