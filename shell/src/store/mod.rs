@@ -5,6 +5,19 @@
 //! with an empty vote it could vote twice in one term.
 
 mod memory;
+mod redb;
+mod layout;
+mod seal;
+mod reading;
+mod directory;
+mod lock;
+mod overlay;
+mod survey;
+mod lines;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +26,11 @@ use delian_core::NodeId;
 use delian_core::raft::{Record, Recovered};
 use serde::{Deserialize, Serialize};
 
+pub use self::redb::{Opening, RedbStore};
+pub use directory::{Directory, Holding};
+pub use layout::FORMAT;
 pub use memory::MemoryStore;
+pub use survey::{Care, Repair, Survey};
 
 /// Whose a store is: written when it is made, and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +58,8 @@ pub trait Store: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Returns why the disk refused; then none of them counts as written, and the node stops.
+    /// Returns why the disk refused; then none of them counts as written, the node stops, and every later write is
+    /// refused. Whoever reads the store back finds all of them or none, as after a loss of power.
     fn write(&mut self, records: &[Record]) -> Result<(), StoreError>;
 }
 
@@ -57,6 +75,18 @@ pub enum StoreError {
     },
     /// Another process holds it.
     Held {
+        /// Where.
+        place: String,
+        /// The number of the process that wrote the lock, as far as it can be read.
+        process: Option<u32>,
+    },
+    /// There is a store already, where one was to be made.
+    Exists {
+        /// Where.
+        place: String,
+    },
+    /// There is none, and never was.
+    Absent {
         /// Where.
         place: String,
     },
@@ -87,9 +117,12 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { doing, source } => write!(f, "{doing}: {source}"),
-            Self::Held { place } => {
-                write!(f, "{place} is held by another process: stop that one, or use another directory")
+            Self::Held { place, process } => {
+                let process = process.map_or_else(String::new, |process| format!(" (process {process})"));
+                write!(f, "{place} is held by another process{process}: stop that one, or use another directory")
             }
+            Self::Exists { place } => write!(f, "{place} holds a store already: open it, or use another directory"),
+            Self::Absent { place } => write!(f, "there is no store in {place}: name the directory of a node"),
             Self::Damaged { place, why } => write!(
                 f,
                 "{place} is damaged ({why}): keep it for inspection and start with --rejoin, which sets it aside and comes \
@@ -109,7 +142,12 @@ impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Held { .. } | Self::Damaged { .. } | Self::Version { .. } | Self::Foreign { .. } => None,
+            Self::Held { .. }
+            | Self::Exists { .. }
+            | Self::Absent { .. }
+            | Self::Damaged { .. }
+            | Self::Version { .. }
+            | Self::Foreign { .. } => None,
         }
     }
 }

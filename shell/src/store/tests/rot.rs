@@ -1,0 +1,194 @@
+//! Bytes that are not those that were written are never taken for them.
+
+use redb::ReadableTable;
+
+use super::super::layout::{FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, LOG, META, SNAPSHOT, entry_to_bytes};
+use super::super::layout::{Extent, format_to_bytes};
+use super::*;
+
+/// What a disk looks like after some batches, and what it gives back: closed, or left as a crash leaves it.
+fn written() -> ([Vec<u8>; 2], Recovered) {
+    let disk = Disk::default();
+    let mut store = create(&disk);
+    let mut dice = Dice::new(11);
+    let mut expected = Recovered::default();
+    for _ in 0..25 {
+        let batch = next_batch(&expected, &mut dice);
+        store.write(&batch).unwrap();
+        expected = fold(&expected, &batch);
+    }
+    let left = disk.bytes();
+    drop(store);
+    ([disk.bytes(), left], expected)
+}
+
+/// Requires that damaged bytes are refused as such, or mean what they meant: not every byte of a file is in use.
+fn refused(bytes: Vec<u8>, expected: &Recovered, what: &str) -> bool {
+    match reopened(bytes) {
+        Err(StoreError::Damaged { .. } | StoreError::Version { .. }) => true,
+        Ok(found) => {
+            assert_eq!(found, *expected, "{what} went unnoticed");
+            false
+        }
+        Err(other) => panic!("{what}: {other}"),
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_found_or_means_nothing() {
+    let (disks, expected) = written();
+    let mut dice = Dice::new(12);
+    for bytes in disks {
+        let mut found = 0;
+        for _ in 0..400 {
+            let at = dice.roll(bytes.len());
+            let mut rotten = bytes.clone();
+            rotten[at] ^= 1 << dice.roll(8);
+            found += usize::from(refused(rotten, &expected, &format!("a bit of byte {at}")));
+        }
+        assert!(found > 10, "{found} of 400 were in use");
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_the_header_is_found_or_means_nothing() {
+    let (disks, expected) = written();
+    for bytes in disks {
+        for at in 0..512 {
+            let mut rotten = bytes.clone();
+            rotten[at] ^= 1 << (at % 8);
+            refused(rotten, &expected, &format!("a bit of byte {at}"));
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_a_record_is_always_found() {
+    let disk = Disk::default();
+    let mut store = create(&disk);
+    store.write(&[hard_state(4), append(0, vec![entry(3, 600)])]).unwrap();
+    let expected = store.recover().unwrap();
+    let kept = entry_to_bytes(LogIndex::new(1), &expected.entries[0]);
+    let check = |bytes: &[u8]| {
+        let places: Vec<usize> =
+            bytes.windows(kept.len()).enumerate().filter(|(_, window)| *window == kept).map(|(at, _)| at).collect();
+        let [place] = places[..] else { panic!("the entry is there {} times", places.len()) };
+        for at in place..place + kept.len() {
+            let mut rotten = bytes.to_vec();
+            rotten[at] ^= 1 << (at % 8);
+            assert!(refused(rotten, &expected, &format!("a bit of byte {at}")), "byte {at} of an entry");
+        }
+    };
+    check(&disk.bytes());
+    drop(store);
+    check(&disk.bytes());
+}
+
+#[test]
+fn a_shortened_or_blanked_file_is_refused_or_means_the_same() {
+    let (disks, expected) = written();
+    let mut dice = Dice::new(13);
+    for bytes in disks {
+        let mut found = 0;
+        for number in 0..150 {
+            let end = if number < 50 { number * 97 } else { dice.roll(bytes.len()) };
+            found += usize::from(refused(bytes[..end].to_vec(), &expected, &format!("cut at {end}")));
+            let at = dice.roll(bytes.len() / 512) * 512;
+            let mut blank = bytes.clone();
+            let end = bytes.len().min(at + 512 * (1 + dice.roll(9)));
+            blank[at..end].fill(if number % 2 == 0 { 0 } else { 0xff });
+            found += usize::from(refused(blank, &expected, &format!("blank from {at} to {end}")));
+        }
+        assert!(found > 100, "{found} of 300 were refused");
+    }
+    let mut noise = vec![0; 70_000];
+    noise.iter_mut().for_each(|byte| *byte = dice.roll(256) as u8);
+    assert!(refused(noise, &expected, "noise"));
+    assert!(refused(vec![0; 70_000], &expected, "zeros"));
+    assert!(refused(Vec::new(), &expected, "an empty file"));
+}
+
+/// Opens a healthy database behind the back of the store and changes something.
+fn meddle(change: impl Fn(&redb::WriteTransaction)) -> StoreError {
+    let disk = Disk::default();
+    let mut store = create(&disk);
+    let entries = (0..5).map(|_| entry(2, 20)).collect();
+    store.write(&[Record::Install(snapshot(1, 4, 200_000)), append(4, entries), hard_state(2)]).unwrap();
+    drop(store);
+    let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
+    let transaction = database.begin_write().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
+    drop(database);
+    reopened(disk.bytes()).expect_err("somebody meddled with it")
+}
+
+fn why(error: &StoreError) -> &str {
+    let StoreError::Damaged { why, .. } = error else { panic!("{error}") };
+    why
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let lost = |index: u64| meddle(|it| drop(it.open_table(LOG).unwrap().remove(index).unwrap()));
+    assert_eq!(why(&lost(9)), "the log has 4 entries, but from i4 to i9 there are 5");
+    assert_eq!(why(&lost(6)), "the log has 4 entries, but from i4 to i9 there are 5");
+    let moved = meddle(|it| {
+        let mut log = it.open_table(LOG).unwrap();
+        let bytes = log.remove(7).unwrap().unwrap().value().to_vec();
+        log.insert(10, bytes.as_slice()).unwrap();
+    });
+    assert_eq!(why(&moved), "i6 is followed by i8");
+    let exchanged = meddle(|it| {
+        let mut log = it.open_table(LOG).unwrap();
+        let bytes = log.get(7).unwrap().unwrap().value().to_vec();
+        log.insert(8, bytes.as_slice()).unwrap();
+    });
+    assert_eq!(why(&exchanged), "the entry i8: it has 1 entries that come after i6");
+    let vote = meddle(|it| drop(it.open_table(META).unwrap().remove(KEY_HARD_STATE).unwrap()));
+    assert_eq!(why(&vote), "the hard state is missing");
+    let chunk = meddle(|it| drop(it.open_table(SNAPSHOT).unwrap().remove(1).unwrap()));
+    assert_eq!(why(&chunk), "chunk 1 of the snapshot is missing");
+    let table = meddle(|it| drop(it.delete_table(LOG).unwrap()));
+    assert_eq!(why(&table), "cannot read the log: Table 'log' does not exist");
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let put = |key: &'static str, bytes: Vec<u8>| {
+        meddle(|it| drop(it.open_table(META).unwrap().insert(key, bytes.as_slice()).unwrap()))
+    };
+    assert_eq!(why(&put(KEY_HARD_STATE, vec![1, 2, 3])), "the hard state: the record's checksum does not fit its bytes");
+    assert_eq!(why(&put(KEY_HARD_STATE, append(0, vec![entry(1, 1)]).to_bytes())), "the hard state: it is another record");
+    let extent = Extent { dropped: Position::new(Term::new(1), LogIndex::new(3)), last: LogIndex::new(9) };
+    assert_eq!(
+        why(&put(KEY_EXTENT, extent.to_bytes())),
+        "the log is dropped up to t1/i3, but the snapshot says t1/i4"
+    );
+    let backwards = Extent { last: LogIndex::new(1), ..extent };
+    assert_eq!(
+        why(&put(KEY_EXTENT, backwards.to_bytes())),
+        "the extent: the log ends at i1, before i3, up to where it was dropped"
+    );
+}
+
+#[test]
+fn a_later_format_is_refused_as_such() {
+    let later = meddle(|it| {
+        let bytes = format_to_bytes(FORMAT + 1);
+        drop(it.open_table(META).unwrap().insert(KEY_FORMAT, bytes.as_slice()).unwrap());
+    });
+    assert!(matches!(later, StoreError::Version { found, known: FORMAT } if found == FORMAT + 1), "{later}");
+}
+
+#[test]
+fn a_store_of_another_node_or_cluster_is_refused() {
+    let disk = Disk::default();
+    drop(create(&disk));
+    for asked in [Owner { id: NodeId::new(8), ..owner() }, Owner { cluster: "red".to_owned(), ..owner() }] {
+        let error = RedbStore::over(disk.clone(), "the disk", Opening::Expect(asked)).unwrap_err();
+        assert!(matches!(&error, StoreError::Foreign { found, .. } if **found == owner()), "{error}");
+    }
+    let error = RedbStore::over(disk, "the disk", Opening::Create(owner())).unwrap_err();
+    assert!(matches!(error, StoreError::Exists { .. }), "{error}");
+}
