@@ -12,6 +12,7 @@ use delian_sim::plan::Fork;
 
 use crate::repeat::Run;
 use crate::ring::{self, RingArguments};
+use crate::store::{self, StoreArguments};
 
 /// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about four minutes on two cores.
 pub(crate) const SEEDS: u64 = 125;
@@ -177,6 +178,12 @@ pub(crate) enum Command {
     /// The nodes come from a file; every answer comes from the ring that ships. Nothing is asked of a running federation.
     #[command(after_help = ring::EXAMPLES)]
     Ring(RingArguments),
+    /// Tells what a node keeps on disk, checks it, and writes it out as JSON
+    ///
+    /// For the operator of a node that does not run: whose a store is, how far its log goes, and whether all of it is
+    /// whole. Nothing is changed.
+    #[command(after_help = store::EXAMPLES)]
+    Store(StoreArguments),
     /// Lists scenarios, one line each
     ///
     /// The columns are the name, the voters and learners or the members of a pool, how long faults go on, and what must

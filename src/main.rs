@@ -12,6 +12,7 @@ mod balance;
 mod explore;
 mod retell;
 mod ring;
+mod store;
 mod scenarios;
 mod invariants;
 mod completions;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Balance(arguments) => balance::run(&arguments),
         Command::Ring(arguments) => ring::run(&arguments),
+        Command::Store(arguments) => store::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Invariants => invariants::run(),
         Command::Completions(arguments) => completions::run(&arguments),

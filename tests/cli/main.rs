@@ -9,3 +9,4 @@ mod replay;
 mod ring;
 mod shrink;
 mod sim;
+mod store;

@@ -86,19 +86,15 @@ fn entry_document(index: LogIndex, entry: &Entry) -> Value {
     let mut document = json!({ "record": "entry", "index": index.get(), "term": entry.term.get() });
     let fields = match &entry.payload {
         Payload::Noop => vec![("kind", json!("noop"))],
-        Payload::Command(bytes) => vec![
-            ("kind", json!("command")),
-            ("command", command_document(bytes)),
-            ("bytes", json!(hexadecimal(bytes))),
-        ],
+        Payload::Command(bytes) => {
+            vec![("kind", json!("command")), ("command", command_document(bytes)), ("bytes", json!(hexadecimal(bytes)))]
+        }
         Payload::Configuration(configuration) => {
             vec![("kind", json!("configuration")), ("configuration", configuration_document(configuration))]
         }
-        Payload::Session(bytes) => vec![
-            ("kind", json!("session")),
-            ("request", session_document(bytes)),
-            ("bytes", json!(hexadecimal(bytes))),
-        ],
+        Payload::Session(bytes) => {
+            vec![("kind", json!("session")), ("request", session_document(bytes)), ("bytes", json!(hexadecimal(bytes)))]
+        }
         Payload::Level(level) => vec![("kind", json!("level")), ("level", json!(level.get()))],
     };
     for (name, value) in fields {
@@ -133,9 +129,8 @@ fn session_document(bytes: &[u8]) -> Value {
 
 fn configuration_document(configuration: &Configuration) -> Value {
     let Configuration { voters, outgoing, learners, learners_next, incarnations } = configuration;
-    let names = |nodes: &std::collections::BTreeSet<NodeId>| -> Vec<String> {
-        nodes.iter().map(NodeId::to_string).collect()
-    };
+    let names =
+        |nodes: &std::collections::BTreeSet<NodeId>| -> Vec<String> { nodes.iter().map(NodeId::to_string).collect() };
     let incarnations: serde_json::Map<String, Value> =
         incarnations.iter().map(|(node, incarnation)| (node.to_string(), json!(incarnation.to_string()))).collect();
     json!({

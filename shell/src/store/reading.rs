@@ -139,10 +139,8 @@ impl<'a> Reading<'a> {
         let found = SnapshotHead { bytes: whole.len() as u64, chunks };
         if found != head {
             let SnapshotHead { bytes, chunks } = head;
-            let why = format!(
-                "the snapshot has {} bytes in {} chunks, not {bytes} in {chunks}",
-                found.bytes, found.chunks
-            );
+            let why =
+                format!("the snapshot has {} bytes in {} chunks, not {bytes} in {chunks}", found.bytes, found.chunks);
             return Err(self.place.damaged(why));
         }
         if whole.is_empty() {

@@ -14,8 +14,8 @@ use delian_core::raft::{Entries, HardState, Record, Recovered, Snapshot};
 use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, Table, WriteTransaction};
 
 use super::layout::{
-    CACHE_BYTES, CHUNK_BYTES, Extent, FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_OWNER, KEY_SNAPSHOT, LOG, META,
-    SNAPSHOT, SnapshotHead, Unreadable, chunk_to_bytes, entry_from_bytes, entry_to_bytes, format_to_bytes,
+    CACHE_BYTES, CHUNK_BYTES, Extent, FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_OWNER, KEY_SNAPSHOT, LOG,
+    META, SNAPSHOT, SnapshotHead, Unreadable, chunk_to_bytes, entry_from_bytes, entry_to_bytes, format_to_bytes,
     hard_state_to_bytes, index_after, owner_to_bytes,
 };
 use super::lock::Lock;
@@ -57,11 +57,7 @@ impl RedbStore {
     ///
     /// Returns [`StoreError::Exists`] if something is there where nothing was expected, and otherwise what is wrong with
     /// it: it is damaged, foreign or of another version, or the disk refuses. What is there is not made anew.
-    pub fn over(
-        backend: impl StorageBackend,
-        place: impl Into<String>,
-        opening: Opening,
-    ) -> Result<Self, StoreError> {
+    pub fn over(backend: impl StorageBackend, place: impl Into<String>, opening: Opening) -> Result<Self, StoreError> {
         let place = Place(place.into());
         place.guarded(|| {
             let bytes = backend.len().map_err(place.refused("cannot measure it"))?;
@@ -96,22 +92,13 @@ impl RedbStore {
             transaction.open_table(SNAPSHOT).map_err(place.refused(doing))?;
         }
         transaction.commit().map_err(place.refused(doing))?;
-        Ok(Self {
-            database: Some(database),
-            place,
-            owner,
-            extent: Extent::default(),
-            state: State::Writes,
-            lock: None,
-        })
+        Ok(Self { database: Some(database), place, owner, extent: Extent::default(), state: State::Writes, lock: None })
     }
 
     fn open(backend: impl StorageBackend, place: Place, asked: &Owner) -> Result<Self, StoreError> {
         let doing = "cannot open the database";
-        let database = builder()
-            .set_check_integrity_on_open(true)
-            .create_with_backend(backend)
-            .map_err(place.refused(doing))?;
+        let database =
+            builder().set_check_integrity_on_open(true).create_with_backend(backend).map_err(place.refused(doing))?;
         let transaction = database.begin_read().map_err(place.refused(doing))?;
         let reading = Reading::new(&place, &transaction)?;
         reading.format()?;
@@ -259,9 +246,7 @@ impl<'a> Batch<'a> {
         for entry in entries.iter() {
             index = index.next();
             let bytes = entry_to_bytes(index, entry);
-            self.log
-                .insert(index.get(), bytes.as_slice())
-                .map_err(self.place.refused("cannot write an entry"))?;
+            self.log.insert(index.get(), bytes.as_slice()).map_err(self.place.refused("cannot write an entry"))?;
         }
         self.extent.last = last;
         Ok(())
@@ -287,7 +272,9 @@ impl<'a> Batch<'a> {
             let entry = removed.as_ref().map(|bytes| entry_from_bytes(index, bytes.value()));
             let entry = match entry {
                 Some(Ok(entry)) => entry,
-                Some(Err(Unreadable::Unfit(why))) => return Err(self.place.damaged(format!("the entry {index}: {why}"))),
+                Some(Err(Unreadable::Unfit(why))) => {
+                    return Err(self.place.damaged(format!("the entry {index}: {why}")));
+                }
                 Some(Err(Unreadable::Version(version))) => {
                     return Err(self.place.damaged(format!("the entry {index} is of version {version}")));
                 }

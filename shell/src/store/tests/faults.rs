@@ -52,9 +52,10 @@ impl Run {
         let known = self.acknowledged.partition_point(|(at, _)| *at <= operations);
         let Ok(found) = found else { panic!("{what}: {found:?}") };
         let may_be = [known.checked_sub(1), Some(known)];
-        let is = may_be.into_iter().flatten().any(|place| {
-            self.acknowledged.get(place).is_some_and(|(_, expected)| expected == found)
-        });
+        let is = may_be
+            .into_iter()
+            .flatten()
+            .any(|place| self.acknowledged.get(place).is_some_and(|(_, expected)| expected == found));
         assert!(is, "{what}: after {known} acknowledgements it is {found:?}");
     }
 }

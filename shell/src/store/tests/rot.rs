@@ -2,8 +2,8 @@
 
 use redb::ReadableTable;
 
-use super::super::layout::{FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, LOG, META, SNAPSHOT, entry_to_bytes};
 use super::super::layout::{Extent, format_to_bytes};
+use super::super::layout::{FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, LOG, META, SNAPSHOT, entry_to_bytes};
 use super::*;
 
 /// What a disk looks like after some batches, and what it gives back: closed, or left as a crash leaves it.
@@ -158,13 +158,16 @@ fn what_does_not_fit_is_named() {
     let put = |key: &'static str, bytes: Vec<u8>| {
         meddle(|it| drop(it.open_table(META).unwrap().insert(key, bytes.as_slice()).unwrap()))
     };
-    assert_eq!(why(&put(KEY_HARD_STATE, vec![1, 2, 3])), "the hard state: the record's checksum does not fit its bytes");
-    assert_eq!(why(&put(KEY_HARD_STATE, append(0, vec![entry(1, 1)]).to_bytes())), "the hard state: it is another record");
-    let extent = Extent { dropped: Position::new(Term::new(1), LogIndex::new(3)), last: LogIndex::new(9) };
     assert_eq!(
-        why(&put(KEY_EXTENT, extent.to_bytes())),
-        "the log is dropped up to t1/i3, but the snapshot says t1/i4"
+        why(&put(KEY_HARD_STATE, vec![1, 2, 3])),
+        "the hard state: the record's checksum does not fit its bytes"
     );
+    assert_eq!(
+        why(&put(KEY_HARD_STATE, append(0, vec![entry(1, 1)]).to_bytes())),
+        "the hard state: it is another record"
+    );
+    let extent = Extent { dropped: Position::new(Term::new(1), LogIndex::new(3)), last: LogIndex::new(9) };
+    assert_eq!(why(&put(KEY_EXTENT, extent.to_bytes())), "the log is dropped up to t1/i3, but the snapshot says t1/i4");
     let backwards = Extent { last: LogIndex::new(1), ..extent };
     assert_eq!(
         why(&put(KEY_EXTENT, backwards.to_bytes())),
