@@ -41,17 +41,25 @@ impl Place {
     }
 
     /// Says what the database said. What the operating system refuses is not damage; what is not there to be read is.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else a database says of its file is that it is damaged"
+    )]
     pub(super) fn refused<E: Into<redb::Error>>(&self, doing: &'static str) -> impl FnOnce(E) -> StoreError {
         move |error| {
             let error = error.into();
-            if matches!(error, redb::Error::DatabaseAlreadyOpen) {
+            if is_held(&error) {
                 return StoreError::Held { place: self.0.clone(), process: None };
             }
-            match error {
-                redb::Error::Io(source) if speaks_of_content(&source) => self.damaged(format!("{doing}: {source}")),
-                redb::Error::Io(source) => StoreError::Io { doing: format!("{doing} in {}", self.0), source },
-                other => self.damaged(format!("{doing}: {other}")),
+            let source = match error {
+                redb::Error::Io(source) => source,
+                redb::Error::ValueTooLarge(_) => IoError::new(ErrorKind::FileTooLarge, error.to_string()),
+                _ => return self.damaged(format!("{doing}: {error}")),
+            };
+            if speaks_of_content(&source) {
+                return self.damaged(format!("{doing}: {source}"));
             }
+            StoreError::Io { doing: format!("{doing} in {}", self.0), source }
         }
     }
 
@@ -60,6 +68,11 @@ impl Place {
         // Whatever a panic leaves half done is inside of the database, which is not asked again.
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(self.damaged(said(&*panic))))
     }
+}
+
+/// Returns whether an error says that another process has the file.
+fn is_held(error: &redb::Error) -> bool {
+    matches!(error, redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch | redb::Error::WouldBlock)
 }
 
 /// Returns whether an error is about bytes, not about permissions, space or the device.

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::super::{Care, Directory, Holding, Repair, Survey};
+use super::super::{Care, Directory, FORMAT, Holding, Repair, Survey};
 use super::*;
 
 fn place() -> TempDir {
@@ -150,8 +150,6 @@ fn a_look_at_a_damaged_file_never_panics_and_never_invents() {
         }
     }
 }
-
-use super::super::FORMAT;
 
 #[test]
 fn documents_tell_every_record_and_decode_commands() {

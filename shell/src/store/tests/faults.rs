@@ -17,7 +17,7 @@ struct Run {
 
 impl Run {
     /// Writes until all is written or the disk refuses, and closes the store.
-    fn on(disk: Disk, seed: u64) -> Self {
+    fn on(disk: &Disk, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let mut run = Self { disk: disk.clone(), acknowledged: Vec::new(), refused: None };
         let mut store = match RedbStore::over(disk.clone(), "the disk", Opening::Create(owner())) {
@@ -62,7 +62,7 @@ impl Run {
 
 #[test]
 fn no_loss_of_power_takes_back_what_was_acknowledged() {
-    let run = Run::on(Disk::default(), 1);
+    let run = Run::on(&Disk::default(), 1);
     assert!(run.refused.is_none(), "the disk is well");
     let journal = run.disk.journal();
     let begun = run.acknowledged[0].0;
@@ -86,7 +86,7 @@ fn no_loss_of_power_takes_back_what_was_acknowledged() {
 
 #[test]
 fn a_loss_of_power_while_a_store_is_repaired_takes_nothing_back() {
-    let run = Run::on(Disk::default(), 3);
+    let run = Run::on(&Disk::default(), 3);
     let journal = run.disk.journal();
     let begun = run.acknowledged[0].0;
     let mut dice = Dice::new(4);
@@ -116,13 +116,13 @@ fn a_loss_of_power_while_a_store_is_repaired_takes_nothing_back() {
 
 #[test]
 fn a_disk_that_refuses_leaves_what_was_acknowledged() {
-    let operations = Run::on(Disk::default(), 5).disk.operations();
+    let operations = Run::on(&Disk::default(), 5).disk.operations();
     let troubles: [fn(usize) -> Trouble; 3] =
         [|from| Trouble::Full { from }, |from| Trouble::NoFlush { from }, |at| Trouble::OneFlush { at }];
     for trouble in troubles {
         let mut refused = 0;
         for at in (0..operations).step_by((operations / 40).max(1)) {
-            let run = Run::on(Disk::default().with(trouble(at)), 5);
+            let run = Run::on(&Disk::default().with(trouble(at)), 5);
             let Some((error, next)) = &run.refused else { continue };
             assert!(matches!(error, StoreError::Io { .. }), "{:?}: {error}", trouble(at));
             refused += 1;

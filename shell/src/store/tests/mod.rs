@@ -41,7 +41,7 @@ fn append(after: u64, entries: Vec<Entry>) -> Record {
 fn hard_state(term: u64) -> Record {
     Record::HardState(HardState {
         term: Term::new(term),
-        voted_for: (term % 2 == 0).then_some(NodeId::new(term)),
+        voted_for: term.is_multiple_of(2).then_some(NodeId::new(term)),
         boot: Boot::new(1),
         incarnation: Some(Incarnation::new(9)),
     })
@@ -86,7 +86,7 @@ fn next_batch(recovered: &Recovered, dice: &mut Dice) -> Vec<Record> {
             3 if dice.roll(4) == 0 => Record::Install(snapshot(term, last + 5, dice.roll(3000))),
             // Now and then a new leader replaces the end of the log.
             4 if last > dropped => append(last - 1, vec![entry(term, dice.roll(800))]),
-            _ => append(last, (0..1 + dice.roll(5)).map(|_| entry(term, dice.roll(2000))).collect()),
+            _ => append(last, (0..=dice.roll(5)).map(|_| entry(term, dice.roll(2000))).collect()),
         };
         folded.fold(record.clone());
         record

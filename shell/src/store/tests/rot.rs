@@ -101,8 +101,7 @@ fn a_shortened_or_blanked_file_is_refused_or_means_the_same() {
         }
         assert!(found > 100, "{found} of 300 were refused");
     }
-    let mut noise = vec![0; 70_000];
-    noise.iter_mut().for_each(|byte| *byte = dice.roll(256) as u8);
+    let noise = (0..70_000).map(|_| dice.roll(256) as u8).collect();
     assert!(refused(noise, &expected, "noise"));
     assert!(refused(vec![0; 70_000], &expected, "zeros"));
     assert!(refused(Vec::new(), &expected, "an empty file"));
