@@ -195,7 +195,8 @@ pub(super) fn read_marker(path: &Path) -> Result<Option<Owner>, StoreError> {
         Ok(_) => {}
     }
     let bytes = fs::read(&path).map_err(refused("cannot read", &path))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
+    let mend = "if the database beside it is whole, move this file away and it is written anew";
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(format!("{error}; {mend}")))
 }
 
 /// Requires that the marker names the owner of the database.

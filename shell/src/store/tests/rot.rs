@@ -194,3 +194,36 @@ fn a_store_of_another_node_or_cluster_is_refused() {
     let error = RedbStore::over(disk, "the disk", Opening::Create(owner())).unwrap_err();
     assert!(matches!(error, StoreError::Exists { .. }), "{error}");
 }
+
+/// A damaged account of which pages are in use shows only once something is written over what is in use.
+#[test]
+fn a_store_that_opens_in_spite_of_a_flipped_bit_writes_on_without_a_loss() {
+    let (disks, expected) = written();
+    let mut dice = Dice::new(14);
+    let mut opened = 0;
+    for bytes in disks {
+        // Zeros are mostly where nothing is.
+        let used: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+        for _ in 0..200 {
+            let at = used[dice.roll(used.len())];
+            let mut rotten = bytes.clone();
+            rotten[at] ^= 1 << dice.roll(8);
+            let disk = Disk::of(rotten.clone());
+            let Ok(mut store) = open(&disk) else { continue };
+            let mut database = redb::Builder::new().create_with_backend(Disk::of(rotten)).unwrap();
+            assert!(database.check_integrity().unwrap(), "a bit of byte {at} was let pass");
+            let Ok(found) = store.recover() else { continue };
+            assert_eq!(found, expected, "a bit of byte {at} went unnoticed");
+            opened += 1;
+            let mut expected = found;
+            for _ in 0..3 {
+                let batch = next_batch(&expected, &mut dice);
+                store.write(&batch).unwrap();
+                expected = fold(&expected, &batch);
+            }
+            drop(store);
+            assert_eq!(reopened(disk.bytes()).unwrap(), expected, "a bit of byte {at} did harm later");
+        }
+    }
+    assert!(opened > 20, "{opened} of 400 opened");
+}
