@@ -15,6 +15,7 @@
 pub mod clock;
 pub mod machine;
 pub mod store;
+pub mod security;
 pub mod transport;
 pub mod journal;
 pub mod handle;
