@@ -3,7 +3,20 @@
 //! A [`Network`] takes letters and packets and never blocks: what finds no room is lost, as on any network, and the
 //! protocols send again what matters. What arrives is put into a bounded channel of [`Arrival`]s, each with a sender that
 //! the network vouches for.
+//!
+//! [`Links`] is the network of real sockets. Packets of pools, and heartbeats, go by datagram; what is large, and all that
+//! decides, goes by stream. Each peer has one connection for consensus and one for bulk, so that a snapshot holds no
+//! election up, and each member's address has one for what its pool sends by stream. Nothing of it is in plain text but on
+//! loopback.
 
+mod config;
+mod counters;
+mod datagrams;
+mod frame;
+mod handshake;
+mod incoming;
+mod links;
+mod outgoing;
 mod switchboard;
 
 use std::net::SocketAddr;
@@ -14,6 +27,9 @@ use delian_core::swim::{Carrier, Packet};
 use delian_core::{Applied, Blob, Message, NodeId, Rejected};
 use serde::{Deserialize, Serialize};
 
+pub use config::{Limits, LinksConfig, LinksError, Listen, Security};
+pub use counters::{BLAMED_MAX, Dropped, Lane, NOTES_MAX, Note, Refused, Traffic, TransportCounters};
+pub use links::{Bound, Links};
 pub use switchboard::{Plug, Switchboard};
 
 /// What one node's shell sends to another's.
