@@ -29,6 +29,11 @@ impl Settings {
         &self.topology
     }
 
+    /// Returns how the keys are laid on the registered nodes, if the node holds a ring.
+    pub const fn ring(&self) -> Option<&RingConfig> {
+        self.ring.as_ref()
+    }
+
     /// Returns the limits of the sessions.
     pub const fn sessions(&self) -> &SessionSettings {
         &self.sessions

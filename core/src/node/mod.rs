@@ -28,7 +28,7 @@ use alloc::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::health::{HealthConfig, HealthSettings};
-pub use self::placement::{NoPlan, RingConfig, Weigh};
+pub use self::placement::{DrainQuestion, NoPlan, RingConfig, Weigh};
 pub use self::pools::{Notice, PoolsConfig, PoolsSettings, Tier};
 pub use self::sessions::{Operation, SessionRequest, Sessions};
 pub use self::status::{RingStatus, RoleName, Status};

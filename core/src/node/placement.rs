@@ -4,6 +4,7 @@
 //! says of which epoch it is: the last one that changed who is registered. How nodes fare moves no key; whoever may not be
 //! asked is walked past ([`Node::eligible`]).
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -85,6 +86,38 @@ pub(super) struct Placement {
     seen: Epoch,
 }
 
+/// What has to go from a node, as a question that is answered without the node that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrainQuestion {
+    ring: Arc<Ring>,
+    leaver: String,
+    /// Who gets nothing: the leaver and all others that leave.
+    gone: BTreeSet<Arc<str>>,
+    copies: usize,
+    rule: Rule,
+}
+
+impl DrainQuestion {
+    /// Returns the ring that the plan begins with.
+    pub const fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
+    /// Returns the plan, in time proportional to the points of the ring.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NoPlan::Short`] if the copies cannot lie as they should.
+    pub fn answer(&self) -> Result<Plan, NoPlan> {
+        let stayers = self.ring.members().filter(|member| !self.gone.contains(&member.name));
+        let mut without = Ring::clone(&self.ring);
+        without.follow(stayers).expect("some of the members of a ring form a ring");
+        Plan::between(&self.ring, &without, self.copies, self.rule)
+            .map(|plan| plan.of_giver(&self.leaver))
+            .map_err(NoPlan::Short)
+    }
+}
+
 /// Why there is no plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlan {
@@ -159,16 +192,29 @@ impl Node {
     ///
     /// Returns why there is no plan.
     pub fn drain_plan(&self, node: NodeId) -> Result<Plan, NoPlan> {
+        self.drain_question(node)?.answer()
+    }
+
+    /// Returns all that [`Node::drain_plan`] is made of, so that a driver can make a plan elsewhere: in a large federation
+    /// that takes longer than a node may be held up.
+    ///
+    /// # Errors
+    ///
+    /// Returns why there is no plan.
+    pub fn drain_question(&self, node: NodeId) -> Result<DrainQuestion, NoPlan> {
         let (ring, config) = self.ring().zip(self.settings.ring.as_ref()).ok_or(NoPlan::NoRing)?;
         let name_of = |node| self.topology().get(node).map(|member| &member.registration.name);
         let leaver = name_of(node).filter(|name| ring.slot(name).is_some()).ok_or(NoPlan::Unknown(node))?;
         let is_leaving =
             |name: &str| self.topology().by_name(name).is_none_or(|member| member.condition == Condition::Leaving);
-        let stayers = ring.members().filter(|member| *member.name != **leaver && !is_leaving(&member.name));
-        let mut without = Ring::clone(ring);
-        without.follow(stayers).expect("some of the members of a ring form a ring");
-        Plan::between(ring, &without, config.copies, config.rule)
-            .map(|plan| plan.of_giver(leaver))
-            .map_err(NoPlan::Short)
+        let gone = ring.slots().map(|slot| ring.name(slot)).filter(|name| ***name == **leaver || is_leaving(name));
+        let gone = gone.cloned().collect();
+        Ok(DrainQuestion {
+            ring: Arc::clone(ring),
+            leaver: leaver.clone(),
+            gone,
+            copies: config.copies,
+            rule: config.rule,
+        })
     }
 }

@@ -279,6 +279,13 @@ impl Raft {
         self.leader
     }
 
+    /// Returns when this node last heard from the leader that it follows; nothing at a leader, or where none is followed.
+    pub fn leader_heard_at(&self) -> Option<Time> {
+        let until = self.leader.filter(|leader| *leader != self.id).map(|_| self.leader_presumed_until)?;
+        // A presumption that was given up says nothing of when the leader was heard.
+        (until > Time::ZERO).then(|| Time::ZERO + until.since(Time::ZERO + self.settings.raft.election_timeout_min))
+    }
+
     /// Returns the log in memory.
     pub const fn log(&self) -> &Log {
         &self.log
