@@ -22,6 +22,8 @@ pub mod handle;
 pub mod driver;
 pub mod cluster;
 pub mod shapes;
+pub mod telemetry;
+pub mod http;
 
 pub use delian_core;
 

@@ -20,7 +20,7 @@ pub enum Severity {
     Error,
 }
 
-/// One event of a node, as `GET /v1/watch` sends it; its `id` there is `epoch:sequence`.
+/// One event of a node, as `GET /v1/watch` sends it; its `id` there is `epoch:sequence:boot`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventDocument {
     /// Its number in this run of the node, rising by one.
@@ -39,4 +39,17 @@ pub struct EventDocument {
     pub node: Option<String>,
     /// Its parts, by name.
     pub fields: BTreeMap<String, Value>,
+}
+
+/// What `GET /v1/watch` says of itself, in its events `reset` and `cut`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WatchNotice {
+    /// What happened and what to do, in a sentence.
+    pub text: String,
+    /// The run of the node.
+    pub boot: u64,
+    /// The oldest event that is still known.
+    pub oldest: u64,
+    /// The last event.
+    pub newest: u64,
 }

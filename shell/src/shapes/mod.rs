@@ -11,10 +11,10 @@ mod ring;
 mod status;
 mod topology;
 
-pub use events::{EventDocument, Severity};
+pub use events::{EventDocument, Severity, WatchNotice};
 pub use nodes::{
-    DrainDocument, DrainRequest, MemberDocument, MembersDocument, NodeDocument, NodesDocument, PlaceDocument,
-    ProgressRequest, RegistrationRequest, WhyDocument,
+    DrainDocument, DrainPlanDocument, DrainRequest, DrainStepDocument, MemberDocument, MembersDocument, NodeDocument,
+    NodesDocument, PlaceDocument, ProgressRequest, RegistrationRequest, WhyDocument,
 };
 pub use problem::Problem;
 pub use ring::{LocateDocument, MoveDocument, MovesDocument, OwnerDocument, RingShareDocument, SharesDocument};

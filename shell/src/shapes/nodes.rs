@@ -195,3 +195,33 @@ pub struct MembersDocument {
     /// The members, by pool and identity.
     pub members: Vec<MemberDocument>,
 }
+
+/// A copy of a range of keys that has to go from a node before it can go itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DrainStepDocument {
+    /// Its number among all steps, from 0.
+    pub number: usize,
+    /// The token before the range.
+    pub after: u32,
+    /// The last token of the range.
+    pub through: u32,
+    /// Who takes the copy over; absent if there is one less from then on.
+    pub to: Option<String>,
+    /// What to report as moved when this step and all before it are done.
+    pub moved_permille: u16,
+}
+
+/// `GET /v1/nodes/{id}/drain/plan`: one page of the steps, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DrainPlanDocument {
+    /// The epoch of the ring that it was made for; another one makes another plan.
+    pub epoch: u64,
+    /// The node.
+    pub node: String,
+    /// How many steps there are on all pages.
+    pub total: usize,
+    /// The page.
+    pub steps: Vec<DrainStepDocument>,
+    /// What to ask for as `cursor` to get the next page; absent on the last.
+    pub next: Option<String>,
+}

@@ -19,6 +19,9 @@ pub struct Problem {
     pub node: Option<String>,
     /// Whom to ask instead.
     pub leader: Option<String>,
+    /// Where that one's API answers, if it is known.
+    #[serde(default)]
+    pub leader_api: Option<String>,
     /// After how long to try again.
     pub retry_after_ms: Option<u64>,
 }
