@@ -212,7 +212,7 @@ class Federation:
         dead = known["condition"] == "unreachable"
         reported = 310 if known["condition"] == "degraded" else 960
         lines = [f"{self.called(node)} is {known['condition']} since epoch {known['since_epoch']}: {known['cause']}",
-                 f"delos (n1) heard its heartbeat 88,1{node[1:]} {age / 1000:.1f} s ago",
+                 f"delos (n1) heard its heartbeat 88,100 {age / 1000:.1f} s ago",
                  f"it gave itself {reported} ‰ then, which counts for {max(0, reported - age // 40)} ‰ by now"]
         if dead:
             lines.append("the failure detector holds it unreachable; its removal is proposed if nothing changes")
@@ -247,6 +247,8 @@ class Handler(BaseHTTPRequestHandler):
                      "node": "n1", "leader": None, "retry_after_ms": None}, status, "application/problem+json")
 
     def do_GET(self):
+        if self.server.dead:
+            return self.vanish()
         asked = urlsplit(self.path)
         query, world = parse_qs(asked.query), self.server.world
         if not asked.path.startswith("/v1/"):
@@ -264,6 +266,10 @@ class Handler(BaseHTTPRequestHandler):
                 body = world.why(parts[3])
             told = json.dumps(body).encode()
         return self.answer(told) if body is not None else self.refuse(404, "not-found", f"nothing at {asked.path}")
+
+    def vanish(self):
+        """What a connection that outlives the listener shows of a process that is gone: nothing."""
+        self.close_connection = True
 
     def asset(self, path):
         kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
@@ -295,6 +301,8 @@ class Handler(BaseHTTPRequestHandler):
                 with world.lock:
                     if not any(event["sequence"] > after for event in world.events):
                         world.lock.wait(KEEP_ALIVE_SECONDS)
+                    if self.server.dead:
+                        return
                     if self.server.generation != generation:
                         word = self.server.last_word
                         if word:
@@ -328,6 +336,7 @@ class Handler(BaseHTTPRequestHandler):
             elif act in ("reset", "cut", "die"):
                 self.server.last_word = None if act == "die" else act
                 self.server.generation += 1
+                self.server.dead = act == "die"
                 world.lock.notify_all()
             else:
                 return self.refuse(404, "not-found", f"no act {act} for {node}")
@@ -368,6 +377,7 @@ def main():
     while True:
         server = Server(("127.0.0.1", port), Handler)
         server.world, server.token, server.folder = world, chosen.token, chosen.folder
+        server.dead = False
         server.policy, server.generation, server.last_word, server.dead_for = policy(chosen.folder), 0, None, 0
         if port == 0:
             print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)

@@ -6,6 +6,8 @@ import { nodeNow, on, state } from "./state.js";
 import { CONDITIONS, called, clock, count, micros, plural, span } from "./words.js";
 
 const chips = new Map();
+// A minute of looks, so that the first few do not fill the width.
+const LOOKS_MIN = 30;
 const SPARK = { width: 300, height: 44 };
 
 export function begin() {
@@ -52,7 +54,7 @@ function leader() {
     say(at("leader-more"), `term ${count(status.term)}`);
     return;
   }
-  const age = span(nodeNow() - reign.at).replace(/\.\d s$/, " s");
+  const age = span(nodeNow() - reign.at).replace(/(\.\d s|\d+ ms)$/, (tail) => (tail.endsWith("ms") ? "0 s" : " s"));
   const since = reign.exact ? `since ${clock(reign.at)}, ${age}` : `for ${age} at least`;
   say(at("leader-more"), `${reign.leader} · term ${count(reign.term)} · ${since}`);
 }
@@ -67,7 +69,7 @@ function latency() {
 // Median and 99th percentile since the page was opened. Where nothing is known the line breaks.
 function spark(told) {
   const peak = Math.max(1, ...told.map((each) => each.p99 ?? each.median ?? 0));
-  const x = (index) => SPARK.width - (told.length - 1 - index) * (SPARK.width / 149);
+  const x = (index) => SPARK.width - (told.length - 1 - index) * (SPARK.width / (Math.max(LOOKS_MIN, told.length) - 1));
   const y = (value) => SPARK.height - 2 - (value / peak) * (SPARK.height - 6);
   const path = (key) => {
     let drawn = "";

@@ -6,8 +6,8 @@ const known = (value) => value !== null && value !== undefined;
 export const CONDITIONS = ["healthy", "degraded", "leaving", "silent", "unreachable"];
 export const SEVERITIES = ["routine", "info", "warning", "error"];
 
-// The worst first, for that is what is looked for.
-export const rank = (condition) => CONDITIONS.length - CONDITIONS.indexOf(condition);
+// The worse, the greater. A condition that this page has not heard of ranks worst: it deserves a look.
+export const rank = (condition) => (CONDITIONS.includes(condition) ? CONDITIONS.indexOf(condition) : CONDITIONS.length);
 
 export const count = (value) => (known(value) ? value.toLocaleString("en") : UNKNOWN);
 export const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
@@ -16,6 +16,7 @@ export const called = (node) => (node ? node.name ?? node.id : UNKNOWN);
 export function span(ms) {
   if (!known(ms)) return UNKNOWN;
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
