@@ -24,6 +24,7 @@ pub mod cluster;
 pub mod shapes;
 pub mod telemetry;
 pub mod http;
+pub mod dashboard;
 
 pub use delian_core;
 

@@ -90,7 +90,9 @@ mod tests {
     #[test]
     fn nothing_in_the_page_needs_what_the_policy_forbids() {
         for (path, _, bytes) in assets() {
-            for banned in ["innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "setAttribute(\"style\"", "https://"] {
+            for banned in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "setAttribute(\"style\"", "https://"]
+            {
                 assert!(!text(bytes).contains(banned), "{path} has {banned}");
             }
         }
