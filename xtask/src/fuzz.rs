@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::Background;
+use crate::process::Running;
 use crate::{Answer, Problem, process};
 
 /// The tool, at the version that this was written for.
@@ -36,8 +36,7 @@ pub(crate) fn run() -> Result<Answer, Problem> {
     // Whoever fuzzes registers more often than any node would, and asks more often than any client may.
     node.arg(&data).args(["--set", "health.registration_burst=1000000", "--set", "http.requests_per_second=1000000"]);
     node.args(["--set", "log.filter=warn"]);
-    let (node, said) = Background::start(&mut node)?;
-    let said: Value = serde_json::from_str(&said).map_err(|error| format!("the node said {said:?}: {error}"))?;
+    let (mut node, said) = Running::start(&mut node, |line| serde_json::from_str::<Value>(line).ok())?;
     let http = said["http"].as_str().ok_or_else(|| format!("the node does not say where its API is: {said}"))?;
     println!("a node answers at {http}");
     let mut fuzz = Command::new(tool);

@@ -1,10 +1,12 @@
 //! The developer commands of Delian, one file or folder per command.
 //!
 //! `cargo xtask ci` proves a tree, `cargo xtask bugs` proves the provers, `cargo xtask bench` prints speeds,
-//! `cargo xtask tla` asks TLC for a second opinion. Exit codes are the same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
+//! `cargo xtask browser` looks at the dashboard, `cargo xtask tla` asks TLC for a second opinion. Exit codes are the
+//! same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is the job of a developer command")]
 
 mod bench;
+mod browser;
 mod bugs;
 mod ci;
 mod fuzz;
@@ -29,6 +31,8 @@ enum Command {
     Ci(ci::Arguments),
     /// Plants each bug of tests/bugs in a copy of the tree and asks whether its invariant or its test catches it
     Bugs(bugs::Arguments),
+    /// Looks at the dashboard in a real browser; skipped where Chromium, its driver or Python is missing
+    Browser(browser::Arguments),
     /// Measures one area and prints its ratios
     Bench(bench::Arguments),
     /// Lets schemathesis ask a node's API for what its description promises, and for what it does not
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Ci(arguments) => ci::run(&arguments),
         Command::Bugs(arguments) => bugs::run(&arguments),
+        Command::Browser(arguments) => browser::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::FuzzApi => fuzz::run(),
         Command::Tla(arguments) => tla::run(&arguments),

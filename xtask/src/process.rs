@@ -1,9 +1,8 @@
 //! Other programs and the time they take: the only file here that starts processes.
 
-use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::Problem;
@@ -45,25 +44,38 @@ pub(crate) fn listen(command: &mut Command) -> Result<Output, Problem> {
     command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))
 }
 
-/// A process that runs beside this one and ends with this value.
+/// A program that serves until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Background(RefCell<Child>);
+pub(crate) struct Running {
+    child: Child,
+    /// Kept open, for a program that cannot say what it has to say may end.
+    said: Option<BufReader<ChildStdout>>,
+}
 
-impl Background {
-    /// Starts `command` and returns what it says in its first line, which tells that it is ready.
+impl Running {
+    /// Starts `command` and reads what it says until `wanted` finds in a line what the caller waits for.
     ///
     /// # Errors
-    /// When the program cannot be started or says nothing.
-    pub(crate) fn start(command: &mut Command) -> Result<(Background, String), Problem> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+    /// When the program cannot be started, or ends before it said that.
+    pub(crate) fn start<T>(
+        command: &mut Command,
+        mut wanted: impl FnMut(&str) -> Option<T>,
+    ) -> Result<(Running, T), Problem> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
-        let output = child.stdout.take().expect("it is piped");
-        let background = Background(RefCell::new(child));
+        let mut said = BufReader::new(child.stdout.take().expect("the output was asked for by a pipe"));
+        let mut running = Running { child, said: None };
         let mut line = String::new();
-        match BufReader::new(output).read_line(&mut line) {
-            Ok(bytes) if bytes > 0 => Ok((background, line)),
-            Ok(_) => Err(format!("{} ended without a word", command.get_program().display())),
-            Err(error) => Err(format!("{}: {error}", command.get_program().display())),
+        loop {
+            line.clear();
+            let read = said.read_line(&mut line).map_err(|error| cannot_start(command, &error))?;
+            if read == 0 {
+                return Err(format!("{} ended before it served", command.get_program().display()));
+            }
+            if let Some(found) = wanted(line.trim_end()) {
+                running.said = Some(said);
+                return Ok((running, found));
+            }
         }
     }
 
@@ -71,31 +83,31 @@ impl Background {
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(crate) fn start_silent(command: &mut Command) -> Result<Background, Problem> {
+    pub(crate) fn start_silent(command: &mut Command) -> Result<Running, Problem> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.spawn().map(|child| Background(RefCell::new(child))).map_err(|error| cannot_start(command, &error))
+        let child = command.spawn().map_err(|error| cannot_start(command, &error))?;
+        Ok(Running { child, said: None })
     }
 
     /// Returns the number by which the system knows it.
     pub(crate) fn id(&self) -> u32 {
-        self.0.borrow().id()
+        self.child.id()
     }
 
     /// Says whether it still runs.
     ///
     /// # Errors
     /// When the system does not say.
-    pub(crate) fn runs(&self) -> Result<bool, Problem> {
-        self.0.borrow_mut().try_wait().map(|ended| ended.is_none()).map_err(|error| error.to_string())
+    pub(crate) fn runs(&mut self) -> Result<bool, Problem> {
+        self.child.try_wait().map(|ended| ended.is_none()).map_err(|error| error.to_string())
     }
 }
 
-impl Drop for Background {
+impl Drop for Running {
     fn drop(&mut self) {
-        let child = self.0.get_mut();
-        // Who has ended already cannot be killed, and need not be.
-        drop(child.kill());
-        drop(child.wait());
+        // Both fail only where it has ended by itself, which is as good.
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
     }
 }
 

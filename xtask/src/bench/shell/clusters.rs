@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::load::{Connection, request};
-use crate::process::{Background, Stopwatch, wait};
+use crate::process::{Running, Stopwatch, wait};
 use crate::{Problem, process};
 
 /// How long a cluster may take to come about.
@@ -67,7 +67,7 @@ pub(super) struct Cluster {
 }
 
 struct Node {
-    process: Option<Background>,
+    process: Option<Running>,
     client: String,
     peer: String,
 }
@@ -134,10 +134,10 @@ impl Cluster {
         }
         let process = match self.contender {
             Contender::Delian => {
-                let (process, _) = Background::start(&mut command)?;
+                let (process, _) = Running::start(&mut command, |line| serde_json::from_str::<Value>(line).ok())?;
                 process
             }
-            Contender::Etcd => Background::start_silent(&mut command)?,
+            Contender::Etcd => Running::start_silent(&mut command)?,
         };
         self.nodes[place].process = Some(process);
         Ok(())
