@@ -18,6 +18,7 @@ mod invariants;
 mod completions;
 mod man;
 mod rerun;
+mod table;
 mod repeat;
 mod load;
 mod progress;

@@ -4,7 +4,6 @@
 
 mod arguments;
 mod input;
-mod table;
 mod locate;
 mod replicas;
 mod diff;

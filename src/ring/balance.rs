@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::arguments::BalanceArguments;
 use super::input::{nodes, refuse_idle_rule};
-use super::table::{ROWS, Side, Table, percent};
 use super::{described, document, weight};
 use crate::answer::{Answer, Problem};
 use crate::screen::{self, Screen};
+use crate::table::{ROWS, Side, Table, percent};
 
 /// How many decimals of what rests on logarithms are told: beyond them platforms may differ.
 const ROUNDING: f64 = 1e6;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::arguments::DiffArguments;
 use super::input::{list, refuse_idle_rule};
-use super::table::{ROWS, Side, Table, percent};
 use super::{described, document};
 use crate::answer::{Answer, Problem};
 use crate::screen;
+use crate::table::{ROWS, Side, Table, percent};
 
 /// What stands for a copy that is not there.
 const NOBODY: &str = "–";

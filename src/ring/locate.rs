@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::arguments::LocateArguments;
 use super::input::{keys, nodes, shown};
-use super::table::{Side, Table, percent};
 use super::{described, document};
 use crate::answer::{Answer, Problem};
 use crate::screen;
+use crate::table::{Side, Table, percent};
 
 pub(crate) fn run(arguments: &LocateArguments) -> Result<Answer, Problem> {
     let list = nodes(&arguments.nodes)?;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::arguments::ReplicasArguments;
 use super::input::{keys, nodes, refuse_idle_rule, shown};
-use super::table::{Side, Table};
 use super::{described, document};
 use crate::answer::{Answer, Problem};
 use crate::screen;
+use crate::table::{Side, Table};
 
 pub(crate) fn run(arguments: &ReplicasArguments) -> Result<Answer, Problem> {
     let list = nodes(&arguments.nodes)?;
