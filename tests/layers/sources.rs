@@ -17,7 +17,7 @@ const BORDER: [&str; 3] = ["io", "wire", "codec"];
 /// Formats of the edges, and the sources that may use them.
 const EDGES: [(&str, &[&str]); 5] = [
     ("serde_json", &["src/", "shell/", "xtask/", "sim/src/report", "sim/src/trace"]),
-    ("toml", &["sim/", "xtask/"]),
+    ("toml", &["sim/", "shell/", "xtask/"]),
     ("rusqlite", &["shell/"]),
     ("sqlx", &["shell/"]),
     ("diesel", &["shell/"]),
