@@ -21,6 +21,7 @@ pub mod journal;
 pub mod handle;
 pub mod driver;
 pub mod cluster;
+pub mod config;
 pub mod shapes;
 pub mod telemetry;
 pub mod http;
