@@ -18,6 +18,8 @@ pub(crate) enum Answer {
 pub(crate) enum Problem {
     /// Scenario files are wrong; all that is wrong with all of them.
     Scenarios(Vec<ScenarioError>),
+    /// A configuration is wrong: what is wrong, each with its place.
+    Placed(String),
     /// Something else, worded for people.
     Other(String),
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Problem {
                 }
                 Ok(())
             }
+            Self::Placed(problems) => f.write_str(problems),
             Self::Other(message) => write!(f, "error: {message}"),
         }
     }

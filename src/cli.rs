@@ -10,9 +10,16 @@ use clap_complete::Shell;
 use delian_sim::guide::Guide;
 use delian_sim::plan::Fork;
 
+use crate::client::EXIT_CODES;
+use crate::members::{self, MembersArguments};
+use crate::node::{self, NodeArguments};
 use crate::repeat::Run;
 use crate::ring::{self, RingArguments};
 use crate::store::{self, StoreArguments};
+use crate::status::{self, StatusArguments};
+use crate::topology::{self, TopologyArguments};
+use crate::transfer::{self, TransferArguments};
+use crate::why::{self, WhyArguments};
 
 /// How many seeds of each scenario `sim` runs by default: with the files of `scenarios/` about four minutes on two cores.
 pub(crate) const SEEDS: u64 = 125;
@@ -31,6 +38,8 @@ const IDLE_MINUTES: u64 = 30;
 
 const EXAMPLES: &str = "\
 Examples:
+  delian node --dev --found              a federation of one, to try things out
+  delian status                          how that node fares
   delian sim                             every scenario, many seeds, all cores
   delian sim scenarios/topology          one folder, or one file
   delian replay FILE --seed 7 --trace -  one run, event by event
@@ -38,9 +47,9 @@ Examples:
                                          the smallest story that still fails
 
 Exit codes:
-  0  green
-  1  an invariant was broken, or what was expected did not happen
-  2  bad input: wrong arguments, an unreadable or wrong scenario file";
+  0  done, or green
+  1  no: a node refused it, an invariant was broken, or what was expected did not happen
+  2  it could not be asked: wrong arguments, an unreadable or wrong file, no node that answers";
 
 const SIM_EXAMPLES: &str = "\
 Examples:
@@ -130,9 +139,10 @@ Examples:
   delian man | man -l -
   delian man sim | man -l -";
 
-/// Simulates a federation of nodes under faults, and tells what broke
+/// Runs, asks and simulates the nodes of a federation
 ///
-/// A scenario file says who takes part, what goes wrong and what must have happened; a seed makes one story of it. The
+/// `delian node` runs a node, and `status`, `members`, `topology`, `why` and `transfer` ask one. All the others simulate: a
+/// scenario file says who takes part, what goes wrong and what must have happened; a seed makes one story of it. The
 /// same scenario and seed give the same story on every machine, so whatever fails is one line to paste.
 #[derive(Parser)]
 #[command(name = "delian", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -143,6 +153,27 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Runs a node of a federation
+    ///
+    /// A node agrees with the others on who belongs, knows who can be reached and who fares how, and answers questions at
+    /// its API and dashboard.
+    #[command(after_help = node::EXAMPLES)]
+    Node(NodeArguments),
+    /// Tells how a node fares: who leads, how far its log is, what waits
+    #[command(after_help = status::EXAMPLES)]
+    Status(StatusArguments),
+    /// Tells who can be reached, as one node sees it
+    #[command(after_help = [members::EXAMPLES, "\n", EXIT_CODES].concat())]
+    Members(MembersArguments),
+    /// Tells who belongs to the federation, changes that, and tells what happens
+    #[command(after_help = topology::EXAMPLES)]
+    Topology(TopologyArguments),
+    /// Tells why a node is in the condition it is in
+    #[command(after_help = [why::EXAMPLES, "\n", EXIT_CODES].concat())]
+    Why(WhyArguments),
+    /// Has another voter lead
+    #[command(after_help = [transfer::EXAMPLES, "\n", EXIT_CODES].concat())]
+    Transfer(TransferArguments),
     /// Runs scenarios over many seeds and writes reports
     ///
     /// Each run is judged by every invariant, at every step. A sample of the runs is then repeated in fresh processes and

@@ -4,6 +4,12 @@
 
 mod answer;
 mod cli;
+mod node;
+mod status;
+mod members;
+mod topology;
+mod why;
+mod transfer;
 mod sim;
 mod replay;
 mod shrink;
@@ -18,6 +24,7 @@ mod invariants;
 mod completions;
 mod man;
 mod rerun;
+mod client;
 mod table;
 mod repeat;
 mod load;
@@ -34,6 +41,12 @@ use crate::cli::{Arguments, Command};
 
 fn main() -> ExitCode {
     let answer = match Arguments::parse().command {
+        Command::Node(arguments) => node::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Members(arguments) => members::run(&arguments),
+        Command::Topology(arguments) => topology::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
+        Command::Transfer(arguments) => transfer::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),

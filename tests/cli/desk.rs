@@ -87,6 +87,10 @@ impl Desk {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_delian"));
         command.current_dir(&self.0).stdin(Stdio::null()).env_remove("NO_COLOR");
+        // What the shell of whoever tests has set is not what is tested.
+        for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DELIAN_")) {
+            command.env_remove(variable);
+        }
         command
     }
 

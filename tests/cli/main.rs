@@ -1,8 +1,11 @@
 //! The command as a user drives it: real processes, real files, real exit codes.
 
+mod api;
+mod asking;
 mod balance;
 mod check;
 mod desk;
+mod node;
 mod other;
 mod pools;
 mod replay;

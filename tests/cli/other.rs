@@ -35,9 +35,24 @@ fn every_shell_gets_completions_and_every_command_a_page() {
     }
     desk.delian("completions tcsh").with(2).complains("possible values");
     desk.delian("man").with(0).says(".TH delian 1");
-    for command in
-        ["sim", "replay", "shrink", "check", "balance", "ring", "scenarios", "invariants", "completions", "man"]
-    {
+    for command in [
+        "node",
+        "status",
+        "members",
+        "topology",
+        "why",
+        "transfer",
+        "sim",
+        "replay",
+        "shrink",
+        "check",
+        "balance",
+        "ring",
+        "scenarios",
+        "invariants",
+        "completions",
+        "man",
+    ] {
         desk.delian(&format!("man {command}")).with(0).says(&format!(".TH delian-{command} 1"));
         desk.delian(&format!("{command} --help")).with(0).says("Usage: delian ");
     }
@@ -46,7 +61,7 @@ fn every_shell_gets_completions_and_every_command_a_page() {
         desk.delian(&format!("ring {command} --help")).with(0).says("Usage: delian ring ").says("Examples:");
     }
     desk.delian("man ring nothing").with(2).complains("there is no command `nothing`, but locate, replicas");
-    desk.delian("man nothing").with(2).complains("there is no command `nothing`, but sim, replay");
+    desk.delian("man nothing").with(2).complains("there is no command `nothing`, but node, status");
 }
 
 #[test]
