@@ -11,12 +11,13 @@ use delian_sim::guide::Guide;
 use delian_sim::plan::Fork;
 
 use crate::client::EXIT_CODES;
+use crate::demo::{self, DemoArguments};
 use crate::members::{self, MembersArguments};
 use crate::node::{self, NodeArguments};
 use crate::repeat::Run;
 use crate::ring::{self, RingArguments};
-use crate::store::{self, StoreArguments};
 use crate::status::{self, StatusArguments};
+use crate::store::{self, StoreArguments};
 use crate::topology::{self, TopologyArguments};
 use crate::transfer::{self, TransferArguments};
 use crate::why::{self, WhyArguments};
@@ -159,6 +160,12 @@ pub(crate) enum Command {
     /// its API and dashboard.
     #[command(after_help = node::EXAMPLES)]
     Node(NodeArguments),
+    /// Starts a small federation on this machine, and tells a story of it: a leader is lost, and nothing else
+    ///
+    /// Real nodes on loopback with stores of their own, which end with this command and leave nothing behind. The dashboard
+    /// is at the address that it tells; it goes on until Ctrl-C.
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(DemoArguments),
     /// Tells how a node fares: who leads, how far its log is, what waits
     #[command(after_help = status::EXAMPLES)]
     Status(StatusArguments),

@@ -4,6 +4,7 @@
 
 mod answer;
 mod cli;
+mod demo;
 mod node;
 mod status;
 mod members;
@@ -41,6 +42,7 @@ use crate::cli::{Arguments, Command};
 
 fn main() -> ExitCode {
     let answer = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Node(arguments) => node::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Members(arguments) => members::run(&arguments),

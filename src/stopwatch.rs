@@ -1,6 +1,6 @@
 //! How long a command takes: the only place that reads a clock, because no decision depends on it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Wall-clock time since it was started.
 pub(crate) struct Stopwatch(Instant);
@@ -9,6 +9,11 @@ impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "only printed: how long a command took decides nothing")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// Returns how long it has run.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 
     pub(crate) fn wall_seconds(&self) -> f64 {

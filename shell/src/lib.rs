@@ -22,6 +22,7 @@ pub mod handle;
 pub mod driver;
 pub mod cluster;
 pub mod config;
+pub mod daemon;
 pub mod shapes;
 pub mod telemetry;
 pub mod http;

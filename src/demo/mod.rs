@@ -9,13 +9,38 @@ mod nodes;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use delian_shell::shapes::{PlaceDocument, RegistrationRequest, StatusDocument};
 
 use crate::answer::{Answer, Problem};
-use crate::cli::DemoArguments;
 use crate::screen::{Screen, say};
 use crate::stopwatch::Stopwatch;
 use nodes::{Nodes, interrupted};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  delian demo                            three nodes, and a dashboard to watch them
+  delian demo --nodes 5
+  delian demo --once                     ends with its story
+
+Exit codes:
+  0  it was told to the end, or ended by Ctrl-C
+  2  a node does not start, or the story does not go on";
+
+/// What `delian demo` accepts.
+#[derive(Args)]
+pub(crate) struct DemoArguments {
+    /// How many nodes; three of them vote
+    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = RangedU64ValueParser::<u64>::new().range(1..=NODES_MAX))]
+    nodes: u64,
+    /// Ends when the story is told
+    #[arg(long)]
+    once: bool,
+}
+
+/// More processes than these would show how small the machine is.
+const NODES_MAX: u64 = 25;
 
 /// How long any turn of the story may take before something is wrong.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -28,12 +53,12 @@ const GUEST: &str = "n42";
 
 pub(crate) fn run(arguments: &DemoArguments) -> Result<Answer, Problem> {
     let teller = Teller { watch: Stopwatch::start(), screen: Screen::of_output() };
-    let mut nodes = Nodes::new(arguments.nodes.get())?;
+    let mut nodes = Nodes::new(arguments.nodes)?;
     form(&mut nodes, &teller)?;
     teller.aside(&format!("the dashboard of node-1: {}", teller.screen.strong(&format!("{}/", nodes.api(1)))))?;
     teller.aside("each node has one; this one shows a story that follows, and lives on")?;
     guest(&nodes, &teller)?;
-    if arguments.nodes.get() >= 3 {
+    if arguments.nodes >= 3 {
         fail_and_heal(&mut nodes, &teller)?;
     } else {
         teller.tell("with fewer than three nodes none can be spared, so none is killed")?;

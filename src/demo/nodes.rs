@@ -196,5 +196,5 @@ impl Drop for Nodes {
 
 /// Waits for Ctrl-C, or a request to end.
 pub(super) fn interrupted(_nodes: &mut Nodes) -> Result<(), Problem> {
-    delian_shell::daemon::until_interrupted().map_err(|error| Problem::new(format!("cannot wait for Ctrl-C: {error}")))
+    delian_shell::daemon::wait_for_interrupt().map_err(|error| Problem::new(format!("cannot wait for Ctrl-C: {error}")))
 }

@@ -76,9 +76,12 @@ pub(crate) struct NodeArguments {
     /// Says whether the configuration makes sense, and starts nothing
     #[arg(long)]
     pub(crate) check_config: bool,
-    /// With --print-config: prints one JSON document
-    #[arg(long, requires = "print_config")]
+    /// Says where it listens, or with --print-config what it would run under, in one JSON document
+    #[arg(long)]
     pub(crate) json: bool,
+    /// Ends when its standard input does, so that it never outlives who started it
+    #[arg(long)]
+    pub(crate) until_eof: bool,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

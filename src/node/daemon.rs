@@ -1,8 +1,16 @@
-//! The assembly of a node from its configuration, and its life.
+//! The life of a node as a process.
 
-use delian_shell::config::Effective;
+use std::io::{self, Read};
+use std::thread;
+
+use delian_shell::config::{Effective, LogFormat};
+use delian_shell::daemon::{Begin, Daemon, DaemonError, Listens, until_interrupted};
+use delian_shell::driver::Ended;
+use delian_shell::telemetry::logs::{self, Form};
+use tokio::sync::oneshot;
 
 use crate::answer::{Answer, Problem};
+use crate::screen;
 
 /// All that the command line decides about a node.
 #[derive(Debug)]
@@ -10,25 +18,95 @@ pub(super) struct Start {
     /// What it runs under.
     pub(super) effective: Effective,
     /// What it does about its store.
-    pub(super) beginning: Beginning,
+    pub(super) begin: Begin,
+    /// How it says where it listens.
+    pub(super) says: Says,
+    /// Whether it ends with its standard input, beside being told to.
+    pub(super) until: Until,
 }
 
-/// How a node treats the store that it finds.
+/// How a node says where it listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beginning {
-    /// It goes on where it was. If there is no store it makes one and joins, for which it needs `cluster.join`.
-    Resume,
-    /// It founds, alone or with `cluster.founders`. A store that is there already is a reason not to.
-    Found,
-    /// It sets aside the store that is there, and joins as one that forgot everything.
-    Rejoin,
+pub(super) enum Says {
+    /// In a sentence.
+    Sentence,
+    /// In a JSON document.
+    Document,
+}
+
+/// What ends a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// A signal.
+    Told,
+    /// A signal, or the end of its standard input: whoever started it has ended.
+    Eof,
 }
 
 /// Runs a node until it is told to end.
 ///
 /// # Errors
 /// Why it cannot start.
-pub(super) fn run(start: &Start) -> Result<Answer, Problem> {
-    let name = &start.effective.options().node.name;
-    Err(Problem::new(format!("{name:?} ({:?}): the parts of a running node are not in this build", start.beginning)))
+pub(super) fn run(start: Start) -> Result<Answer, Problem> {
+    let log = &start.effective.options().log;
+    let form = match log.format {
+        LogFormat::Human => Form::People,
+        LogFormat::Json => Form::Json,
+    };
+    logs::set_up(form, &log.filter).map_err(|error| Problem::new(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::new(format!("cannot start a runtime: {error}")))?;
+    runtime.block_on(live(start))
+}
+
+async fn live(start: Start) -> Result<Answer, Problem> {
+    let Start { effective, begin, says, until } = start;
+    let daemon = Daemon::start(effective, begin).await.map_err(|error| refused(&error))?;
+    announce(daemon.listens(), says)?;
+    let input = match until {
+        Until::Told => None,
+        Until::Eof => Some(input_ends()),
+    };
+    let told = async {
+        match input {
+            // An error says that the reader is gone, which is as much as an end.
+            Some(input) => tokio::select! { biased; () = until_interrupted() => {}, _ = input => {} },
+            None => until_interrupted().await,
+        }
+    };
+    match daemon.run(told).await {
+        Ended::Asked => Ok(Answer::Yes),
+        Ended::Halted(halt) => {
+            screen::complain(&format!("error: the node stopped for good: {halt}"));
+            Ok(Answer::No)
+        }
+    }
+}
+
+fn refused(error: &DaemonError) -> Problem {
+    Problem::new(error.to_string())
+}
+
+fn announce(listens: &Listens, says: Says) -> Result<(), Problem> {
+    let Listens { id, name, listen, http } = listens;
+    match says {
+        Says::Sentence => screen::say(&format!("{name} ({id}) listens on {listen}; API and dashboard at {http}/\n")),
+        Says::Document => {
+            let document = serde_json::json!({ "id": id.to_string(), "name": name, "listen": listen, "http": http });
+            screen::say(&format!("{document}\n"))
+        }
+    }
+}
+
+/// Returns what resolves when the standard input has ended. A thread waits for it, which ends with the process.
+fn input_ends() -> oneshot::Receiver<()> {
+    let (ended, waits) = oneshot::channel();
+    thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut bytes = [0; 256];
+        while input.read(&mut bytes).is_ok_and(|count| count > 0) {}
+        // Whoever waited may have ended meanwhile.
+        let _ = ended.send(());
+    });
+    waits
 }

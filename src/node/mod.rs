@@ -11,8 +11,9 @@ pub(crate) use self::arguments::{EXAMPLES, NodeArguments};
 use std::path::Path;
 
 use delian_shell::config::{Effective, Flag, Mode, Plaintext, Secrets, Sources, TokenSecret};
+use delian_shell::daemon::Begin;
 
-use self::daemon::{Beginning, Start};
+use self::daemon::{Says, Start, Until};
 use crate::answer::{Answer, Problem};
 use crate::screen;
 
@@ -39,12 +40,14 @@ pub(crate) fn run(arguments: &NodeArguments) -> Result<Answer, Problem> {
         return Ok(Answer::Yes);
     }
     require_files(&effective)?;
-    let beginning = match (arguments.found, arguments.rejoin) {
-        (true, _) => Beginning::Found,
-        (false, true) => Beginning::Rejoin,
-        (false, false) => Beginning::Resume,
+    let begin = match (arguments.found, arguments.rejoin) {
+        (true, _) => Begin::Found,
+        (false, true) => Begin::Rejoin,
+        (false, false) => Begin::Continue,
     };
-    daemon::run(&Start { effective, beginning })
+    let says = if arguments.json { Says::Document } else { Says::Sentence };
+    let until = if arguments.until_eof { Until::Eof } else { Until::Told };
+    daemon::run(Start { effective, begin, says, until })
 }
 
 fn sources(arguments: &NodeArguments) -> Result<Sources, Problem> {

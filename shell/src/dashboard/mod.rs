@@ -4,6 +4,8 @@
 //! says how old what it shows is. There is no build step and no framework; what is in this folder is what is served. The
 //! files hold no inline script and no inline style, so that [`CONTENT_SECURITY_POLICY`] can forbid both.
 
+use crate::http::{Asset, Assets};
+
 /// What the page may do, as the `Content-Security-Policy` of every asset: load its own files, ask its own node, and not be
 /// framed. Trusted types are demanded and none is made, so no text of a document can ever be read as markup.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -17,35 +19,33 @@ const IMAGE: &str = "image/svg+xml";
 
 macro_rules! asset {
     ($name:literal, $kind:expr) => {
-        (concat!("/dashboard/", $name), $kind, include_str!($name).as_bytes())
+        Asset { path: concat!("/dashboard/", $name), content_type: $kind, bytes: include_bytes!($name) }
     };
 }
 
-/// Returns every file of the page, each with its path and content type.
-pub fn assets() -> Vec<(&'static str, &'static str, &'static [u8])> {
-    vec![
-        ("/", HTML, include_str!("index.html").as_bytes()),
-        asset!("icon.svg", IMAGE),
-        asset!("base.css", CSS),
-        asset!("parts.css", CSS),
-        asset!("theme.js", SCRIPT),
-        asset!("main.js", SCRIPT),
-        asset!("api.js", SCRIPT),
-        asset!("live.js", SCRIPT),
-        asset!("state.js", SCRIPT),
-        asset!("dom.js", SCRIPT),
-        asset!("words.js", SCRIPT),
-        asset!("filter.js", SCRIPT),
-        asset!("connection.js", SCRIPT),
-        asset!("summary.js", SCRIPT),
-        asset!("log.js", SCRIPT),
-        asset!("map.js", SCRIPT),
-        asset!("nodes.js", SCRIPT),
-        asset!("ring.js", SCRIPT),
-        asset!("events.js", SCRIPT),
-        asset!("why.js", SCRIPT),
-    ]
-}
+/// Every file of the page, the page itself first.
+pub static ASSETS: Assets = &[
+    Asset { path: "/", content_type: HTML, bytes: include_bytes!("index.html") },
+    asset!("icon.svg", IMAGE),
+    asset!("base.css", CSS),
+    asset!("parts.css", CSS),
+    asset!("theme.js", SCRIPT),
+    asset!("main.js", SCRIPT),
+    asset!("api.js", SCRIPT),
+    asset!("live.js", SCRIPT),
+    asset!("state.js", SCRIPT),
+    asset!("dom.js", SCRIPT),
+    asset!("words.js", SCRIPT),
+    asset!("filter.js", SCRIPT),
+    asset!("connection.js", SCRIPT),
+    asset!("summary.js", SCRIPT),
+    asset!("log.js", SCRIPT),
+    asset!("map.js", SCRIPT),
+    asset!("nodes.js", SCRIPT),
+    asset!("ring.js", SCRIPT),
+    asset!("events.js", SCRIPT),
+    asset!("why.js", SCRIPT),
+];
 
 #[cfg(test)]
 mod tests {
@@ -64,13 +64,12 @@ mod tests {
 
     #[test]
     fn whatever_the_page_loads_is_an_asset() {
-        let assets = assets();
-        let has = |path: &str| assets.iter().any(|(known, ..)| *known == path);
-        let page = text(assets[0].2);
+        let has = |path: &str| ASSETS.iter().any(|asset| asset.path == path);
+        let page = text(ASSETS[0].bytes);
         let loads: Vec<_> = quoted(page, "href=\"dashboard/").chain(quoted(page, "src=\"dashboard/")).collect();
         assert!(loads.len() >= 5, "the page loads {loads:?} only");
-        for (path, kind, bytes) in &assets {
-            let imports = if *kind == SCRIPT { quoted(text(bytes), "from \"./").collect() } else { Vec::new() };
+        for Asset { path, content_type, bytes } in ASSETS {
+            let imports = if *content_type == SCRIPT { quoted(text(bytes), "from \"./").collect() } else { Vec::new() };
             for name in imports.iter().chain(&loads) {
                 assert!(has(&format!("/dashboard/{name}")), "{path} asks for {name}, which is no asset");
             }
@@ -79,24 +78,24 @@ mod tests {
 
     #[test]
     fn every_script_but_the_first_two_is_imported_by_another() {
-        let all: String = assets().iter().map(|(.., bytes)| text(bytes)).collect();
-        for (path, kind, _) in assets() {
+        let all: String = ASSETS.iter().map(|asset| text(asset.bytes)).collect();
+        for Asset { path, content_type, .. } in ASSETS {
             let name = path.trim_start_matches("/dashboard/");
             let loaded = all.contains(&format!("from \"./{name}\"")) || all.contains(&format!("dashboard/{name}\""));
-            assert!(kind == HTML || loaded, "nothing loads {path}");
+            assert!(*content_type == HTML || loaded, "nothing loads {path}");
         }
     }
 
     #[test]
     fn nothing_in_the_page_needs_what_the_policy_forbids() {
-        for (path, _, bytes) in assets() {
+        for Asset { path, bytes, .. } in ASSETS {
             for banned in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "setAttribute(\"style\"", "https://"]
             {
                 assert!(!text(bytes).contains(banned), "{path} has {banned}");
             }
         }
-        let page = text(assets()[0].2);
+        let page = text(ASSETS[0].bytes);
         for banned in [" style=", "<style", " onclick=", " onload=", "<script>"] {
             assert!(!page.contains(banned), "the page has {banned}");
         }
@@ -105,7 +104,7 @@ mod tests {
 
     #[test]
     fn no_file_is_too_long_to_be_one_idea() {
-        for (path, _, bytes) in assets() {
+        for Asset { path, bytes, .. } in ASSETS {
             let lines = text(bytes).lines().count();
             assert!(lines <= LINES_MAX, "{path} has {lines} lines");
         }

@@ -20,11 +20,6 @@ pub struct Asset {
 /// Files to serve; `/` is the page.
 pub type Assets = &'static [Asset];
 
-/// What a page of this origin may do: load scripts, styles, pictures and data from here, and nothing else from anywhere.
-pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'";
-
 /// Returns a file, or that the asker has it.
 pub(super) fn serve(asset: &Asset, headers: &HeaderMap) -> Response {
     let hash = sha256(asset.bytes);

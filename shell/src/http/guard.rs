@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::access;
-use super::assets::POLICY;
 use super::config::Role;
 use super::fault::{Answer, Fault, Kind, to_problem};
 use super::state::{Api, Seen};
@@ -148,7 +147,7 @@ async fn complete(api: &Arc<Api>, route: &str, answer: Response) -> Response {
         answer = (seen, answer).into_response();
     }
     let fixed = [
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, crate::dashboard::CONTENT_SECURITY_POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),

@@ -95,6 +95,15 @@ impl Identity {
         (identity.dns_name() == name).then_some(identity)
     }
 
+    /// Reads the identity from a certificate as PEM, which nobody has checked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SecurityError::Certificate`] if the text is none, or names no node or more than one.
+    pub fn of_pem(pem: &str) -> Result<Self, SecurityError> {
+        Self::of_certificate(&pki::first_certificate(pem)?)
+    }
+
     /// Reads the identity from a certificate whose signature and dates were checked elsewhere.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use redb::backends::FileBackend;
 use super::lock::Lock;
 use super::reading::Place;
 use super::redb::{Opening, RedbStore};
-use super::{Owner, StoreError};
+use super::{Owner, Store, StoreError};
 
 pub(super) const DATABASE: &str = "delian.redb";
 pub(super) const MARKER: &str = "owner.json";
@@ -78,6 +78,26 @@ impl Directory {
     /// Returns why that cannot be told.
     pub fn holds(&self) -> Result<Holding, StoreError> {
         held_in(&self.path)
+    }
+
+    /// Returns whose store is or was in it, as far as that can be read; none if there never was one.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the marker, or with the store if a crash came before its marker.
+    pub fn owner(&self) -> Result<Option<Owner>, StoreError> {
+        if let Some(marked) = read_marker(&self.path)? {
+            return Ok(Some(marked));
+        }
+        let database = self.path.join(DATABASE);
+        if !exists(&database)? {
+            return Ok(None);
+        }
+        let options = OpenOptions::new().read(true).write(true).open(&database);
+        let file = options.map_err(refused("cannot open", &database))?;
+        let place = database.display().to_string();
+        let store = RedbStore::over(backend(file, &database)?, place, Opening::Any)?;
+        Ok(Some(store.owner().clone()))
     }
 
     /// Makes a store, where nothing was.

@@ -29,6 +29,8 @@ pub enum Opening {
     Create(Owner),
     /// There is a store of this owner.
     Expect(Owner),
+    /// There is a store, whosever it is.
+    Any,
 }
 
 /// Records in one redb database.
@@ -65,8 +67,9 @@ impl RedbStore {
                 Opening::Create(_) if bytes > 0 => Err(StoreError::Exists { place: place.0.clone() }),
                 Opening::Create(owner) => Self::create(backend, place.clone(), owner),
                 // The database would take an empty file for a new one.
-                Opening::Expect(_) if bytes == 0 => Err(place.damaged("it is empty")),
-                Opening::Expect(owner) => Self::open(backend, place.clone(), &owner),
+                Opening::Expect(_) | Opening::Any if bytes == 0 => Err(place.damaged("it is empty")),
+                Opening::Expect(owner) => Self::open(backend, place.clone(), Some(&owner)),
+                Opening::Any => Self::open(backend, place.clone(), None),
             }
         })
     }
@@ -95,7 +98,7 @@ impl RedbStore {
         Ok(Self { database: Some(database), place, owner, extent: Extent::default(), state: State::Writes, lock: None })
     }
 
-    fn open(backend: impl StorageBackend, place: Place, asked: &Owner) -> Result<Self, StoreError> {
+    fn open(backend: impl StorageBackend, place: Place, asked: Option<&Owner>) -> Result<Self, StoreError> {
         let doing = "cannot open the database";
         let database =
             builder().set_check_integrity_on_open(true).create_with_backend(backend).map_err(place.refused(doing))?;
@@ -103,7 +106,7 @@ impl RedbStore {
         let reading = Reading::new(&place, &transaction)?;
         reading.format()?;
         let (owner, extent) = (reading.owner()?, reading.extent()?);
-        if owner != *asked {
+        if let Some(asked) = asked.filter(|asked| **asked != owner) {
             return Err(StoreError::Foreign { found: Box::new(owner), asked: Box::new(asked.clone()) });
         }
         drop(reading);

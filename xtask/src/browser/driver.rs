@@ -3,6 +3,7 @@
 //! Whatever is waited for is waited for inside the page, by a script that looks again until a limit, so nothing here
 //! sleeps. Who drops a [`Browser`] ends it, and the driver with it.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ impl Browser {
     /// Starts the driver and a browser by it.
     pub(crate) fn start(driver: &str, browser: &str) -> Result<Browser, Problem> {
         let mut command = std::process::Command::new(driver);
-        command.arg("--port=0");
+        command.arg("--port=0").stderr(Stdio::null());
         let (driver, port) = Running::start(&mut command, |line| {
             let port: String = line.split(" on port ").nth(1)?.chars().take_while(char::is_ascii_digit).collect();
             (port != "0" && !port.is_empty()).then_some(port)

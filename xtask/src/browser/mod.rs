@@ -9,7 +9,7 @@ mod driver;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use driver::Browser;
 
@@ -96,7 +96,7 @@ impl Place {
 fn mock(arguments: &Arguments, options: &[&str]) -> Result<Place, Problem> {
     let script = process::root().join("tests/browser/mock.py");
     let mut command = Command::new(&arguments.python);
-    command.arg(script).args(["--lifetime", MOCK_LIFETIME]).args(options);
+    command.arg(script).args(["--lifetime", MOCK_LIFETIME]).args(options).stderr(Stdio::null());
     let (running, url) = Running::start(&mut command, |line| line.starts_with("http").then(|| line.to_owned()))?;
     Ok(Place { url, _mock: Some(running) })
 }
