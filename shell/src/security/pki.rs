@@ -104,7 +104,7 @@ impl Authority {
     /// Returns why no key could be made.
     pub fn new(cluster: &ClusterLabel) -> Result<Self, SecurityError> {
         let key = KeyPair::generate().map_err(library)?;
-        let mut params = authority_params(cluster)?;
+        let mut params = authority_params(cluster, &key)?;
         Validity::from_now(AUTHORITY_VALID_FOR).put_into(&mut params)?;
         let certificate_pem = params.self_signed(&key).map_err(library)?.pem();
         Ok(Self { cluster: cluster.clone(), certificate_pem, issuer: Issuer::new(params, key) })
@@ -128,7 +128,7 @@ impl Authority {
             wrong(format!("it is of no authority of a cluster: such a one bears a name like authority.CLUSTER{SUFFIX}"))
         })?;
         // All that issuing takes from the certificate are its name and its key, and both are known from the label and key.
-        let params = authority_params(&cluster)?;
+        let params = authority_params(&cluster, &key)?;
         Ok(Self { cluster, certificate_pem: certificate_pem.to_owned(), issuer: Issuer::new(params, key) })
     }
 
@@ -317,9 +317,13 @@ fn write_pair(directory: &Path, certificate: (&str, &str), key: (&str, &str)) ->
     write_new(&certificate_path, certificate.1, Mode::Readable)
 }
 
-fn authority_params(cluster: &ClusterLabel) -> Result<CertificateParams, SecurityError> {
+fn authority_params(cluster: &ClusterLabel, key: &KeyPair) -> Result<CertificateParams, SecurityError> {
     let mut params = CertificateParams::new(vec![format!("authority.{cluster}{SUFFIX}")]).map_err(library)?;
-    params.distinguished_name.push(DnType::CommonName, format!("authority of {cluster}"));
+    // Two authorities of one cluster have two names, or what the other one signed would be taken for a damaged
+    // certificate of this one.
+    let mark =
+        params.key_identifier(key).iter().take(4).map(|byte| format!("-{byte:02x}")).collect::<Vec<_>>().concat();
+    params.distinguished_name.push(DnType::CommonName, format!("authority of {cluster}{mark}"));
     params.distinguished_name.push(DnType::OrganizationName, "delian");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -215,7 +215,8 @@ mod tests {
     fn a_packet_is_the_same_bytes_on_every_machine() {
         let (mut sealer, _) = pair("alpha");
         sealer.run = 9;
-        let hex: String = sealer.seal(b"hi").unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        let packet = sealer.seal(b"hi").unwrap();
+        let hex = packet.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         // Golden, and what an implementation written from RFC 8439 and the draft of the extended nonce alone makes of it.
         let header = "44e701a2e6a38476b5b198";
         let nonce = "000000000000000700000000000000090000000000000000";

@@ -253,19 +253,17 @@ impl Pulse {
         *self = Self { asked_at: Some(now), last_at: Some(now), has_sent: false };
     }
 
-    fn due_at(&self, shared: &Shared) -> Option<Instant> {
-        let is_wanted = self.has_sent && self.asked_at.is_none();
-        // The first is due with the first frame: a moment that has passed.
-        let at = self.last_at.map(|last| last + shared.limits.pulse_interval);
-        is_wanted.then(|| at.unwrap_or_else(Instant::now))
-    }
-
+    /// Returns whether it is time to ask. The first question goes with the first frame.
     fn is_due(&self, shared: &Shared, now: Instant) -> bool {
-        self.due_at(shared).is_some_and(|at| at <= now)
+        let has_paused = || self.last_at.is_none_or(|last| last + shared.limits.pulse_interval <= now);
+        self.has_sent && self.asked_at.is_none() && has_paused()
     }
 
+    /// Returns when to look again: an answer is overdue then, or the next question due.
     fn next_at(&self, shared: &Shared) -> Option<Instant> {
-        self.asked_at.map(|asked| asked + shared.limits.pulse_timeout).or_else(|| self.due_at(shared))
+        let overdue_at = self.asked_at.map(|asked| asked + shared.limits.pulse_timeout);
+        let due_at = || self.last_at.filter(|_| self.has_sent).map(|last| last + shared.limits.pulse_interval);
+        overdue_at.or_else(due_at)
     }
 
     fn is_unanswered(&self, shared: &Shared, now: Instant) -> bool {
