@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 /// How long anything may take before it counts as a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many arrivals wait for a test.
 const ARRIVALS_MAX: usize = 64;
