@@ -43,7 +43,6 @@ impl Parameters {
     }
 
     /// Takes a number within bounds.
-    #[expect(clippy::needless_pass_by_value, reason = "a range is written where it is used")]
     pub(super) fn number<T>(&mut self, name: &str, within: RangeInclusive<T>) -> Answer<Option<T>>
     where
         T: FromStr + Display + PartialOrd,
