@@ -98,8 +98,8 @@ pub struct Metrics {
     cut: Counter,
     carried: Family<Labels<2>, Counter>,
     carried_bytes: Family<Labels<2>, Counter>,
-    resident: Family<Labels<0>, Gauge>,
-    cpu: Family<Labels<0>, Counter<f64, AtomicU64>>,
+    resident: Gauge,
+    cpu: Counter<f64, AtomicU64>,
     transport: Option<TransportCounters>,
     spans: Mutex<VecDeque<u64>>,
 }
@@ -183,13 +183,26 @@ impl Metrics {
             cut: put(&mut registry, "watchers_cut", "Watchers that read too slowly", Counter::default()),
             carried: put(&mut registry, "transport_messages", "What the transport carried", Family::default()),
             carried_bytes: put(&mut registry, "transport_bytes", "Bytes that the transport carried", Family::default()),
-            resident: put(&mut registry, "process_resident_memory_bytes", "Memory of the process", Family::default()),
-            cpu: put(&mut registry, "process_cpu_seconds", "Work of processors for the process", Family::default()),
+            resident: Gauge::default(),
+            cpu: Counter::default(),
             transport,
             spans: Mutex::default(),
             registry,
         };
-        Arc::new(metrics)
+        Arc::new(metrics.with_process())
+    }
+
+    /// Adds what the operating system tells of the process, if it does.
+    fn with_process(mut self) -> Self {
+        if process::resident_bytes().is_some() {
+            let help = "Memory of the process";
+            self.registry.register_with_unit("process_resident_memory", help, Unit::Bytes, self.resident.clone());
+        }
+        if process::cpu_seconds().is_some() {
+            let help = "Work of processors for the process";
+            self.registry.register_with_unit("process_cpu", help, Unit::Seconds, self.cpu.clone());
+        }
+        self
     }
 
     /// Returns a follower of the journal that counts.
@@ -239,10 +252,10 @@ impl Metrics {
     pub fn scrape(&self, snapshot: &Snapshot) -> String {
         self.gauges.set(snapshot);
         if let Some(bytes) = process::resident_bytes() {
-            self.resident.get_or_create(&[]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            self.resident.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
         if let Some(seconds) = process::cpu_seconds() {
-            self.cpu.get_or_create(&[]).inner().store(seconds.to_bits(), Ordering::Relaxed);
+            self.cpu.inner().store(seconds.to_bits(), Ordering::Relaxed);
         }
         for Carried { way, carrier, messages, bytes } in self.transport.iter().flat_map(|read| read()) {
             let labels = [("direction", way.to_string()), ("carrier", carrier.to_string())];

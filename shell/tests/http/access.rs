@@ -1,5 +1,8 @@
 //! Who may do what.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use delian_shell::http::{ApiConfig, Role, ServeError, Server, Token};
 
 use crate::cluster::{Plan, alone, registration};
@@ -70,4 +73,49 @@ async fn pages_of_other_sites_neither_ask_by_another_name_nor_write() {
     assert_eq!(client.with("Origin", &origin).put("/v1/nodes/n1", &body).await.status, 200);
     let read = client.with("Origin", "http://evil.example").get("/v1/status").await;
     assert_eq!((read.status, read.header("access-control-allow-origin")), (200, ""), "nothing lets a script read it");
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_write_is_in_the_audit_with_who_and_what_and_its_outcome() {
+    let written = Written::default();
+    let writer = written.clone();
+    let lines = tracing_subscriber::fmt().with_env_filter("audit=info").with_writer(move || writer.clone());
+    // All tasks of this test run on its thread.
+    let _guard = tracing::subscriber::set_default(lines.json().flatten_event(true).finish());
+    let node = alone(with_tokens()).await;
+    let (client, body) = (node.client(), registration("ada", "r1"));
+    let operator = client.with("Authorization", "Bearer abc");
+    operator.put("/v1/nodes/n1", &body).await;
+    operator.delete("/v1/nodes/n9").await;
+    client.with("Authorization", "Bearer look").delete("/v1/nodes/n1").await;
+    client.delete("/v1/nodes/n1").await;
+    operator.get("/v1/nodes").await;
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let told = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+        ["who", "method", "path", "outcome"].map(|field| line[field].as_str().unwrap().to_string()).join(" ")
+    };
+    let expected = [
+        "ada PUT /v1/nodes/n1 done",
+        "ada DELETE /v1/nodes/n9 not-registered",
+        "dashboard DELETE /v1/nodes/n1 forbidden",
+        "anonymous DELETE /v1/nodes/n1 unauthenticated",
+    ];
+    assert_eq!(text.lines().map(told).collect::<Vec<_>>(), expected, "reads are none");
+    assert!(!text.contains("abc") && !text.contains("look"), "no token is written down");
 }

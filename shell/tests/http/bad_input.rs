@@ -138,9 +138,11 @@ fn questions() -> impl Strategy<Value = (String, String, String, Vec<u8>, String
         "x",
     ]);
     let value = prop_oneof!["[0-9]{1,20}", "n[0-9]", "local|lease|quorum", "apart:rack|nodes", "[!-~&&[^ #&]]{0,20}"];
-    let pairs = prop::collection::vec((key, value), 0..4);
-    let query =
-        pairs.prop_map(|pairs| pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("&"));
+    let pairs = prop::collection::vec((key, value), 1..4);
+    let joined = |pairs: Vec<(&str, String)>| {
+        pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("&")
+    };
+    let query = prop_oneof![2 => Just(String::new()), 1 => pairs.prop_map(joined)];
     let body = prop_oneof![
         3 => Just(Vec::new()),
         1 => prop::collection::vec(any::<u8>(), 0..200),

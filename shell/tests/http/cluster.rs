@@ -136,7 +136,11 @@ async fn start_one(wires: &Wires, plan: &Plan, id: u64) -> Node {
         removals_kept: plan.removals_kept,
         health: Some(HealthConfig::default()),
         ring: plan.ring.then(RingConfig::default),
-        pools: Some(PoolsConfig { name: format!("node-{id}"), local: (PoolConfig::default(), address), wide: None }),
+        pools: Some(PoolsConfig {
+            name: format!("node-{id}"),
+            local: (PoolConfig::local("test"), address),
+            wide: None,
+        }),
         ..Config::default()
     };
     let mut upkeep = Upkeep::default();
