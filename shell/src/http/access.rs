@@ -127,25 +127,25 @@ fn without_port(host: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn judge(method: Method, headers: &[(&'static str, &'static str)]) -> Result<(), Kind> {
+    fn judge(method: &Method, headers: &[(&'static str, &'static str)]) -> Result<(), Kind> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
         let config = ApiConfig { hosts: vec!["delian.example".to_string()], ..ApiConfig::default() };
         let address = "127.0.0.1:8001".parse().unwrap();
-        check_origin(&config, address, &method, &Uri::from_static("/v1/nodes"), &map).map_err(|fault| fault.kind)
+        check_origin(&config, address, method, &Uri::from_static("/v1/nodes"), &map).map_err(|fault| fault.kind)
     }
 
     #[test]
     fn only_names_of_the_api_are_answered() {
         for host in ["127.0.0.1:8001", "localhost", "LOCALHOST:1", "[::1]:8001", "[::1]", "delian.example:443"] {
-            assert_eq!(judge(Method::GET, &[("host", host)]), Ok(()), "{host}");
+            assert_eq!(judge(&Method::GET, &[("host", host)]), Ok(()), "{host}");
         }
         for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8001", "", "[::2]", "10.0.0.1"] {
-            assert_eq!(judge(Method::GET, &[("host", host)]), Err(Kind::WrongHost), "{host}");
+            assert_eq!(judge(&Method::GET, &[("host", host)]), Err(Kind::WrongHost), "{host}");
         }
-        assert_eq!(judge(Method::GET, &[]), Err(Kind::WrongHost));
+        assert_eq!(judge(&Method::GET, &[]), Err(Kind::WrongHost));
     }
 
     #[test]
@@ -153,19 +153,19 @@ mod tests {
         let host = ("host", "localhost:8001");
         let ours = [("origin", "http://localhost:8001"), ("origin", "https://delian.example")];
         for origin in ours {
-            assert_eq!(judge(Method::PUT, &[host, origin]), Ok(()), "{origin:?}");
+            assert_eq!(judge(&Method::PUT, &[host, origin]), Ok(()), "{origin:?}");
         }
         for site in ["same-origin", "none"] {
-            assert_eq!(judge(Method::PUT, &[host, ("sec-fetch-site", site)]), Ok(()), "{site}");
+            assert_eq!(judge(&Method::PUT, &[host, ("sec-fetch-site", site)]), Ok(()), "{site}");
         }
         for origin in ["http://evil.example", "null", "http://localhost:8002", "http://localhost:8001.evil.example"] {
-            assert_eq!(judge(Method::PUT, &[host, ("origin", origin)]), Err(Kind::CrossOrigin), "{origin}");
+            assert_eq!(judge(&Method::PUT, &[host, ("origin", origin)]), Err(Kind::CrossOrigin), "{origin}");
         }
         for site in ["cross-site", "same-site"] {
-            assert_eq!(judge(Method::PUT, &[host, ("sec-fetch-site", site)]), Err(Kind::CrossOrigin), "{site}");
+            assert_eq!(judge(&Method::PUT, &[host, ("sec-fetch-site", site)]), Err(Kind::CrossOrigin), "{site}");
         }
         let read = [host, ("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")];
-        assert_eq!(judge(Method::GET, &read), Ok(()), "no script of theirs may read the answer");
+        assert_eq!(judge(&Method::GET, &read), Ok(()), "no script of theirs may read the answer");
     }
 
     #[test]

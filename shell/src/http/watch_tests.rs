@@ -8,7 +8,7 @@ use super::*;
 use crate::journal::Journal;
 
 /// Far more than anything here takes: a test that gets there has failed.
-const FAR: Duration = Duration::from_secs(60);
+const FAR: Duration = Duration::from_mins(1);
 
 const BOOT: Boot = Boot::new(3);
 

@@ -96,7 +96,7 @@ const MEANT: [(u16, &str); 2] = [(503, "urn:delian:problem:not-ready"), (503, "u
 
 fn questions() -> impl Strategy<Value = (String, String, String, Vec<u8>, String)> {
     let method = prop_oneof![
-        6 => prop::sample::select(vec!["GET", "PUT", "POST", "DELETE", "HEAD"]).prop_map(String::from),
+        6 => prop::sample::select(vec!["GET", "GET", "GET", "GET", "PUT", "POST", "DELETE", "HEAD"]).prop_map(String::from),
         1 => "[A-Z]{1,12}",
     ];
     let name = prop_oneof!["n?[0-9]{1,3}", "node-[0-9]", "[a-z]{1,5}", "(%[0-9A-F]{2}){1,6}", "[!-~&&[^ #?/]]{1,20}"];

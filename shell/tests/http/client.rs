@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Far more than anything here takes: a test that gets there has failed.
-pub(crate) const FAR: Duration = Duration::from_secs(60);
+pub(crate) const FAR: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -101,14 +101,14 @@ impl Client {
 
     pub(crate) async fn try_ask(&self, method: &str, path: &str, body: &[u8]) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address).await?;
-        let mut head = self.head(method, path);
-        head += &format!("Connection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let length = format!("Connection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = self.head(method, path) + &length;
         let request = [head.as_bytes(), body].concat();
         // A server that refuses a long request may close before it has read all of it.
         let _ = stream.write_all(&request).await;
         let _ = stream.flush().await;
         let mut bytes = Vec::new();
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 16 * 1024];
         loop {
             match stream.read(&mut chunk).await {
                 Ok(0) => break,
@@ -138,10 +138,8 @@ impl Client {
                 tokio::task::yield_now().await;
             }
         };
-        match timeout(FAR, ask).await {
-            Ok(answer) => answer,
-            Err(_) => panic!("{path} stayed {last:?}"),
-        }
+        let asked = timeout(FAR, ask).await.ok();
+        asked.unwrap_or_else(|| panic!("{path} stayed {last:?}"))
     }
 
     /// Begins to watch as soon as there is a place.

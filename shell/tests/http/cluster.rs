@@ -21,7 +21,7 @@ use crate::client::Client;
 
 /// A network of channels.
 #[derive(Clone, Default)]
-struct Wires(Arc<Mutex<BTreeMap<SocketAddr, (NodeId, Sender<Arrival>)>>>);
+struct Wires(Arc<Mutex<BTreeMap<SocketAddr, Sender<Arrival>>>>);
 
 struct End {
     wires: Wires,
@@ -31,7 +31,7 @@ struct End {
 
 impl End {
     fn hand(&self, to: SocketAddr, arrival: Arrival) {
-        if let Some((_, taken)) = self.wires.0.lock().unwrap().get(&to) {
+        if let Some(taken) = self.wires.0.lock().unwrap().get(&to) {
             // What finds no room is lost, as on any network.
             let _ = taken.try_send(arrival);
         }
@@ -155,7 +155,7 @@ async fn start_one(wires: &Wires, plan: &Plan, id: u64) -> Node {
     let cluster = builder
         .seed(Seed::new(id))
         .start_over(async move |arrived| {
-            wires.0.lock().unwrap().insert(address, (me, arrived));
+            wires.0.lock().unwrap().insert(address, arrived);
             Ok(End { wires, me, address })
         })
         .await

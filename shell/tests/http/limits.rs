@@ -68,7 +68,7 @@ async fn a_connection_too_many_is_told_so() {
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_ended_and_a_write_is_not_called_failed() {
     let limits = Limits { request_timeout: std::time::Duration::from_millis(50), ..Limits::default() };
-    // Two of three voters are away, so nothing is ever agreed on, and a body that never comes holds its handler up.
+    // A body that never comes holds its handler up.
     let node = alone(limited(limits)).await;
     let head = format!(
         "PUT /v1/nodes/n1 HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
