@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use delian_shell::http::{ApiConfig, Role, ServeError, Server, Token};
 
-use crate::cluster::{Plan, alone, registration};
+use crate::cluster::{Plan, alone, registration, roomy};
 
 fn with_tokens() -> Plan {
     let operator = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -13,7 +13,7 @@ fn with_tokens() -> Plan {
         Token::of_text("dashboard", Role::Read, "look"),
         Token::of_sha256("ada", Role::Operate, operator).unwrap(),
     ];
-    Plan { api: ApiConfig { tokens, ..ApiConfig::default() }, ..Plan::default() }
+    Plan { api: ApiConfig { tokens, limits: roomy(), ..ApiConfig::default() }, ..Plan::default() }
 }
 
 #[tokio::test]

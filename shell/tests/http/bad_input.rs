@@ -159,9 +159,7 @@ fn questions() -> impl Strategy<Value = (String, String, String, Vec<u8>, String
 
 #[tokio::test]
 async fn whatever_is_asked_an_error_is_a_problem_and_none_is_ours() {
-    let mut api = delian_shell::http::ApiConfig::default();
-    (api.limits.requests_per_second, api.limits.requests_burst) = (1_000_000, 1_000_000);
-    let node = alone(Plan { api, ..Plan::default() }).await;
+    let node = alone(Plan::default()).await;
     let client = node.client();
     register(&client, 3).await;
     // Drawn alike at each run, so that a failure here is one everywhere.

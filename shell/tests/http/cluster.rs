@@ -11,7 +11,7 @@ use delian_shell::delian_core::node::{PoolsConfig, RingConfig, Tier};
 use delian_shell::delian_core::swim::PoolConfig;
 use delian_shell::delian_core::{Config, NodeId, Seed};
 use delian_shell::driver::Upkeep;
-use delian_shell::http::{ApiConfig, Asset, Running, Server};
+use delian_shell::http::{ApiConfig, Asset, Limits, Running, Server};
 use delian_shell::transport::{Arrival, Letter, Network};
 use delian_shell::{Cluster, Handle};
 use serde_json::{Value, json};
@@ -92,9 +92,14 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let (voters, running, observers, ring, lease) = (1, 1, 0, true, false);
-        let api = ApiConfig { cluster: "test".to_string(), ..ApiConfig::default() };
+        let api = ApiConfig { cluster: "test".to_string(), limits: roomy(), ..ApiConfig::default() };
         Self { voters, running, observers, events_kept: 4096, removals_kept: 1024, ring, lease, api }
     }
+}
+
+/// Limits under which a test may ask as often as it likes until something is so.
+pub(crate) fn roomy() -> Limits {
+    Limits { requests_per_second: 1_000_000, requests_burst: 1_000_000, ..Limits::default() }
 }
 
 pub(crate) async fn start(plan: Plan) -> Vec<Node> {

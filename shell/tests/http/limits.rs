@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::client::FAR;
-use crate::cluster::{Plan, alone};
+use crate::cluster::{Plan, alone, roomy};
 
 fn limited(limits: Limits) -> Plan {
     Plan { api: ApiConfig { limits, ..ApiConfig::default() }, ..Plan::default() }
@@ -30,7 +30,7 @@ async fn long_bodies_addresses_and_headers_are_told_their_limits() {
 
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_back() {
-    let node = alone(limited(Limits { requests_per_second: 1, requests_burst: 3, ..Limits::default() })).await;
+    let node = alone(limited(Limits { requests_per_second: 1, requests_burst: 3, ..roomy() })).await;
     let client = node.client();
     let mut refused = None;
     for _ in 0..10 {
@@ -48,7 +48,7 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn a_connection_too_many_is_told_so() {
-    let node = alone(limited(Limits { connections_max: 1, ..Limits::default() })).await;
+    let node = alone(limited(Limits { connections_max: 1, ..roomy() })).await;
     let client = node.client();
     client.until("/v1/status", |answer| answer.status == 200).await;
     let watching = loop {
@@ -67,7 +67,7 @@ async fn a_connection_too_many_is_told_so() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_ended_and_a_write_is_not_called_failed() {
-    let limits = Limits { request_timeout: std::time::Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { request_timeout: std::time::Duration::from_millis(50), ..roomy() };
     // A body that never comes holds its handler up.
     let node = alone(limited(limits)).await;
     let head = format!(
@@ -85,7 +85,7 @@ async fn a_request_that_takes_too_long_is_ended_and_a_write_is_not_called_failed
 
 #[tokio::test]
 async fn watchers_are_bounded_and_give_their_places_back() {
-    let node = alone(limited(Limits { watchers_max: 1, ..Limits::default() })).await;
+    let node = alone(limited(Limits { watchers_max: 1, ..roomy() })).await;
     let client = node.client();
     let first = client.watch("/v1/watch").await;
     client.get("/v1/watch").await.problem(503, "busy");

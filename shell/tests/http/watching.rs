@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delian_shell::http::{ApiConfig, Limits};
 
-use crate::cluster::{Plan, alone, register, registration};
+use crate::cluster::{Plan, alone, register, registration, roomy};
 
 #[tokio::test]
 async fn a_watcher_sees_what_happens_and_goes_on_where_it_was() {
@@ -75,7 +75,7 @@ async fn a_watcher_is_told_what_cannot_be_told() {
 
 #[tokio::test]
 async fn a_watcher_of_silence_hears_that_the_node_is_there() {
-    let limits = Limits { watch_keep_alive: Duration::from_millis(10), ..Limits::default() };
+    let limits = Limits { watch_keep_alive: Duration::from_millis(10), ..roomy() };
     let node = alone(Plan { api: ApiConfig { limits, ..ApiConfig::default() }, ..Plan::default() }).await;
     let mut watching = node.client().watch("/v1/watch?kind=halted").await;
     for expected in ["delian", "alive", "alive"] {
