@@ -1,6 +1,6 @@
 //! Logs: one line per event of the node, beside what the shell says itself.
 //!
-//! A line of the journal has the target `delian::event` and the fields of [`EventDocument`](crate::shapes::EventDocument).
+//! A line of the journal has the target `delian::event` and the fields of [`EventDocument`].
 //! Filters are those of tracing-subscriber: `info`, or `warn,delian::event=info,audit=info`.
 
 use std::error::Error;
