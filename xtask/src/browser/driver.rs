@@ -6,6 +6,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use ureq::Agent;
 
@@ -119,10 +121,11 @@ impl Browser {
         Ok(told.as_array().map(|entries| entries.iter().map(line).collect()).unwrap_or_default())
     }
 
-    /// Returns a picture of what is seen, as the base64 text of a PNG.
-    pub(crate) fn picture(&self) -> Result<String, Problem> {
+    /// Returns a picture of what is seen, as a PNG.
+    pub(crate) fn picture(&self) -> Result<Vec<u8>, Problem> {
         let told = self.command("Page.captureScreenshot", &json!({"format": "png"}))?;
-        told["data"].as_str().map(str::to_owned).ok_or_else(|| "the browser gave no picture".to_owned())
+        let text = told["data"].as_str().ok_or("the browser gave no picture")?;
+        STANDARD.decode(text).map_err(|error| format!("the browser gave no picture: {error}"))
     }
 
     fn command(&self, name: &str, parameters: &Value) -> Result<Value, Problem> {

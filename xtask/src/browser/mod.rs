@@ -22,10 +22,13 @@ const MOCK_LIFETIME: &str = "600";
 /// What `cargo xtask browser` accepts.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Only the checks whose names hold this
+    #[arg(default_value = "", hide_default_value = true)]
+    named: String,
     /// The node to look at, such as `http://127.0.0.1:7001` [default: a mock]
     #[arg(long)]
     url: Option<String>,
-    /// Where to keep a picture of each check's end, as base64 of a PNG
+    /// Where to keep a picture of each check's end, as a PNG
     #[arg(long, value_name = "FOLDER")]
     pictures: Option<PathBuf>,
     /// The driver
@@ -54,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     let mut answer = Answer::Yes;
-    for check in checks::CHECKS {
+    for check in checks::CHECKS.iter().filter(|check| check.name.contains(&arguments.named)) {
         let outcome = match (&arguments.url, check.stage) {
             (Some(url), checks::Stage::AnyNode) => judge(arguments, check, &Place { url: url.clone(), _mock: None }),
             (Some(_), checks::Stage::Mock(_)) => continue,
@@ -113,7 +116,7 @@ fn judge(arguments: &Arguments, check: &checks::Check, place: &Place) -> Result<
     outcome
 }
 
-fn keep(folder: &Path, name: &str, picture: &str) -> Result<(), Problem> {
-    let path = folder.join(format!("{name}.png.base64"));
+fn keep(folder: &Path, name: &str, picture: &[u8]) -> Result<(), Problem> {
+    let path = folder.join(format!("{name}.png"));
     fs::write(&path, picture).map_err(|error| format!("{}: {error}", path.display()))
 }
