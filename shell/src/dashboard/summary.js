@@ -40,7 +40,9 @@ function show() {
     say(element.children[1], count(nodes));
     element.classList.toggle("none", nodes === 0);
     element.setAttribute("aria-pressed", filter.conditions.has(condition));
-    at("conditions").firstChild.querySelector(`[data-condition=${condition}]`).style.flexGrow = nodes;
+    const part = at("conditions").firstChild.querySelector(`[data-condition=${condition}]`);
+    part.hidden = nodes === 0;
+    part.style.flexGrow = nodes;
   }
   say(at("foot"), `Delian ${status.version} · ${status.name} ${status.id}, run ${status.boot} · feature level ${status.level} · log ${status.snapshot.toLocaleString("en")} – ${status.last.toLocaleString("en")}`);
 }
