@@ -5,7 +5,7 @@ use delian_shell::shapes::{MemberDocument, MembersDocument};
 use delian_sim::report::human::plural;
 
 use crate::answer::{Answer, Problem};
-use crate::client::{Client, ReadArguments, Told, micros};
+use crate::client::{Client, ClientArguments, Told, micros};
 use crate::screen::Screen;
 use crate::table::{Side, Table};
 
@@ -26,12 +26,12 @@ pub(crate) struct MembersArguments {
     #[arg(long = "state", value_name = "STATE", value_parser = ["alive", "suspect", "dead", "left"])]
     pub(crate) states: Vec<String>,
     #[command(flatten)]
-    pub(crate) read: ReadArguments,
+    pub(crate) client: ClientArguments,
 }
 
 pub(crate) fn run(arguments: &MembersArguments) -> Result<Answer, Problem> {
-    let client = Client::new(&arguments.read.client)?;
-    let reply = client.read(&arguments.read.path("/v1/members"))?;
+    let client = Client::new(&arguments.client)?;
+    let reply = client.read("/v1/members")?;
     client.tell(&reply, |members: MembersDocument| Told::yes(text(&members, &arguments.states)))
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use delian_shell::shapes::WhyDocument;
 
 use crate::answer::{Answer, Problem};
-use crate::client::{Client, ReadArguments, Told, age, called, place, span, thousandths};
+use crate::client::{Client, ClientArguments, Told, age, called, place, span, thousandths};
 use crate::screen::{Screen, row};
 use crate::topology::{Named, find};
 
@@ -24,16 +24,16 @@ pub(crate) struct WhyArguments {
     #[arg(value_name = "NODE")]
     pub(crate) node: String,
     #[command(flatten)]
-    pub(crate) read: ReadArguments,
+    pub(crate) client: ClientArguments,
 }
 
 pub(crate) fn run(arguments: &WhyArguments) -> Result<Answer, Problem> {
-    let client = Client::new(&arguments.read.client)?;
+    let client = Client::new(&arguments.client)?;
     let id = match find(&client, &arguments.node)? {
         Named::Id(id) => id,
         Named::Nobody(answer) => return Ok(answer),
     };
-    let reply = client.read(&arguments.read.path(&format!("/v1/nodes/{id}/why")))?;
+    let reply = client.read(&format!("/v1/nodes/{id}/why"))?;
     client.tell(&reply, |why: WhyDocument| Told::yes(text(&why, Screen::of_output())))
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct ClientArguments {
     pub(crate) json: bool,
 }
 
-/// The same for what only looks.
+/// The same for what is agreed on, and may be read as recently as one likes. What one node sees has no such choice.
 #[derive(Args)]
 pub(crate) struct ReadArguments {
     #[command(flatten)]

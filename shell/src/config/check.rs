@@ -93,6 +93,8 @@ impl Layered {
         }
         let limits = [
             ("http.body_bytes_max", options.http.body_bytes_max),
+            ("http.requests_max", options.http.requests_max as u64),
+            ("http.requests_burst", options.http.requests_burst.into()),
             ("http.connections_max", options.http.connections_max as u64),
             ("http.requests_per_second", options.http.requests_per_second.into()),
             ("http.watchers_max", options.http.watchers_max as u64),

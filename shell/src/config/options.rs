@@ -196,10 +196,14 @@ pub struct HttpOptions {
     pub body_bytes_max: u64,
     /// The longest a request may take.
     pub request_timeout: Duration,
+    /// The most requests that are answered at a time.
+    pub requests_max: usize,
     /// The most connections at a time.
     pub connections_max: usize,
-    /// The most requests in a second.
+    /// The most requests in a second of one token or address, on average.
     pub requests_per_second: u32,
+    /// The most requests of one token or address at once.
+    pub requests_burst: u32,
     /// The most watchers at a time.
     pub watchers_max: usize,
 }
@@ -300,11 +304,13 @@ impl Default for Options {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, HTTP_PORT)),
                 advertise: None,
                 tokens: Vec::new(),
-                body_bytes_max: 256 * 1024,
+                body_bytes_max: 64 * 1024,
                 request_timeout: Duration::from_secs(15),
-                connections_max: 512,
-                requests_per_second: 1000,
-                watchers_max: 256,
+                requests_max: 256,
+                connections_max: 1024,
+                requests_per_second: 200,
+                requests_burst: 400,
+                watchers_max: 64,
             },
             core: Config { autopilot_voters: Some(3), ..Config::default() },
             packet_bytes_max: pool.packet_bytes_max,

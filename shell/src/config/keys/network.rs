@@ -37,13 +37,17 @@ pub(super) const HTTP: &[Key] = table! {
     Tokens, "http.tokens", http.tokens,
         "Who may use the API: [{ name = \"ops\", role = \"operate\", file = \"token\" }], or sha256 with 64 hexadecimal digits in place of file. The roles are read and operate. Empty: everyone who reaches it.";
     Size, "http.body_bytes_max", http.body_bytes_max,
-        "The most bytes in the body of a request: several times the largest command of an embedder.";
+        "The most bytes in the body of a request: several times the largest registration.";
     Span, "http.request_timeout", http.request_timeout,
         "The longest a request may take: longer than `raft.command_timeout`, so that an outcome that nobody knows is told and not cut off.";
+    Count, "http.requests_max", http.requests_max,
+        "The most requests that are answered at a time: a quarter of what may wait for the node.";
     Count, "http.connections_max", http.connections_max,
-        "The most connections at a time: dashboards and scrapers are few, and each costs a file handle.";
+        "The most connections at a time: within the usual limit of open files.";
     Count, "http.requests_per_second", http.requests_per_second,
-        "The most requests in a second; beyond them 429 is answered. Far above what people and scrapers ask.";
+        "The most requests in a second of one token, or of one address without tokens, on average; beyond them 429 is answered.";
+    Count, "http.requests_burst", http.requests_burst,
+        "The most of them at once: a dashboard asks in bursts.";
     Count, "http.watchers_max", http.watchers_max,
-        "The most watchers at a time. Each has a queue of its own, so they are fewer than connections.";
+        "The most watchers at a time: each has a queue of its own, so they are fewer than connections.";
 };
