@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use delian_sim::guide::Guide;
 use delian_sim::plan::Fork;
 
+use crate::cert::{self, CertArguments};
 use crate::client::EXIT_CODES;
 use crate::demo::{self, DemoArguments};
 use crate::members::{self, MembersArguments};
@@ -181,6 +182,9 @@ pub(crate) enum Command {
     /// Has another voter lead
     #[command(after_help = [transfer::EXAMPLES, "\n", EXIT_CODES].concat())]
     Transfer(TransferArguments),
+    /// Makes what nodes prove themselves with: an authority, certificates, keys for datagrams
+    #[command(after_help = cert::EXAMPLES)]
+    Cert(CertArguments),
     /// Runs scenarios over many seeds and writes reports
     ///
     /// Each run is judged by every invariant, at every step. A sample of the runs is then repeated in fresh processes and

@@ -11,6 +11,7 @@ mod members;
 mod topology;
 mod why;
 mod transfer;
+mod cert;
 mod sim;
 mod replay;
 mod shrink;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Topology(arguments) => topology::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
         Command::Transfer(arguments) => transfer::run(&arguments),
+        Command::Cert(arguments) => cert::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),

@@ -3,6 +3,7 @@
 mod api;
 mod asking;
 mod balance;
+mod cert;
 mod check;
 mod desk;
 mod node;
