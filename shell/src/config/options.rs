@@ -12,6 +12,12 @@ use delian_core::swim::PoolConfig;
 use delian_core::topology::Coordinates;
 use delian_core::{Config, NodeId};
 
+/// The timings of a quorum whose voters are within 20 ms of each other, as in one region: another node leads within a
+/// second of the loss of a leader. The core's own defaults are those of voters in far regions.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(100);
+const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(900);
+
 /// The port of nodes among each other, for letters and packets alike.
 const NODE_PORT: u16 = 7400;
 
@@ -312,7 +318,13 @@ impl Default for Options {
                 requests_burst: 400,
                 watchers_max: 64,
             },
-            core: Config { autopilot_voters: Some(3), ..Config::default() },
+            core: Config {
+                autopilot_voters: Some(3),
+                heartbeat_interval: HEARTBEAT_INTERVAL,
+                election_timeout_min: ELECTION_TIMEOUT_MIN,
+                election_timeout_max: ELECTION_TIMEOUT_MAX,
+                ..Config::default()
+            },
             packet_bytes_max: pool.packet_bytes_max,
             pool,
             wide_pool: PoolConfig::wide(String::new()),

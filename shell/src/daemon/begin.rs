@@ -151,7 +151,8 @@ pub(super) fn api(effective: &Effective, id: NodeId) -> Result<ApiConfig, Daemon
         request_timeout: http.request_timeout,
         connections_max: http.connections_max,
         requests_per_second: http.requests_per_second,
-        requests_burst: http.requests_per_second.saturating_mul(2),
+        requests_burst: http.requests_burst,
+        requests_max: http.requests_max,
         watchers_max: http.watchers_max,
         ..http::Limits::default()
     };

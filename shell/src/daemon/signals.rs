@@ -50,7 +50,7 @@ pub(super) async fn hang_ups(mut on_each: impl FnMut()) {
             on_each();
         }
     }
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 /// Does nothing, for ever: there is no such signal here.

@@ -5,11 +5,11 @@ use super::{Key, table};
 
 pub(super) const RAFT: &[Key] = table! {
     Span, "raft.heartbeat_interval", core.heartbeat_interval,
-        "The pause between two heartbeats of a leader: four round trips between far regions.";
+        "The pause between two heartbeats of a leader: several round trips within a region. Between far regions 200ms.";
     Span, "raft.election_timeout_min", core.election_timeout_min,
-        "The shortest silence after which a follower stands for election: five heartbeats may get lost. Under leases the same at all members.";
+        "The shortest silence after which a follower stands for election: five heartbeats may get lost. Between far regions 1s. Under leases the same at all members.";
     Span, "raft.election_timeout_max", core.election_timeout_max,
-        "The longest such silence: twice the shortest keeps split votes rare (Raft, section 9.3).";
+        "The longest such silence: well above the shortest keeps split votes rare (Raft, section 9.3). Between far regions 2s.";
     Count, "raft.election_priority", core.election_priority,
         "How many spans between the two this node lets pass before it stands. 0 is a preferred node; a higher rank loses to every live voter of a lower one.";
     Optional<Count>, "raft.clock_drift_max_ppm", core.clock_drift_max_ppm,
