@@ -37,13 +37,8 @@ fn inspect(arguments: &LookArguments) -> Result<Answer, Problem> {
     if arguments.json {
         screen::say(&format!("{:#}\n", survey.document()))?;
     } else {
-        let closed = match survey.repair {
-            Repair::Nothing => "closed".to_owned(),
-            Repair::AtNextStart => "not closed: its node repairs it at the next start, and loses nothing".to_owned(),
-        };
         let mut rows = vec![("file", format!("{}, {}", survey.place.display(), bytes(survey.file_bytes)))];
         rows.extend(told(&survey));
-        rows.push(("state", closed));
         say(&rows)?;
     }
     Ok(Answer::Yes)
@@ -54,10 +49,6 @@ fn verify(arguments: &LookArguments) -> Result<Answer, Problem> {
         Ok(survey) => survey,
         Err(answer) => return Ok(answer),
     };
-    let closed = match survey.repair {
-        Repair::Nothing => "",
-        Repair::AtNextStart => ", after a repair in memory, for the store was not closed",
-    };
     if arguments.json {
         let mut document = survey.document();
         document["ok"] = json!(true);
@@ -66,7 +57,7 @@ fn verify(arguments: &LookArguments) -> Result<Answer, Problem> {
     } else {
         let screen = Screen::of_output();
         screen::say(&format!("{} is {}\n\nchecked:\n", survey.place.display(), screen.good("whole")))?;
-        let pages = format!("the checksum of every page in use, and the account of which are{closed}");
+        let pages = "every page in use fits its checksum, and the account of pages fits the pages".to_owned();
         let mut rows = vec![("pages", pages)];
         rows.extend(told(&survey));
         say(&rows)?;
@@ -176,7 +167,11 @@ fn told(survey: &Survey) -> Vec<(&'static str, String)> {
     } else {
         rows.push(("snapshot", "none".to_owned()));
     }
-    rows.push(("log", log));
+    let state = match survey.repair {
+        Repair::Nothing => "closed".to_owned(),
+        Repair::AtNextStart => "not closed: its node repairs it at the next start, and loses nothing".to_owned(),
+    };
+    rows.extend([("log", log), ("state", state)]);
     rows
 }
 
