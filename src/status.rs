@@ -128,11 +128,12 @@ fn log(status: &StatusDocument) -> String {
         members.map(|member| named(&member.node)).collect::<Vec<_>>()
     };
     let (voters, learners) = (names(true), names(false));
+    let changing = if status.log_settled { "" } else { "; not agreed on yet" };
     match (voters.is_empty(), learners.is_empty()) {
         (true, true) => "nobody that it knows of".to_string(),
-        (_, true) => format!("{}: {}", plural(voters.len() as u64, "voter"), voters.join(", ")),
+        (_, true) => format!("{}: {}{changing}", plural(voters.len() as u64, "voter"), voters.join(", ")),
         (_, false) => format!(
-            "{}: {}; {}: {}",
+            "{}: {}; {}: {}{changing}",
             plural(voters.len() as u64, "voter"),
             voters.join(", "),
             plural(learners.len() as u64, "learner"),

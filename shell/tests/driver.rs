@@ -211,3 +211,25 @@ async fn a_member_that_leaves_is_known_to_have_left() {
     .await
     .expect("word of the leave arrives");
 }
+
+#[tokio::test]
+async fn when_the_leader_leaves_the_others_elect_another() {
+    let board = Switchboard::new();
+    let first = start(&board, 1, true, true).await;
+    let others = [start(&board, 2, false, true).await, start(&board, 3, false, true).await];
+    let voters = |node: &Node| node.raft().configuration().all_voters().count();
+    for node in &others {
+        let (handle, journal) = (node.handle(), node.handle().journal());
+        let promoted = async {
+            while handle.look(move |node, _| voters(node)).await != Ok(3) {
+                journal.wait_after(journal.last()).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, promoted).await.expect("the autopilot promotes two learners");
+    }
+    first.leave().await;
+    for node in &others {
+        wait_until(node.handle(), "another leads", |status, _| status.leader.is_some_and(|leader| leader != id(1)))
+            .await;
+    }
+}

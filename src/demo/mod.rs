@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Answer, Problem> {
     let teller = Teller { watch: Stopwatch::start(), screen: Screen::of_output() };
     let mut nodes = Nodes::new(arguments.nodes)?;
     form(&mut nodes, &teller)?;
-    teller.aside(&format!("the dashboard of node-1: {}", teller.screen.strong(&format!("{}/", nodes.api(1)))))?;
-    teller.aside("each node has one; this one shows a story that follows, and lives on")?;
+    aside(&format!("the dashboard of node-1: {}", teller.screen.strong(&format!("{}/", nodes.api(1)))))?;
+    aside("each node has one; this one shows a story that follows, and lives on")?;
     guest(&nodes, &teller)?;
     if arguments.nodes >= 3 {
         fail_and_heal(&mut nodes, &teller)?;
@@ -68,9 +68,9 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Answer, Problem> {
         return Ok(Answer::Yes);
     }
     teller.tell("all is well again; the federation goes on until you press Ctrl-C")?;
-    teller.aside(&format!("try: delian status --api {}", nodes.api(1)))?;
-    teller.aside(&format!("     delian topology show --api {}", nodes.api(1)))?;
-    teller.aside(&format!("     delian topology watch --api {}", nodes.api(1)))?;
+    aside(&format!("try: delian status --api {}", nodes.api(1)))?;
+    aside(&format!("     delian topology show --api {}", nodes.api(1)))?;
+    aside(&format!("     delian topology watch --api {}", nodes.api(1)))?;
     interrupted(&mut nodes)?;
     teller.tell("the nodes are stopped, and their stores are gone")?;
     Ok(Answer::Yes)
@@ -86,10 +86,11 @@ impl Teller {
     fn tell(&self, what: &str) -> Result<(), Problem> {
         say(&format!("{:7.2} s  {what}\n", self.watch.elapsed().as_secs_f64()))
     }
+}
 
-    fn aside(&self, what: &str) -> Result<(), Problem> {
-        say(&format!("           {what}\n"))
-    }
+/// Says something beside the story.
+fn aside(what: &str) -> Result<(), Problem> {
+    say(&format!("           {what}\n"))
 }
 
 fn form(nodes: &mut Nodes, teller: &Teller) -> Result<(), Problem> {
@@ -102,7 +103,9 @@ fn form(nodes: &mut Nodes, teller: &Teller) -> Result<(), Problem> {
     let count = nodes.count();
     let voters = count.min(3) as usize;
     let formed = |status: &StatusDocument| {
-        status.members == count as usize && status.log_members.iter().filter(|member| member.votes).count() == voters
+        status.members == count as usize
+            && status.log_settled
+            && status.log_members.iter().filter(|member| member.votes).count() == voters
     };
     let status = nodes.wait(1, "all nodes are registered", PATIENCE, formed)?;
     if count > 1 {
@@ -113,7 +116,7 @@ fn form(nodes: &mut Nodes, teller: &Teller) -> Result<(), Problem> {
         ))?;
     }
     let ring = status.ring.map_or(0, |ring| ring.members);
-    teller.aside(&format!("epoch {} of the topology: {} registered, {ring} on the ring", status.epoch, status.members))
+    aside(&format!("epoch {} of the topology: {} registered, {ring} on the ring", status.epoch, status.members))
 }
 
 /// Registers somebody through a node that does not lead.

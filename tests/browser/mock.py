@@ -183,7 +183,7 @@ class Federation:
             "id": "n1", "name": self.nodes["n1"]["name"], "cluster": "aegean", "version": "0.1.0", "boot": self.boot,
             "up_ms": int((now - self.began) * 1000) + 840_000, "at_ms": wall_ms(), "term": self.term,
             "role": "leader" if self.leader == "n1" else "follower", "leader": self.reference(self.leader),
-            "leader_heard_ms": self.random.randint(10, 90), "log_members": voters, "last": self.index + 2,
+            "leader_heard_ms": self.random.randint(10, 90), "log_settled": True, "log_members": voters, "last": self.index + 2,
             "durable": self.index + 1, "commit": self.index, "snapshot": 48_000, "level": 3, "epoch": self.epoch,
             "members": len(self.nodes), "conditions": conditions, "suspects_itself": False,
             "ring": {"epoch": self.ring["epoch"], "members": len(self.ring["shares"]), "points": self.ring["points"]},

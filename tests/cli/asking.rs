@@ -5,7 +5,7 @@ use crate::desk::{Desk, Ended};
 
 const STATUS: &str = r#"{"id":"n2","name":"bob","cluster":"delian","version":"0.1.0","boot":3,"up_ms":7500000,
 "at_ms":1700000000123,"term":5,"role":"follower","leader":{"id":"n1","name":"ada","api":null},"leader_heard_ms":120,
-"log_members":[{"id":"n1","name":"ada","api":null,"votes":true},{"id":"n2","name":"bob","api":null,"votes":true},
+"log_settled":true,"log_members":[{"id":"n1","name":"ada","api":null,"votes":true},{"id":"n2","name":"bob","api":null,"votes":true},
 {"id":"n3","name":null,"api":null,"votes":false}],"last":1201,"durable":1201,"commit":1200,"snapshot":1024,"level":2,
 "epoch":12,"members":3,"conditions":{"healthy":2,"silent":1,"degraded":0},"suspects_itself":false,
 "ring":{"epoch":11,"members":3,"points":450},"withheld":0,"pending_commands":2,"pending_reads":0,"transfer":null,

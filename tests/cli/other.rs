@@ -36,7 +36,10 @@ fn every_shell_gets_completions_and_every_command_a_page() {
     desk.delian("completions tcsh").with(2).complains("possible values");
     desk.delian("man").with(0).says(".TH delian 1");
     for command in [
+        "demo",
         "node",
+        "cert",
+        "store",
         "status",
         "members",
         "topology",

@@ -9,7 +9,7 @@ use serde_json::Value;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a watch may say nothing: keep-alives come sooner.
-const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
+const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An answer: its status and its document, which is nothing if there is none.
 #[derive(Clone, Debug)]
@@ -27,11 +27,13 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(base: &str) -> Self {
-        let agent = |timeout| {
-            let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(timeout));
-            config.build().new_agent()
-        };
-        Self { base: base.trim_end_matches('/').to_owned(), agent: agent(ANSWER_TIMEOUT) }
+        Self::with_patience(base, ANSWER_TIMEOUT)
+    }
+
+    /// Returns one that gives up on an answer after so long.
+    pub(crate) fn with_patience(base: &str, patience: Duration) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience));
+        Self { base: base.trim_end_matches('/').to_owned(), agent: config.build().new_agent() }
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<Answer> {
@@ -48,6 +50,15 @@ impl Api {
 
     pub(crate) fn delete(&self, path: &str) -> Option<Answer> {
         read(self.agent.delete(format!("{}{path}", self.base)).call())
+    }
+
+    /// Returns the first event of one kind that the node remembers, or waits for one for a while.
+    pub(crate) fn event(&self, kind: &str) -> Option<Value> {
+        let config = ureq::Agent::config_builder().timeout_recv_body(Some(ANSWER_TIMEOUT));
+        let asked = config.build().new_agent().get(format!("{}/v1/watch?after=0&kind={kind}", self.base)).call();
+        let stream = asked.expect("the node answers").into_body().into_reader();
+        let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+        lines.find_map(|line| serde_json::from_str(line.strip_prefix("data:")?).ok())
     }
 
     /// Follows the node's events: looks before the first, and after each line of the stream until `is_so`. Returns whether

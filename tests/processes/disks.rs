@@ -65,7 +65,7 @@ fn a_full_disk_stops_the_node_with_a_reason_and_loses_nothing() {
     let blocks = size / 1024;
     limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
     limited.arg(plain.get_program()).args(plain.get_args());
-    limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    limited.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     federation.run(victim, limited);
     let leader = federation.leader_among(&[1, 2]);
     let mut refused = false;

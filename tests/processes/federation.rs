@@ -18,11 +18,12 @@ use crate::api::Api;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Timings for processes that share a small machine, quick enough for a test.
-const TIMINGS: [&str; 6] = [
+const TIMINGS: [&str; 7] = [
     "raft.heartbeat_interval=100ms",
     "raft.election_timeout_min=600ms",
     "raft.election_timeout_max=1200ms",
     "cluster.autopilot_settle=500ms",
+    "cluster.autopilot_dead_after=3s",
     "pool.gossip_interval=100ms",
     "health.registration_burst=1000",
 ];
@@ -65,8 +66,10 @@ impl Federation {
         let voters = nodes.min(3) as usize;
         for number in 1..=nodes {
             federation.wait(number, "all are registered, and vote", |status| {
-                let votes = status["log_members"].as_array().into_iter().flatten().filter(|it| it["votes"] == true);
-                status["members"] == nodes && votes.count() == voters
+                let members = status["log_members"].as_array().into_iter().flatten();
+                status["members"] == nodes
+                    && status["log_settled"] == true
+                    && members.filter(|member| member["votes"] == true).count() == voters
             });
         }
         federation
@@ -84,14 +87,17 @@ impl Federation {
     /// Returns the command that runs a node.
     pub(crate) fn command(&self, number: u64, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_delian"));
-        command.args(["node", "--dev", "--json", "--name", &format!("node-{number}"), "--data"]).arg(self.data(number));
+        command
+            .args(["node", "--dev", "--json", "--until-eof", "--name", &format!("node-{number}"), "--data"])
+            .arg(self.data(number));
         let (listen, http) = match self.nodes.get(&number) {
             Some(before) => (before.listen.as_str(), before.http.trim_start_matches("http://").trim_end_matches('/')),
             None => ("127.0.0.1:0", "127.0.0.1:0"),
         };
         command.args(["--listen", listen, "--http", http]);
         command.args(self.settings.iter().flat_map(|setting| ["--set", setting.as_str()])).args(more);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // They end with this process, however it ends.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -117,8 +123,8 @@ impl Federation {
         thread::spawn(move || drop(std::io::copy(&mut stdout, &mut std::io::sink())));
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
             panic!(
-                "node {number} said {line:?} in place of where it listens ({error}); see its log in {:?}",
-                self.folder
+                "node {number} said {line:?} in place of where it listens ({error}); see its log in {}",
+                self.folder.display()
             )
         });
         let text = |key: &str| said[key].as_str().unwrap_or_else(|| panic!("no {key} in {said}")).to_owned();
@@ -194,7 +200,7 @@ impl Federation {
             }
             thread::yield_now();
         }
-        panic!("node {number}: {what}: did not come about: {last:#}; logs are in {:?}", self.folder)
+        panic!("node {number}: {what}: did not come about: {last:#}; logs are in {}", self.folder.display())
     }
 
     /// Waits until one of these nodes leads and all of them follow it. Returns its number.
@@ -205,7 +211,7 @@ impl Federation {
             let status = self.wait(*number, "a live leader is known", |status| {
                 status["leader"]["id"].as_str().is_some_and(|leader| ids.iter().any(|id| id == leader))
             });
-            leader = status["leader"]["id"].as_str().unwrap_or_default().to_owned();
+            status["leader"]["id"].as_str().unwrap_or_default().clone_into(&mut leader);
         }
         let place = ids.iter().position(|id| *id == leader).expect("it was waited for");
         numbers[place]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::federation::{Federation, registration};
 
 #[test]
@@ -61,17 +63,20 @@ fn nodes_change_their_configuration_one_by_one_while_the_others_serve() {
 fn a_node_whose_disk_was_wiped_comes_back_as_a_learner_and_votes_again() {
     let mut federation = Federation::found("wiped", 3);
     federation.kill(2);
-    let before = federation.node(2).id.clone();
     fs::remove_dir_all(federation.data(2)).expect("the test's own folder");
-    federation.join(2);
+    // Without a certificate the identity is on the disk that was lost; whoever wiped it says it again.
+    let identity = format!("node.id={}", federation.node(2).id);
+    let others = [federation.node(1).listen.clone(), federation.node(3).listen.clone()];
+    federation.start(2, &["--set", &identity, "--join", &others[0], "--join", &others[1]]);
     let leader = federation.leader_among(&[1, 3]);
-    federation.wait(leader, "the newcomer votes in place of the one that is gone", |status| {
+    let votes = |status: &Value| {
         let members = status["log_members"].as_array().cloned().unwrap_or_default();
-        let voters: Vec<_> = members.iter().filter(|member| member["votes"] == true).collect();
-        voters.len() == 3 && voters.iter().any(|voter| voter["id"] == federation.node(2).id.as_str())
+        members.iter().any(|member| member["id"] == federation.node(2).id.as_str() && member["votes"] == true)
+    };
+    federation.wait(2, "it votes again, by its own log", |status| {
+        status["log_settled"] == true && status["commit"].as_u64() > Some(0) && votes(status)
     });
-    // A first identity is drawn and kept on the disk that was lost.
-    assert_ne!(federation.node(2).id, before);
+    assert!(federation.api(leader).event("memory_lost").is_some(), "the leader noticed that its memory was lost");
 }
 
 #[test]
@@ -85,4 +90,22 @@ fn a_founder_does_not_found_twice() {
     assert!(complaint.contains("--found"), "{complaint}");
     federation.start(1, &[]);
     federation.leader_among(&[1]);
+}
+
+#[test]
+fn a_node_that_is_drained_is_removed_when_all_that_it_held_is_elsewhere() {
+    let federation = Federation::found("drained", 1);
+    let api = federation.api(1);
+    api.put("/v1/nodes/n600", &registration("leaver")).expect("it answers").with(200);
+    api.post("/v1/nodes/leaver/drain", &json!({ "within_ms": 600_000 })).expect("it answers").with(200);
+    let leaver = api.get("/v1/nodes/leaver").expect("it answers").with(200);
+    assert_eq!(leaver["condition"], "leaving");
+    let moved = |permille: u64| {
+        let progress = json!({ "moved_permille": permille });
+        api.post("/v1/nodes/leaver/drain/progress", &progress).expect("it answers").with(200);
+    };
+    moved(400);
+    assert_eq!(api.get("/v1/nodes/leaver").expect("it answers").with(200)["drain"]["moved_permille"], 400);
+    moved(1000);
+    api.get("/v1/nodes/leaver").expect("it answers").with(404);
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use delian::delian_core::{Epoch, NodeId, Time};
 use delian::delian_sim::linearizability::history::History;
@@ -22,12 +22,24 @@ const CLIENTS: u16 = 4;
 const SUBJECTS: u64 = 3;
 
 /// How many answers are awaited between two faults.
-const BETWEEN_FAULTS: usize = 60;
+const BETWEEN_FAULTS: usize = 40;
+
+/// How long a client waits for an answer: a node that is stopped gives none.
+const PATIENCE_OF_CLIENTS: Duration = Duration::from_secs(1);
 
 /// How far the search may go; a history that needs more is undecided, which fails.
 const STEPS_MAX: u64 = 50_000_000;
 
 type Saw = History<Input, Output>;
+
+/// Tells the clients that it is over, also where a check fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// What an answer says, as far as it says anything.
 enum Said {
@@ -84,7 +96,8 @@ fn client(number: u16, apis: &[Api], saw: &Mutex<Saw>, began: Instant, answered:
 #[test]
 fn what_clients_see_through_kills_and_stops_is_linearizable() {
     let mut federation = Federation::found("history", 3);
-    let apis: Vec<_> = federation.numbers().into_iter().map(|number| federation.api(number)).collect();
+    let api = |number| Api::with_patience(&federation.node(number).http, PATIENCE_OF_CLIENTS);
+    let apis: Vec<_> = federation.numbers().into_iter().map(api).collect();
     let (saw, began) = (Mutex::new(Saw::default()), Instant::now());
     let (over, (answered, heard)) = (AtomicBool::new(false), mpsc::channel());
     thread::scope(|scope| {
@@ -92,6 +105,7 @@ fn what_clients_see_through_kills_and_stops_is_linearizable() {
             let (apis, saw, answered, over) = (&apis, &saw, answered.clone(), &over);
             scope.spawn(move || client(number, apis, saw, began, &answered, over));
         }
+        let _over = Over(&over);
         let more = |count: usize| {
             // Those from before do not count.
             heard.try_iter().for_each(drop);
@@ -113,7 +127,6 @@ fn what_clients_see_through_kills_and_stops_is_linearizable() {
             }
         }
         more(BETWEEN_FAULTS);
-        over.store(true, Ordering::Relaxed);
     });
     let saw = saw.into_inner().expect("no client panics");
     match search::<Registrations>(&saw, STEPS_MAX) {

@@ -101,6 +101,7 @@ fn document(node: &Node, now: Time, configured: String) -> StatusDocument {
         role: status.role.to_string(),
         leader: node.known_leader().map(|(_, leader)| reference(node, leader)),
         leader_heard_ms: None,
+        log_settled: !configuration.is_joint() && node.raft().configuration_index() <= node.raft().commit(),
         log_members: configuration.members().map(voter).collect(),
         last: status.last.index.get(),
         durable: status.durable.get(),

@@ -79,6 +79,8 @@ pub struct StatusDocument {
     /// How long ago it last heard of who leads; 0 at the leader itself. What it answers locally may be as old as that and
     /// a little older.
     pub leader_heard_ms: Option<u64>,
+    /// Whether that is agreed on and no change of it is under way: until then those of before are needed, too.
+    pub log_settled: bool,
     /// Who is in the log, as far as it knows.
     pub log_members: Vec<VoterDocument>,
     /// The last entry of its log.

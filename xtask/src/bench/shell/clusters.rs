@@ -159,6 +159,9 @@ impl Cluster {
         match self.contender {
             Contender::Delian => {
                 let status = self.get(0, "GET", "/v1/status", "").unwrap_or_default();
+                if status["log_settled"] != true {
+                    return 0;
+                }
                 let members = status["log_members"].as_array().cloned().unwrap_or_default();
                 members.iter().filter(|member| member["votes"] == true).count()
             }
