@@ -27,6 +27,7 @@ pub mod traffic;
 pub mod invariants;
 pub mod linearizability;
 pub mod outcome;
+pub mod noticed;
 mod panics;
 pub mod run;
 pub mod abstract_trace;

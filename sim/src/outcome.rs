@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use delian_core::Time;
 
+use crate::noticed::Noticed;
+
 /// How often each thing happened; facts have names so that scenarios can ask for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<&'static str, u64>);
@@ -71,4 +73,6 @@ pub struct Outcome {
     pub leaderless_spans: Vec<Duration>,
     /// From the end of the faults until the whole nodes agreed.
     pub settled_after: Option<Duration>,
+    /// How soon nodes and observers noticed what happened.
+    pub noticed: Noticed,
 }

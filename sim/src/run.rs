@@ -106,6 +106,7 @@ pub(crate) fn outcome(plan: &Plan, world: &World, panic: Option<String>) -> Outc
         commit_latencies: census.commit_latencies.clone(),
         leaderless_spans: census.leaderless_spans().to_vec(),
         settled_after: census.settled_after,
+        noticed: world.notices().noticed().clone(),
     }
 }
 

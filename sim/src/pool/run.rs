@@ -9,6 +9,7 @@ use super::plan::PoolPlan;
 use super::scenario::PoolScenario;
 use super::stage::Stage;
 use crate::invariants::{Expected, Invariant, NoPanic};
+use crate::noticed::Noticed;
 use crate::outcome::{Counts, Outcome, Violation};
 use crate::panics::caught;
 use crate::run::{TAIL, unmet};
@@ -68,6 +69,7 @@ pub fn run_pool_traced(plan: &Arc<PoolPlan>, tracer: Tracer) -> (Outcome, Vec<Li
         commit_latencies: Vec::new(),
         leaderless_spans: Vec::new(),
         settled_after: stage.settled_after(),
+        noticed: Noticed::default(),
     };
     (outcome, stage.world().watcher.tracer.lines().cloned().collect())
 }

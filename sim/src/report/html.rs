@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::human::{grouped, percent, plural, span, span_or_dash};
 use super::suite::{elections_and_commits, fault_count, faults_of, span_of};
-use super::{Failure, Report, Suite, Verdict, Worst, plots, push, push_line};
+use super::{Failure, Report, Suite, Verdict, Worst, detection, plots, push, push_line};
 
 /// The style of all pages of Delian, light and dark.
 pub const STYLE: &str = include_str!("page.css");
@@ -23,6 +23,7 @@ pub(super) fn page(report: &Report) -> String {
     failures(report, &anchors, &mut out);
     figures(report, &mut out);
     spans(report, &anchors, &mut out);
+    detection::html(report, &anchors, &mut out);
     injected(report, &anchors, &mut out);
     out.push_str("<h2>Scenarios</h2>\n");
     for (suite, anchor) in report.suites().iter().zip(&anchors) {
@@ -173,6 +174,7 @@ fn scenario(suite: &Suite, anchor: &str, out: &mut String) {
         plural(suite.seeds(), "seed"),
         suite.fingerprint()
     );
+    detection::figures(suite, out);
     out.push_str("<details>\n<summary>What happened, and the worst seeds</summary>\n<div class=\"scroll\"><table class=\"facts\">\n");
     let kinds: [(&str, &Worst); 3] = [
         ("recovery", suite.worst_settle()),
@@ -260,7 +262,7 @@ fn mark(suite: &Suite) -> String {
     format!("<span class=\"mark {class}\">{word}</span>")
 }
 
-fn name_cell(suite: &Suite, anchor: &str) -> String {
+pub(super) fn name_cell(suite: &Suite, anchor: &str) -> String {
     format!("<td class=\"name\"><a href=\"#{anchor}\">{}</a>", escaped(suite.name()))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::plan::Fork;
 
 use super::suite::{elections_and_commits, fault_count, faults_of};
-use super::{Histogram, Report, Suite, Verdict, Worst};
+use super::{Histogram, Measured, Report, Suite, Verdict, Worst};
 
 /// Returns the document that `delian sim --json` prints: the only one that knows how long the command took.
 pub fn cli_json(report: &Report, wall_seconds: f64, cpu_seconds: f64) -> Value {
@@ -115,6 +115,7 @@ struct ScenarioView {
     commit_latency: SpansView,
     leaderless: SpansView,
     settle: SpansView,
+    noticed: BTreeMap<&'static str, NoticedView>,
 }
 
 #[derive(Serialize)]
@@ -145,6 +146,18 @@ struct SpansView {
     p99_ns: Option<u64>,
     max_ns: Option<u64>,
     worst: Vec<WorstView>,
+}
+
+#[derive(Serialize)]
+struct NoticedView {
+    count: u64,
+    mean_ns: Option<u64>,
+    p50_ns: Option<u64>,
+    p95_ns: Option<u64>,
+    max_ns: Option<u64>,
+    promised_least_ns: Option<u64>,
+    promised_most_ns: Option<u64>,
+    late: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -196,6 +209,21 @@ fn scenario(suite: &Suite) -> ScenarioView {
         commit_latency: spans(suite, suite.commit_latency(), suite.worst_commit_latency()),
         leaderless: spans(suite, suite.leaderless(), suite.worst_leaderless()),
         settle: spans(suite, suite.settle(), suite.worst_settle()),
+        noticed: suite.noticed().iter().map(|(notice, measured)| (notice.name(), noticed(measured))).collect(),
+    }
+}
+
+fn noticed(measured: &Measured) -> NoticedView {
+    let (histogram, promise) = (measured.spans(), measured.promise());
+    NoticedView {
+        count: histogram.count(),
+        mean_ns: histogram.mean().map(nanos),
+        p50_ns: histogram.quantile(500).map(nanos),
+        p95_ns: histogram.quantile(950).map(nanos),
+        max_ns: histogram.most().map(nanos),
+        promised_least_ns: promise.map(|promise| nanos(promise.least)),
+        promised_most_ns: promise.map(|promise| nanos(promise.most)),
+        late: promise.map(|_| measured.late()),
     }
 }
 

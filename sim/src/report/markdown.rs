@@ -2,7 +2,7 @@
 
 use super::human::{grouped, percent, span, span_or_dash};
 use super::suite::{elections_and_commits, fault_count, faults_of, span_of};
-use super::{Failure, Histogram, Report, Suite, Verdict, Worst, push, push_line};
+use super::{Failure, Histogram, Report, Suite, Verdict, Worst, detection, push, push_line};
 
 pub(super) fn page(report: &Report) -> String {
     let mut out = String::from("# Simulation report\n\n");
@@ -10,6 +10,7 @@ pub(super) fn page(report: &Report) -> String {
     out.push_str("Every column is explained in `reports/README.md`.\n");
     verdicts(report, &mut out);
     spans(report, &mut out);
+    detection::markdown(report, &mut out);
     injected(report, &mut out);
     happened(report, &mut out);
     worst_seeds(report, &mut out);
@@ -185,7 +186,7 @@ fn one_failure(suite: &Suite, failure: &Failure<'_>, out: &mut String) {
 }
 
 /// Escapes what Markdown and its tables would read as their own.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {
         match letter {

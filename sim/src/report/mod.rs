@@ -6,6 +6,7 @@
 //! carries the seconds that a command took, because it is printed and not kept.
 
 mod confidence;
+mod detection;
 mod groups;
 pub mod histogram;
 mod html;
@@ -33,6 +34,7 @@ use crate::outcome::{Counts, Violation};
 use crate::plan::Fork;
 use crate::story::Title;
 
+pub use detection::Measured;
 pub use histogram::Histogram;
 pub use html::STYLE;
 pub use json::cli_json;

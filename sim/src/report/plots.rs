@@ -22,7 +22,7 @@ const LETTER: i32 = 12;
 const LETTER_WIDTH: i32 = 8;
 
 /// Where the commit latency plot begins, right of its percentages.
-const PLOT_LEFT: i32 = 52;
+pub(super) const PLOT_LEFT: i32 = 52;
 
 // The style sheet names the same colours.
 pub(super) const INK: RGBColor = RGBColor(0x11, 0x11, 0x11);
@@ -95,15 +95,17 @@ pub(super) fn commit_latency(report: &Report) -> Option<String> {
     let legend_height = legend.last().map_or(0, |(_, y)| y + 22);
     let (top, bottom) = (legend_height + 10, legend_height + 240);
     Some(drawn(bottom + 28, "Commit latency, cumulative, by topic", |area| {
-        for share in [0, 25, 50, 75, 100] {
-            let y = bottom - share * (bottom - top) / 100;
-            rule(area, (axis.left, y), (axis.right, y), LINE);
-            label(area, &format!("{share} %"), (axis.left - 6, y), HPos::Right, QUIET);
-        }
+        shares(area, (axis.left, axis.right), top, bottom);
         time_ticks(area, axis, top, bottom);
         for (number, (topic, line)) in lines.iter().enumerate() {
             let color = SERIES[number % SERIES.len()];
-            put(area, &PathElement::new(steps(line, axis, top, bottom), color.stroke_width(2)));
+            put(
+                area,
+                &PathElement::new(
+                    steps(line, |bucket| axis.place(bucket), axis.right, top, bottom),
+                    color.stroke_width(2),
+                ),
+            );
             let (x, y) = legend[number];
             put(area, &Rectangle::new([(x, y + 5), (x + 14, y + 8)], color.filled()));
             label(area, topic, (x + 20, y + 6), HPos::Left, INK);
@@ -158,11 +160,17 @@ pub(super) fn faults(report: &Report) -> Option<String> {
     }))
 }
 
-fn steps(line: &Histogram, axis: Axis, top: i32, bottom: i32) -> Vec<(i32, i32)> {
+pub(super) fn steps(
+    line: &Histogram,
+    place: impl Fn(Bucket) -> i32,
+    right: i32,
+    top: i32,
+    bottom: i32,
+) -> Vec<(i32, i32)> {
     let mut passed = 0_u128;
     let mut points = Vec::new();
     for (bucket, count) in line.iter() {
-        let x = axis.place(bucket);
+        let x = place(bucket);
         if points.is_empty() {
             points.push((x, bottom));
         }
@@ -171,11 +179,20 @@ fn steps(line: &Histogram, axis: Axis, top: i32, bottom: i32) -> Vec<(i32, i32)>
         points.push((x, bottom - pixels(risen as usize)));
     }
     // A curve that ends early has reached the top for good.
-    points.push((axis.right, top));
+    points.push((right, top));
     points
 }
 
-fn time_ticks(area: &Area<'_>, axis: Axis, top: i32, bottom: i32) {
+/// Draws the lines of the shares of all that was measured.
+pub(super) fn shares(area: &Area<'_>, (left, right): (i32, i32), top: i32, bottom: i32) {
+    for share in [0, 25, 50, 75, 100] {
+        let y = bottom - share * (bottom - top) / 100;
+        rule(area, (left, y), (right, y), LINE);
+        label(area, &format!("{share} %"), (left - 6, y), HPos::Right, QUIET);
+    }
+}
+
+pub(super) fn time_ticks(area: &Area<'_>, axis: Axis, top: i32, bottom: i32) {
     for value in axis.ticks() {
         let x = axis.place(Bucket::of(value));
         rule(area, (x, top), (x, bottom), LINE);
@@ -194,7 +211,7 @@ fn round_span(nanos: u64) -> String {
 }
 
 /// Lays out a legend in lines that fit the width.
-fn legend_places<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(i32, i32)> {
+pub(super) fn legend_places<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(i32, i32)> {
     let (mut x, mut y) = (PLOT_LEFT, 4);
     let mut places = Vec::new();
     for name in names {
@@ -250,6 +267,6 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     text.chars().take(most - 1).chain(['…']).collect()
 }
 
-fn nanos(span: Duration) -> u64 {
+pub(super) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

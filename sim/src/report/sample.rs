@@ -5,6 +5,7 @@ use std::time::Duration;
 use delian_core::{Seed, Stream, Time};
 
 use super::{Report, Suite};
+use crate::noticed::Noticed;
 use crate::outcome::{Counts, Outcome, Violation};
 use crate::scenario::{Cluster, Expectations, Latency, LinkQuality, Scenario, Shape};
 
@@ -125,6 +126,7 @@ pub(super) fn outcome(scenario: u64, seed: u64, health: Health) -> Outcome {
         commit_latencies,
         leaderless_spans,
         settled_after,
+        noticed: Noticed::default(),
     }
 }
 

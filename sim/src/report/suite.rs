@@ -9,10 +9,12 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::confidence::failure_rate_max;
+use super::detection::Measured;
 use super::histogram::Histogram;
 use super::replay::replay_line;
 use super::worst::Worst;
 use crate::guide::{Branch, Explored};
+use crate::noticed::Notice;
 use crate::outcome::{Counts, Outcome, Violation};
 use crate::plan::Fork;
 use crate::story::Title;
@@ -50,6 +52,7 @@ pub struct Suite {
     worst_commit_latency: Worst,
     worst_leaderless: Worst,
     worst_settle: Worst,
+    noticed: BTreeMap<Notice, Measured>,
 }
 
 /// How a suite ended.
@@ -108,6 +111,7 @@ impl Suite {
             worst_commit_latency: Worst::default(),
             worst_leaderless: Worst::default(),
             worst_settle: Worst::default(),
+            noticed: BTreeMap::new(),
         }
     }
 
@@ -124,6 +128,7 @@ impl Suite {
             commit_latencies,
             leaderless_spans,
             settled_after,
+            noticed,
         } = outcome;
         self.seeds += 1;
         self.counts.merge(&counts);
@@ -142,6 +147,9 @@ impl Suite {
         self.worst_commit_latency.offer(seed, commit_latencies.iter().max().copied());
         self.worst_leaderless.offer(seed, leaderless_spans.iter().max().copied());
         self.worst_settle.offer(seed, settled_after);
+        for (notice, spans) in noticed.iter() {
+            self.noticed.entry(notice).or_default().add(spans);
+        }
         if let Some(violation) = violation {
             self.failures.insert(seed, violation);
             self.shorten_failures();
@@ -204,6 +212,9 @@ impl Suite {
         self.worst_commit_latency.merge(&other.worst_commit_latency);
         self.worst_leaderless.merge(&other.worst_leaderless);
         self.worst_settle.merge(&other.worst_settle);
+        for (notice, measured) in &other.noticed {
+            self.noticed.entry(*notice).or_default().merge(measured);
+        }
         self.branches += other.branches;
         self.branch_events = self.branch_events.saturating_add(other.branch_events);
         self.forks.extend(other.forks);
@@ -327,6 +338,11 @@ impl Suite {
     /// Returns the seeds that took longest to agree after the faults.
     pub fn worst_settle(&self) -> &Worst {
         &self.worst_settle
+    }
+
+    /// Returns how soon things were noticed, by what there was to notice.
+    pub fn noticed(&self) -> &BTreeMap<Notice, Measured> {
+        &self.noticed
     }
 
     /// Returns how many runs were looked at beside those of the seeds, and how many events they took.

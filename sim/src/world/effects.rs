@@ -186,6 +186,7 @@ impl World {
         let node = self.processes[usize::from(number)].id;
         self.census.on_event(self.now, node, event);
         self.note_change(event);
+        self.note_event(number, event);
         if let Event::SteppedDown { .. } = event
             && !self.someone_leads()
         {

@@ -145,6 +145,7 @@ impl World {
         if self.tracer.is_on() {
             self.tracer.write(Line::note(now, process.id, "start", "the process starts from its disk"));
         }
+        self.note_run(number);
         self.observe(number, Observation::Started);
         self.carry_out(number);
         self.note_footstep(number);
@@ -181,6 +182,7 @@ impl World {
         process.wake_at = None;
         process.inbox.clear();
         process.captured = None;
+        self.note_run(number);
         self.note_footstep(number);
         if led && !self.someone_leads() {
             self.census.leader_lost(self.now);

@@ -14,6 +14,7 @@ mod faults;
 mod footsteps;
 mod forks;
 mod lifecycle;
+mod notices;
 mod operators;
 mod outline;
 mod pools;
@@ -35,6 +36,7 @@ use self::faults::FaultsInForce;
 use self::footsteps::Footsteps;
 pub use self::footsteps::{Footstep, Kept, Office, Unnoted};
 use self::forks::Forks;
+use self::notices::Notices;
 pub(crate) use self::outline::Outline;
 use self::process::{Arrived, Hearing, Process};
 pub(crate) use self::queue::{Happening, Queue};
@@ -68,6 +70,7 @@ pub struct World {
     invariants: Invariants,
     phase: Phase,
     census: Census,
+    notices: Notices,
     fingerprint: Fingerprint,
     tracer: Tracer,
     outbox: Outbox,
@@ -95,6 +98,7 @@ impl World {
             invariants: invariants(&plan),
             phase: Phase::Chaos,
             census: Census::default(),
+            notices: Notices::of(&scenario.cluster),
             fingerprint: Fingerprint::new(plan.seed),
             tracer,
             outbox: Outbox::new(),
@@ -132,6 +136,11 @@ impl World {
     /// Returns what the world has counted so far.
     pub(crate) const fn census(&self) -> &Census {
         &self.census
+    }
+
+    /// Returns how soon things were noticed so far.
+    pub(crate) const fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     /// Returns the fingerprint of everything that happened so far.
@@ -293,9 +302,11 @@ impl World {
 
     /// Gives a process one input, carries out what follows, and lets the invariants look.
     fn feed(&mut self, number: u16, input: Input) {
-        if let Input::Receive(_, Message::Heartbeat(heartbeat)) = &input {
+        let mut heartbeat = None;
+        if let Input::Receive(_, Message::Heartbeat(heard)) = &input {
             self.census.heartbeats += 1;
-            self.observe(number, Observation::Heard(heartbeat));
+            heartbeat = Some(*heard);
+            self.observe(number, Observation::Heard(heard));
         }
         let process = &mut self.processes[usize::from(number)];
         let Some(node) = &mut process.node else { return };
@@ -307,6 +318,9 @@ impl World {
         node.assert_invariants();
         let raft = node.raft();
         self.fingerprint.mix(raft.term().get() ^ raft.log().last().index.get() << 20 ^ raft.commit().get() << 40);
+        if let Some(heartbeat) = heartbeat {
+            self.note_heartbeat(number, &heartbeat);
+        }
         self.carry_out(number);
         self.observe(number, Observation::Stepped);
         self.note_footstep(number);
