@@ -42,7 +42,7 @@ mod state_machine;
 
 use std::collections::BTreeSet;
 
-use delian_core::health::Heartbeat;
+use delian_core::health::{HealthConfig, Heartbeat};
 use delian_core::raft::{Configuration, QuorumChange, Record, Recovered};
 use delian_core::topology::Command;
 use delian_core::{Applied, Consistency, Epoch, Event, Incarnation, Message, Node, NodeId, Position, ReadAt, Rejected};
@@ -228,6 +228,7 @@ pub fn catalogue() -> Vec<(&'static str, &'static str)> {
         row::<health::FailedOncePerEpisode>(),
         row::<health::EvictedByWhatWasSeen>(),
         row::<health::FoundOfTheLife>(),
+        row::<health::ToldInTime>(),
         row::<agreement::Agreement>(),
         row::<HealsInTime>(),
         row::<NoPanic>(),
@@ -242,12 +243,12 @@ impl Invariants {
         Self { consensus: Consensus::new(founding), ..Self::default() }
     }
 
-    /// Says that nodes judge each other's health: conditions and evictions are committed that no client asked for.
+    /// Says that nodes judge each other's health by these numbers: conditions and evictions are committed that no client asked for.
     #[must_use]
-    pub fn of_judging_nodes(mut self) -> Self {
+    pub fn of_judging_nodes(mut self, config: &HealthConfig) -> Self {
         self.clients.expect_findings();
         self.linearizable.expect_findings();
-        self.health = Some(health::Health::default());
+        self.health = Some(health::Health::new(config));
         self
     }
 

@@ -378,7 +378,10 @@ impl World {
 
 fn invariants(plan: &Plan) -> Invariants {
     let invariants = Invariants::new(lifecycle::founding(plan));
-    if plan.scenario.cluster.config.health.is_some() { invariants.of_judging_nodes() } else { invariants }
+    match &plan.scenario.cluster.config.health {
+        Some(config) => invariants.of_judging_nodes(config),
+        None => invariants,
+    }
 }
 
 /// What the invariants see of the world.
