@@ -1,7 +1,7 @@
 //! How soon things were noticed: a table, and for each scenario what share was noticed within which time.
 //!
 //! What is promised stands beside what was measured: as a column, and in the plots as a pale band in the colour of its
-//! line. Whether a span was late is judged on the span itself, not on the bucket that counts it.
+//! line, or as its end alone where it begins at zero. Whether a span was late is judged on the span itself, not on the bucket that counts it.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use plotters::style::text_anchor::HPos;
 
 use super::histogram::{Bucket, Histogram};
 use super::html::{name_cell, number};
-use super::human::{grouped, span, span_or_dash};
+use super::human::{self, grouped};
 use super::markdown::escaped;
 use super::plots::{
     Area, Axis, INK, LINE, PLOT_LEFT, QUIET, SERIES, WIDTH, drawn, label, legend_places, nanos, put, rule, shares,
-    steps, time_ticks,
+    time_ticks,
 };
 use super::{Report, Suite, push, push_line};
 use crate::noticed::{Notice, Promise, ROUND, Spans};
@@ -59,6 +59,9 @@ impl Measured {
         self.late
     }
 }
+
+/// How much of a line's colour its promise has.
+const PALE: f64 = 0.25;
 
 const HEADINGS: [&str; 6] = ["measured", "p50", "p95", "max", "promised", "late"];
 
@@ -115,8 +118,8 @@ pub(super) fn figures(suite: &Suite, out: &mut String) {
     let plots: [(&str, &str, Option<String>); 3] = [
         (
             "Detection",
-            "From the last heartbeat that the leader took in until a condition was agreed on and the failure told. The \
-             bands are what the settings promise.",
+            "From the last heartbeat that the leader took in until a condition was agreed on and the failure told. What \
+             the settings promise is pale: a band, or its end.",
             linear(suite, "Detection of silent nodes, cumulative", is_silence),
         ),
         (
@@ -126,15 +129,15 @@ pub(super) fn figures(suite: &Suite, out: &mut String) {
         ),
         (
             "Convergence",
-            "From the commit of an epoch until so many of the observers that run followed it. The band ends at three \
-             rounds of gossip for each doubling of the members.",
+            "From the commit of an epoch until so many of the observers that run followed it. The pale \
+             stroke is at three rounds of gossip for each doubling of the members.",
             linear(suite, "Convergence of observers, cumulative", Notice::is_of_observers),
         ),
     ];
     if plots.iter().all(|(_, _, plot)| plot.is_none()) {
         return;
     }
-    out.push_str("<div class=\"figures\">\n");
+    out.push_str("<div class=\"figures apart\">\n");
     for (heading, caption, plot) in plots {
         if let Some(svg) = plot {
             push_line!(out, "<figure>\n<h2>{heading}</h2>\n<figcaption>{caption}</figcaption>\n{svg}</figure>");
@@ -156,7 +159,8 @@ fn cells(notice: Notice, measured: &Measured) -> [String; 6] {
     let spans = &measured.spans;
     let told = |found: Option<Duration>| match found {
         Some(found) if notice.is_of_observers() => with_rounds(found),
-        other => span_or_dash(other),
+        Some(found) => span(found),
+        None => "–".to_owned(),
     };
     [
         grouped(spans.count()),
@@ -178,6 +182,12 @@ fn promised(notice: Notice, Promise { least, most }: Promise) -> String {
     }
 }
 
+/// Returns a span, and one of minutes in seconds: what is promised is set in seconds, and beside that it is read.
+fn span(taken: Duration) -> String {
+    let tenths = taken.as_millis() / 100;
+    if tenths < 100 { human::span(taken) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+}
+
 /// Returns a span in seconds and in rounds of gossip, such as `2.40 s, 12.0 r`.
 fn with_rounds(taken: Duration) -> String {
     let tenths = taken.as_nanos() * 10 / ROUND.as_nanos();
@@ -193,10 +203,11 @@ fn linear(suite: &Suite, title: &str, which: fn(Notice) -> bool) -> Option<Strin
     let scale = Linear { most, left: PLOT_LEFT, right: WIDTH - 24 };
     Some(curves(title, &lines, |area, top, bottom| {
         for (number, (_, measured)) in lines.iter().enumerate() {
-            if let Some(Promise { least, most }) = measured.promise {
-                let corners = [(scale.place(nanos(least)), top), (scale.place(nanos(most)), bottom)];
-                put(area, &Rectangle::new(corners, color_of(number).mix(0.12).filled()));
-            }
+            let Some(Promise { least, most }) = measured.promise else { continue };
+            let ends = [least, most].map(|end| scale.place(nanos(end)));
+            // A promise from zero on would lie under all others: its end says the same.
+            let from = if least.is_zero() { ends[1] - 2 } else { ends[0] };
+            put(area, &Rectangle::new([(from, top), (ends[1], bottom)], color_of(number).mix(PALE).filled()));
         }
         shares(area, (scale.left, scale.right), top, bottom);
         for value in scale.ticks() {
@@ -208,7 +219,7 @@ fn linear(suite: &Suite, title: &str, which: fn(Notice) -> bool) -> Option<Strin
             let (least, most) = (measured.spans.least(), measured.spans.most());
             let ends = (least.map_or(0, nanos), most.map_or(0, nanos));
             let place = |bucket: Bucket| scale.place(bucket.middle().clamp(ends.0, ends.1));
-            curve(area, number, steps(&measured.spans, place, scale.right, top, bottom));
+            curve(area, number, stairs(&measured.spans, place, scale.right, (top, bottom)));
         }
     }))
 }
@@ -223,7 +234,7 @@ fn returns(suite: &Suite) -> Option<String> {
     Some(curves("Return of failed nodes, cumulative", &lines, |area, top, bottom| {
         shares(area, (PLOT_LEFT, WIDTH - 24), top, bottom);
         time_ticks(area, axis, top, bottom);
-        curve(area, 0, steps(spans, |bucket| axis.place(bucket), WIDTH - 24, top, bottom));
+        curve(area, 0, stairs(spans, |bucket| axis.place(bucket), WIDTH - 24, (top, bottom)));
     }))
 }
 
@@ -242,6 +253,22 @@ fn curves(title: &str, lines: &[(Notice, &Measured)], draw: impl FnOnce(&Area<'_
 
 fn curve(area: &Area<'_>, number: usize, points: Vec<(i32, i32)>) {
     put(area, &PathElement::new(points, color_of(number).stroke_width(2)));
+}
+
+/// Returns the stairs of an empirical distribution: seeds may be few, and between two spans nothing was measured.
+fn stairs(line: &Histogram, place: impl Fn(Bucket) -> i32, right: i32, (top, bottom): (i32, i32)) -> Vec<(i32, i32)> {
+    let height = u128::from((bottom - top).unsigned_abs());
+    let (mut passed, mut y, mut points) = (0_u128, bottom, Vec::new());
+    for (bucket, count) in line.iter() {
+        let x = place(bucket);
+        points.push((x, y));
+        passed += u128::from(count);
+        y = bottom - i32::try_from(passed * height / u128::from(line.count())).expect("a share of a plot's height");
+        points.push((x, y));
+    }
+    // A curve that ends early has reached the top for good.
+    points.push((right, top));
+    points
 }
 
 const fn color_of(number: usize) -> RGBColor {
@@ -322,10 +349,11 @@ mod tests {
     #[test]
     fn what_was_noticed_stands_beside_what_is_promised() {
         let text = Report::new(vec![suite(0..=10)]).to_markdown();
+        // Quantiles are the middles of their buckets, the longest is exact, and so is what is late.
         let wanted = [
-            "| added-node-is-seen-by-all | told as failed | 11 | 75.0 s | 80.0 s | 80.0 s | below 80.0 s | 1 |",
+            "| added-node-is-seen-by-all | told as failed | 11 | 74.6 s | 79.9 s | 80.0 s | below 80.0 s | 1 |",
             "| degraded | 11 | 30.0 s | 30.0 s | 30.0 s | 30.0 s to 40.0 s | 0 |",
-            "| told as recovered | 11 | 7.00 ms | 12.0 ms | 12.0 ms | – | – |",
+            "| told as recovered | 11 | 6.98 ms | 12.0 ms | 12.0 ms | – | – |",
             "4.40 s, 22.0 r | below 6.00 s, 30.0 r | 0 |",
         ];
         for part in wanted {
@@ -361,6 +389,17 @@ mod tests {
         for heading in ["Detection", "Return", "Convergence"] {
             assert_eq!(html.matches(&format!("<h2>{heading}</h2>")).count(), 1, "{heading}");
         }
+    }
+
+    #[test]
+    fn a_distribution_rises_where_something_was_measured_and_nowhere_else() {
+        let mut line = Histogram::default();
+        for nanos in [10, 10, 40, 60] {
+            line.add(Duration::from_nanos(nanos));
+        }
+        let place = |bucket: Bucket| i32::try_from(bucket.middle()).unwrap();
+        let expected = [(10, 100), (10, 50), (40, 50), (40, 25), (60, 25), (60, 0), (90, 0)];
+        assert_eq!(stairs(&line, place, 90, (0, 100)), expected);
     }
 
     #[test]

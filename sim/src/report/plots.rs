@@ -99,13 +99,7 @@ pub(super) fn commit_latency(report: &Report) -> Option<String> {
         time_ticks(area, axis, top, bottom);
         for (number, (topic, line)) in lines.iter().enumerate() {
             let color = SERIES[number % SERIES.len()];
-            put(
-                area,
-                &PathElement::new(
-                    steps(line, |bucket| axis.place(bucket), axis.right, top, bottom),
-                    color.stroke_width(2),
-                ),
-            );
+            put(area, &PathElement::new(steps(line, axis, top, bottom), color.stroke_width(2)));
             let (x, y) = legend[number];
             put(area, &Rectangle::new([(x, y + 5), (x + 14, y + 8)], color.filled()));
             label(area, topic, (x + 20, y + 6), HPos::Left, INK);
@@ -160,17 +154,11 @@ pub(super) fn faults(report: &Report) -> Option<String> {
     }))
 }
 
-pub(super) fn steps(
-    line: &Histogram,
-    place: impl Fn(Bucket) -> i32,
-    right: i32,
-    top: i32,
-    bottom: i32,
-) -> Vec<(i32, i32)> {
+fn steps(line: &Histogram, axis: Axis, top: i32, bottom: i32) -> Vec<(i32, i32)> {
     let mut passed = 0_u128;
     let mut points = Vec::new();
     for (bucket, count) in line.iter() {
-        let x = place(bucket);
+        let x = axis.place(bucket);
         if points.is_empty() {
             points.push((x, bottom));
         }
@@ -179,7 +167,7 @@ pub(super) fn steps(
         points.push((x, bottom - pixels(risen as usize)));
     }
     // A curve that ends early has reached the top for good.
-    points.push((right, top));
+    points.push((axis.right, top));
     points
 }
 

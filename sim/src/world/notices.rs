@@ -43,6 +43,8 @@ struct Sign {
     sequence: u64,
     /// When that was taken in, or when the life was registered.
     at: Time,
+    /// Where the last silence began that means something and is over.
+    silent_from: Option<Time>,
     /// When it was heard or reached again after it had been silent or held dead.
     back_at: Option<Time>,
     is_held_dead: bool,
@@ -126,7 +128,7 @@ impl Notices {
             && sign.sequence < heartbeat.sequence
         {
             if place.own.since(sign.at) > silence_after {
-                sign.back_at = Some(place.own);
+                (sign.back_at, sign.silent_from) = (Some(place.own), Some(sign.at));
             }
             (sign.sequence, sign.at) = (heartbeat.sequence, place.own);
         }
@@ -187,7 +189,15 @@ impl Notices {
             return;
         }
         let is_held_dead = before.is_some_and(|sign| sign.is_held_dead);
-        let sign = Sign { epoch, sequence: 0, at: place.own, back_at: None, is_held_dead, failed_at: Time::NEVER };
+        let sign = Sign {
+            epoch,
+            sequence: 0,
+            at: place.own,
+            silent_from: None,
+            back_at: None,
+            is_held_dead,
+            failed_at: Time::NEVER,
+        };
         self.signs.insert((place.id, node), sign);
     }
 
@@ -250,9 +260,12 @@ impl Notices {
     fn measure_silence(&mut self, place: Place<'_>, node: NodeId, notice: Notice) {
         let registered = place.node.topology().get(node).map(|member| member.registered);
         let sign = self.signs.get(&(place.id, node)).filter(|sign| Some(sign.epoch) == registered);
-        if let Some(sign) = sign {
-            self.noticed.add(notice, place.own.since(sign.at));
-        }
+        let Some((sign, silence_after)) = sign.zip(self.silence_after) else { return };
+        let is_of_silence = self.agreed.get(&node).is_some_and(|agreed| *agreed < Condition::Unreachable);
+        // Who was heard while its silence was being agreed on was silent before that.
+        let has_ended = is_of_silence && place.own.since(sign.at) <= silence_after;
+        let since = if has_ended { sign.silent_from.unwrap_or(sign.at) } else { sign.at };
+        self.noticed.add(notice, place.own.since(since));
     }
 
     fn on_pool(&mut self, place: Place<'_>, event: &swim::Event) {
