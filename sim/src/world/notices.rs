@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use delian_core::health::Heartbeat;
 use delian_core::topology::{Cause, Changed, Condition};
-use delian_core::{Epoch, Event, Node, NodeId, Time, swim};
+use delian_core::{Epoch, Event, Node, NodeId, Term, Time, swim};
 
 use super::World;
 use crate::noticed::{Notice, Noticed};
@@ -136,8 +136,8 @@ impl Notices {
 
     /// Takes in what a node tells.
     pub(super) fn on_event(&mut self, place: Place<'_>, event: &Event) {
-        if let Event::Changed { epoch, what, .. } = event {
-            self.on_change(place, *epoch, *what);
+        if let Event::Changed { position, epoch, what } = event {
+            self.on_change(place, position.term, *epoch, *what);
         } else if let Event::NodeFailed { node, .. } = event {
             self.on_turn(place, *node, Turn::Fails);
         } else if let Event::NodeRecovered { node, .. } = event {
@@ -151,7 +151,7 @@ impl Notices {
         }
     }
 
-    fn on_change(&mut self, place: Place<'_>, epoch: Epoch, what: Changed) {
+    fn on_change(&mut self, place: Place<'_>, term: Term, epoch: Epoch, what: Changed) {
         let is_first = epoch > self.epoch;
         self.epoch = self.epoch.max(epoch);
         if is_first && !self.observers.is_empty() {
@@ -168,7 +168,7 @@ impl Notices {
                     self.turning.remove(&node);
                 }
             }
-            Changed::ConditionSet(node, condition) if is_first => self.on_finding(place, node, condition),
+            Changed::ConditionSet(node, condition) if is_first => self.on_finding(place, term, node, condition),
             Changed::Deregistered(node) | Changed::Evicted(node) | Changed::Drained(node) if is_first => {
                 self.agreed.remove(&node);
                 self.turning.remove(&node);
@@ -201,12 +201,14 @@ impl Notices {
         self.signs.insert((place.id, node), sign);
     }
 
-    fn on_finding(&mut self, place: Place<'_>, node: NodeId, condition: Condition) {
+    fn on_finding(&mut self, place: Place<'_>, term: Term, node: NodeId, condition: Condition) {
         let before = self.agreed.insert(node, condition).unwrap_or(Condition::Healthy);
         self.turning.remove(&node);
         let found = place.node.topology().get(node).filter(|member| member.condition == condition);
         let Some(cause) = found.map(|member| member.cause) else { return };
-        if !place.node.raft().is_leader() || cause == Cause::Asked {
+        // What an earlier leader found says nothing of what this one heard.
+        let raft = place.node.raft();
+        if !raft.is_leader() || raft.term() != term || cause == Cause::Asked {
             return;
         }
         match (before.is_failed(), condition.is_failed()) {
