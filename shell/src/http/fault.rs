@@ -63,6 +63,8 @@ kinds! {
     Full => CONFLICT, "full", "As many nodes are registered as may be";
     QuorumRefused => CONFLICT, "quorum-refused", "The quorum cannot be changed so";
     Session => CONFLICT, "session", "The session does not allow this";
+    /// It is the asker who is ahead, of this node at this moment; nothing is wrong with either.
+    Ahead => CONFLICT, "ahead", "This node has not come that far";
     Forgotten => GONE, "delta-forgotten", "What changed since then is forgotten";
     TooLarge => PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UriTooLong => URI_TOO_LONG, "uri-too-long", "The address is too long";

@@ -119,7 +119,7 @@ impl From<DeltaUnavailable> for Fault {
             }
             // This node is behind the one that told the asker; it catches up with the leader's next heartbeat.
             DeltaUnavailable::Ahead { .. } => {
-                Self::new(Kind::NotReady, unavailable.to_string()).again_in(std::time::Duration::from_secs(1))
+                Self::new(Kind::Ahead, unavailable.to_string()).again_in(std::time::Duration::from_secs(1))
             }
         }
     }

@@ -130,7 +130,7 @@ async fn a_topology_is_whole_or_what_changed_or_what_the_asker_has() {
     client.delete("/v1/nodes/n2").await;
     let detail = client.get("/v1/topology?since=2").await.problem(410, "delta-forgotten");
     assert!(detail.contains("GET /v1/topology without since"), "{detail}");
-    client.get("/v1/topology?since=6").await.problem(503, "not-ready");
+    client.get("/v1/topology?since=6").await.problem(409, "ahead");
 }
 
 #[tokio::test]
