@@ -11,7 +11,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use delian_core::NodeId;
+use delian_shell::daemon::draw_identity;
 use delian_shell::security::keyring::{self, Key};
 use delian_shell::security::pki::{self, Authority};
 use delian_shell::security::{ClusterLabel, SecurityError};
@@ -52,7 +52,7 @@ fn node(arguments: &NodeCertArguments) -> Result<Answer, Problem> {
     let authority = Authority::read(&arguments.authority)?;
     let id = match arguments.id {
         Some(id) => id,
-        None => drawn()?,
+        None => draw_identity().map_err(|error| Problem::new(format!("cannot draw an identity: {error}")))?,
     };
     let name = arguments.name.clone().unwrap_or_else(|| id.to_string());
     let ring = arguments.keyring.as_deref().map(pki::read_text).transpose()?;
@@ -108,12 +108,4 @@ fn append(path: &Path, key: &Key) -> Result<(), Problem> {
         file.sync_all()
     });
     written.map_err(|error| Problem::new(format!("cannot write {}: {error}", path.display())))
-}
-
-/// Draws an identity from a key: 64 bits that nobody else draws.
-fn drawn() -> Result<NodeId, Problem> {
-    let line = Key::generate()?.to_line();
-    let number = line.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    // A number of 0 belongs to nobody, and comes once in 2^64 draws.
-    Ok(NodeId::new(number.unwrap_or(1).max(1)))
 }

@@ -11,11 +11,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a watch may say nothing: keep-alives come sooner.
 const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// An answer: its status and its document, which is nothing if there is none.
+/// An answer: its status, its text, and that as a document, which is nothing if it is none.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) document: Value,
+    pub(crate) text: String,
 }
 
 /// A way to one node.
@@ -82,7 +83,7 @@ fn read(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Opti
     let response = answered.ok()?;
     let status = response.status().as_u16();
     let text = response.into_body().read_to_string().ok()?;
-    Some(Answer { status, document: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    Some(Answer { status, document: serde_json::from_str(&text).unwrap_or(Value::Null), text })
 }
 
 impl Answer {

@@ -37,6 +37,13 @@ pub(crate) struct Process {
     pub(crate) http: String,
 }
 
+/// How nodes know each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Security {
+    Plain,
+    Certificates,
+}
+
 /// Nodes by number; they end with this.
 #[derive(Debug)]
 pub(crate) struct Federation {
@@ -44,6 +51,8 @@ pub(crate) struct Federation {
     nodes: BTreeMap<u64, Process>,
     /// What every node is started with.
     settings: Vec<String>,
+    /// Whether nodes prove who they are.
+    security: Security,
 }
 
 impl Federation {
@@ -53,7 +62,30 @@ impl Federation {
         // A folder that is not there is as empty as it should be.
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).expect("the folder of the target can be written");
-        Self { folder, nodes: BTreeMap::new(), settings: TIMINGS.map(str::to_owned).into() }
+        Self { folder, nodes: BTreeMap::new(), settings: TIMINGS.map(str::to_owned).into(), security: Security::Plain }
+    }
+
+    /// Returns one whose nodes prove who they are, with an authority and a key ring of its own.
+    pub(crate) fn secure(test: &str) -> Self {
+        let mut federation = Self::new(test);
+        federation.security = Security::Certificates;
+        federation.cert(&["authority", "--out", "authority"]);
+        federation.cert(&["key", "--out", "keyring"]);
+        federation
+    }
+
+    /// Makes something that nodes prove themselves with, in the folder of this test.
+    pub(crate) fn cert(&self, words: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_delian"));
+        let made = command.current_dir(&self.folder).arg("cert").args(words).output().expect("the command was built");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// Makes the certificate of a node, by one of the authorities in the folder.
+    pub(crate) fn certify(&self, number: u64, authority: &str) {
+        let (name, out) = (format!("node-{number}"), self.data(number));
+        let out = out.to_string_lossy();
+        self.cert(&["node", "--authority", authority, "--name", &name, "--keyring", "keyring", "--out", &out]);
     }
 
     /// Founds a federation and lets as many join as are asked for, until all are registered and as many as may vote.
@@ -87,9 +119,11 @@ impl Federation {
     /// Returns the command that runs a node.
     pub(crate) fn command(&self, number: u64, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_delian"));
-        command
-            .args(["node", "--dev", "--json", "--until-eof", "--name", &format!("node-{number}"), "--data"])
-            .arg(self.data(number));
+        command.args(["node", "--json", "--until-eof", "--name", &format!("node-{number}"), "--data"]);
+        command.arg(self.data(number));
+        if self.security == Security::Plain {
+            command.arg("--dev");
+        }
         let (listen, http) = match self.nodes.get(&number) {
             Some(before) => (before.listen.as_str(), before.http.trim_start_matches("http://").trim_end_matches('/')),
             None => ("127.0.0.1:0", "127.0.0.1:0"),
@@ -201,6 +235,15 @@ impl Federation {
             thread::yield_now();
         }
         panic!("node {number}: {what}: did not come about: {last:#}; logs are in {}", self.folder.display())
+    }
+
+    /// Waits until what a node says there is so.
+    pub(crate) fn wait_for_text(&self, number: u64, path: &str, what: &str, is_so: impl Fn(&str) -> bool) {
+        let (api, began) = (self.api(number), Instant::now());
+        while !api.get(path).is_some_and(|answer| is_so(&answer.text)) {
+            assert!(began.elapsed() < PATIENCE, "node {number}: {what}: did not come about");
+            thread::yield_now();
+        }
     }
 
     /// Waits until one of these nodes leads and all of them follow it. Returns its number.

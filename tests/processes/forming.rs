@@ -80,6 +80,31 @@ fn a_node_whose_disk_was_wiped_comes_back_as_a_learner_and_votes_again() {
 }
 
 #[test]
+fn nodes_with_certificates_form_a_federation_and_keep_a_stranger_out() {
+    let mut federation = Federation::secure("certificates");
+    for number in 1..=3 {
+        federation.certify(number, "authority");
+    }
+    federation.start(1, &["--found"]);
+    federation.join(2);
+    federation.join(3);
+    federation.wait(3, "three are registered", |status| status["members"] == 3 && status["leader"].is_object());
+    // The stranger holds the key of datagrams, and a certificate of an authority that nobody here trusts.
+    federation.cert(&["authority", "--out", "other"]);
+    federation.certify(4, "other");
+    federation.join(4);
+    federation.wait_for_text(4, "/metrics", "its certificate is refused", |text| {
+        let line = text.lines().find(|line| line.contains("refused") && line.contains("certificate"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()) > Some(1)
+    });
+    for number in 1..=3 {
+        let members = federation.api(number).get("/v1/members").expect("it answers").with(200);
+        let names: Vec<_> = members["members"].as_array().into_iter().flatten().map(|it| it["name"].clone()).collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+}
+
+#[test]
 fn a_founder_does_not_found_twice() {
     let mut federation = Federation::new("founds-once");
     federation.start(1, &["--found"]);

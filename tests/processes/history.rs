@@ -48,7 +48,7 @@ enum Said {
 }
 
 fn said(action: Action, answer: Option<Answer>) -> Said {
-    let Some(Answer { status, document }) = answer else { return Said::Nothing };
+    let Some(Answer { status, document, .. }) = answer else { return Said::Nothing };
     let epoch = |key: &str| document[key].as_u64().map(Epoch::new);
     match (action, status) {
         (Action::Read, 200) => {

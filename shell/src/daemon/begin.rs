@@ -81,12 +81,16 @@ fn identity(options: &Options, data: &Path, before: Option<&Owner>) -> Result<No
             Err(DaemonError::OtherIdentity { configured, found, place })
         }
         (Some(id), _) | (None, Some((id, _))) => Ok(id),
-        (None, None) => Ok(drawn().map_err(crate::cluster::StartError::from)?),
+        (None, None) => Ok(draw_identity().map_err(crate::cluster::StartError::from)?),
     }
 }
 
 /// Draws an identity that nobody else has. It is small enough for every program that reads JSON.
-fn drawn() -> Result<NodeId, getrandom::Error> {
+///
+/// # Errors
+///
+/// Returns why the operating system has no randomness to give.
+pub fn draw_identity() -> Result<NodeId, getrandom::Error> {
     /// The largest number that a double holds exactly.
     const LARGEST: u64 = (1 << 53) - 1;
     Ok(NodeId::new((getrandom::u64()? & LARGEST).max(1)))

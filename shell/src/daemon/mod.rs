@@ -27,7 +27,7 @@ use crate::security::ClusterLabel;
 use crate::telemetry::logs::Lines;
 use crate::transport::{Bound, LinksConfig, Listen, Security};
 
-pub use begin::Begin;
+pub use begin::{Begin, draw_identity};
 pub use error::DaemonError;
 pub use signals::{until_interrupted, wait_for_interrupt};
 

@@ -34,7 +34,7 @@ function table(status) {
     const trip = seen?.round_trip_us;
     const poolState = asked ? "asked" : seen?.state ?? "–";
     return make("tr", { "data-leads": leads },
-      make("th", { scope: "row" }, make("button", { type: "button", class: "name", click: () => set({ node: member.id }) }, called(member)), make("small", {}, member.id)),
+      make("th", { scope: "row" }, make("button", { type: "button", class: "name", click: () => set({ node: member.id }) }, called(member)), make("small", { title: member.id }, member.id)),
       make("td", {}, leads ? "leader" : member.votes ? "voter" : "learner"),
       make("td", { "data-pool": poolState }, poolState),
       make("td", { class: "number" }, asked || trip === null || trip === undefined ? "–" : `${(trip / 1000).toFixed(2)} ms`),
