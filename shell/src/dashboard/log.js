@@ -38,7 +38,7 @@ function table(status) {
       make("td", {}, leads ? "leader" : member.votes ? "voter" : "learner"),
       make("td", { "data-pool": poolState }, poolState),
       make("td", { class: "number" }, asked || trip === null || trip === undefined ? "–" : `${(trip / 1000).toFixed(2)} ms`),
-      asked ? make("td", { class: "number" }, count(status.commit)) : make("td", { class: "number quiet", title: "Only that node tells how far it is" }, "not told"));
+      asked ? make("td", { class: "number" }, count(status.commit)) : make("td", { class: "number quiet", title: "Only that node tells how far it is" }, "–"));
   });
   return make("table", {}, make("caption", { class: "unseen" }, "Members of the log"), make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
