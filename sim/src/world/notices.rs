@@ -358,3 +358,43 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use crate::noticed::{Notice, Noticed};
+    use crate::run::run;
+    use crate::scenario::Scenario;
+
+    fn noticed(name: &str) -> Noticed {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/health").join(name);
+        let outcome = run(&Arc::new(Scenario::load(&path).expect("the scenario makes sense")), 1);
+        assert_eq!(outcome.violation, None);
+        outcome.noticed
+    }
+
+    fn measured(noticed: &Noticed) -> Vec<(Notice, usize)> {
+        noticed.iter().map(|(notice, spans)| (notice, spans.taken.len())).collect()
+    }
+
+    #[test]
+    fn one_silence_is_measured_once_for_all_nodes_and_as_the_settings_promise() {
+        let noticed = noticed("a-node-whose-heartbeats-stop-is-degraded-and-then-failed.toml");
+        let once = [Notice::Degraded, Notice::Silent, Notice::Unreachable, Notice::Failed, Notice::Recovered];
+        assert_eq!(measured(&noticed), once.map(|notice| (notice, usize::from(notice != Notice::Unreachable))));
+        for (notice, spans) in noticed.iter() {
+            let kept = |promise: crate::noticed::Promise| {
+                spans.taken.iter().all(|taken| *taken >= promise.least && !promise.is_broken_by(*taken))
+            };
+            assert!(spans.promise.is_none_or(kept), "{notice:?}: {spans:?}");
+        }
+    }
+
+    #[test]
+    fn a_low_score_is_measured_as_no_silence() {
+        let noticed = noticed("a-node-that-says-it-does-badly-is-degraded-until-it-says-otherwise.toml");
+        assert!(measured(&noticed).iter().all(|(_, count)| *count == 0), "{noticed:?}");
+    }
+}
