@@ -177,7 +177,8 @@ impl Driver {
                 First::Flush
             }
             Some(arrival) = self.arrivals.recv() => First::Arrival(arrival),
-            ask = self.asks.recv() => First::Ask(ask),
+            // Who leaves answers nobody any more.
+            ask = self.asks.recv(), if self.leaves_until.is_none() => First::Ask(ask),
             () = sleep_until(wake_at) => First::Deadline,
         };
         match first {

@@ -288,16 +288,20 @@ impl World {
         self.note_reach();
     }
 
-    /// Lets a process hear again: what waited comes in before its timers fire, or it would blame its peers for its own
-    /// absence.
+    /// Lets a process hear again, or work again although it hears nothing: what waited comes in before its timers fire, or
+    /// it would blame its peers for its own absence.
     fn set_hearing(&mut self, number: u16, hearing: Hearing) {
         let process = &mut self.processes[usize::from(number)];
         let before = std::mem::replace(&mut process.hearing, hearing);
-        if hearing != Hearing::Listens || before == Hearing::Listens || !process.is_up() {
+        if hearing >= before || !process.is_up() {
             return;
         }
         for arrived in std::mem::take(&mut process.inbox) {
             match arrived {
+                // Who thaws and is deaf goes on with what is its own.
+                Arrived::Packet(_) if hearing == Hearing::Deaf => {
+                    self.processes[usize::from(number)].inbox.push_back(arrived);
+                }
                 // It has come already: no link lies before it any more.
                 Arrived::Packet(packet) => self.deliver_after(0, Packet { from: number, ..packet }),
                 Arrived::Own(happening) => self.queue.schedule(self.now, happening),
