@@ -230,12 +230,12 @@ impl Cluster {
     pub async fn ended(self) -> Ended {
         let Self { handle, task } = self;
         drop(handle);
-        task.await.unwrap_or(Ended::Asked)
+        task.await.unwrap_or(Ended::Panicked)
     }
 
     async fn end(self, farewell: Farewell) -> Ended {
         // Whoever has ended already needs not be asked.
         let (Ok(()) | Err(Failure::Stopped | Failure::Rejected(_))) = self.handle.ask(Ask::Stop(farewell)).await;
-        self.task.await.unwrap_or(Ended::Asked)
+        self.task.await.unwrap_or(Ended::Panicked)
     }
 }

@@ -74,13 +74,14 @@ async fn live(start: Start) -> Result<Answer, Problem> {
             None => until_interrupted().await,
         }
     };
-    match daemon.run(told).await {
-        Ended::Asked => Ok(Answer::Yes),
-        Ended::Halted(halt) => {
-            screen::complain(&format!("error: the node stopped for good: {halt}"));
-            Ok(Answer::No)
-        }
-    }
+    let why = match daemon.run(told).await {
+        Ended::Asked => return Ok(Answer::Yes),
+        Ended::Halted(halt) => format!("the node stopped for good: {halt}"),
+        Ended::Yielded => "another process runs under this identity: stop one of them".to_owned(),
+        Ended::Panicked => "the node panicked, as told above: this is a fault of the program".to_owned(),
+    };
+    screen::complain(&format!("error: {why}"));
+    Ok(Answer::No)
 }
 
 fn refused(error: &DaemonError) -> Problem {

@@ -38,7 +38,7 @@ fn every_value_is_shown_with_its_origin() {
     assert_eq!(line("listen = \"127.0.0.1:9500\""), "listen = \"127.0.0.1:9500\" # flag --http");
     assert_eq!(line("heartbeat_interval"), "heartbeat_interval = \"100ms\" # node.toml:10");
     assert_eq!(line("filter"), "filter = \"debug\" # flag --set");
-    assert_eq!(line("election_timeout_min"), "election_timeout_min = \"1s\" # default");
+    assert_eq!(line("election_timeout_min"), "election_timeout_min = \"500ms\" # default");
     assert!(page.contains("(redacted)") && !page.contains("00112233"), "{page}");
     let document = node(&desk, &format!("{words} --json"), &variables).with(0).json();
     assert_eq!(document["node.name"]["origin"], "environment");

@@ -64,7 +64,7 @@ fn every_shell_gets_completions_and_every_command_a_page() {
         desk.delian(&format!("ring {command} --help")).with(0).says("Usage: delian ring ").says("Examples:");
     }
     desk.delian("man ring nothing").with(2).complains("there is no command `nothing`, but locate, replicas");
-    desk.delian("man nothing").with(2).complains("there is no command `nothing`, but node, status");
+    desk.delian("man nothing").with(2).complains("there is no command `nothing`, but node, demo");
 }
 
 #[test]

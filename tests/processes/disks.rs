@@ -44,7 +44,7 @@ fn two_processes_do_not_share_a_store() {
     federation.start(1, &["--found"]);
     let mut second = Command::new(env!("CARGO_BIN_EXE_delian"));
     second
-        .args(["node", "--dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+        .args(["node", "--dev", "--until-eof", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
         .arg(federation.data(1));
     let second = second.stdin(Stdio::null()).output().expect("the command was built");
     let complaint = String::from_utf8_lossy(&second.stderr);
@@ -83,6 +83,7 @@ fn a_full_disk_stops_the_node_with_a_reason_and_loses_nothing() {
         }
     }
     assert!(refused, "the disk was never full");
+    assert!(federation.log(victim).contains("the disk refused a write"), "the node says why it stopped");
     federation.kill(victim);
     let others = [federation.node(1).listen.clone(), federation.node(2).listen.clone()];
     federation.start(victim, &["--join", &others[0], "--join", &others[1]]);

@@ -180,7 +180,9 @@ impl Federation {
 
     /// Starts a node that is to end by itself, and returns how it ended and what it complained of.
     pub(crate) fn fails(&self, number: u64, more: &[&str]) -> (Option<i32>, String) {
-        let mut child = self.command(number, more).stdout(Stdio::null()).spawn().expect("the command was built");
+        // Should it start after all, it ends at once, for its input has ended.
+        let mut command = self.command(number, more);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the command was built");
         let mut errors = String::new();
         child.stderr.take().expect("it is piped").read_to_string(&mut errors).expect("it speaks UTF-8");
         let status: ExitStatus = child.wait().expect("it was started here");
@@ -216,6 +218,11 @@ impl Federation {
         self.signal(number, Signal::SIGTERM);
         let node = self.nodes.get_mut(&number).expect("it was started");
         node.child.wait().expect("it was started here").code()
+    }
+
+    /// Returns what a node has logged.
+    pub(crate) fn log(&self, number: u64) -> String {
+        fs::read_to_string(self.folder.join(format!("node-{number}.log"))).expect("the node was started")
     }
 
     /// Waits until a node's status is so, looking after each of its events.

@@ -105,6 +105,33 @@ fn nodes_with_certificates_form_a_federation_and_keep_a_stranger_out() {
 }
 
 #[test]
+fn a_founding_that_failed_can_be_repeated() {
+    let mut federation = Federation::new("founds-again");
+    let token = federation.data(1).with_extension("token");
+    fs::write(&token, "").expect("the test's own folder");
+    let tokens = format!("http.tokens=[{{ name = \"nobody\", role = \"read\", file = \"{}\" }}]", token.display());
+    let (code, complaint) = federation.fails(1, &["--found", "--set", &tokens]);
+    assert_eq!(code, Some(2), "{complaint}");
+    assert!(complaint.contains("is empty"), "{complaint}");
+    federation.start(1, &["--found"]);
+    federation.leader_among(&[1]);
+}
+
+#[test]
+fn a_node_that_was_taken_out_stays_out_until_it_is_started_again() {
+    let mut federation = Federation::found("dismissed", 2);
+    let leader = federation.leader_among(&[1, 2]);
+    let other = 3 - leader;
+    let path = format!("/v1/nodes/{}", federation.node(other).id);
+    federation.api(leader).delete(&path).expect("it answers").with(200);
+    federation.wait(other, "it hears of it", |status| status["members"] == 1);
+    assert!(federation.log(other).contains("stays out until it is started again"));
+    assert_eq!(federation.end(other), Some(0));
+    federation.join(other);
+    federation.wait(other, "it is registered again", |status| status["members"] == 2);
+}
+
+#[test]
 fn a_founder_does_not_found_twice() {
     let mut federation = Federation::new("founds-once");
     federation.start(1, &["--found"]);

@@ -49,7 +49,12 @@ fn junk_on_every_port_harms_nobody() {
 
 #[test]
 fn watchers_that_come_and_go_by_thousands_leave_nothing_behind() {
-    let federation = Federation::found("watchers", 1);
+    let mut federation = Federation::new("watchers");
+    federation.set("http.requests_per_second=1000000");
+    federation.set("http.requests_burst=1000000");
+    federation.start(1, &["--found"]);
+    federation.leader_among(&[1]);
+    let mut watched = 0;
     let http = federation.node(1).http.trim_start_matches("http://").trim_end_matches('/').to_owned();
     for _ in 0..10_000 {
         let mut stream = TcpStream::connect(&http).expect("the node takes connections");
@@ -58,6 +63,12 @@ fn watchers_that_come_and_go_by_thousands_leave_nothing_behind() {
         let mut first = [0; 12];
         stream.read_exact(&mut first).expect("the node answers");
         assert!(first.starts_with(b"HTTP/1.1 "), "{:?}", String::from_utf8_lossy(&first));
+        watched += u32::from(first.ends_with(b"200"));
     }
+    // There may be so many at a time; the others were told so.
+    assert!(watched > 1_000, "{watched} of 10,000 watched");
+    federation.wait_for_text(1, "/metrics", "nobody watches any more", |text| {
+        text.lines().any(|line| line == "delian_watchers 0")
+    });
     federation.api(1).put("/v1/nodes/n600", &registration("calm")).expect("the node is there").with(200);
 }

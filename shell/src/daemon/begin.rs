@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use delian_core::NodeId;
+use delian_core::raft::Recovered;
 use tokio::net::lookup_host;
 
 use super::DaemonError;
@@ -14,7 +15,7 @@ use crate::http::{self, ApiConfig, Token};
 use crate::security::keyring::Keyring;
 use crate::security::tls::{PemFiles, Pems, Tls};
 use crate::security::{ClusterLabel, Identity, pki};
-use crate::store::{Directory, Holding, Owner, RedbStore};
+use crate::store::{Directory, Holding, Owner, RedbStore, Store};
 use crate::transport::Security;
 
 /// How a node begins.
@@ -31,36 +32,62 @@ pub enum Begin {
 /// How many addresses of one name are tried.
 const ADDRESSES_MAX: usize = 8;
 
-/// Opens the node's store, or makes it, as the operator said.
-pub(super) fn store(effective: &Effective, begin: Begin) -> Result<RedbStore, DaemonError> {
+/// A directory that was looked at and nothing was written to: what else the node needs is made sure of first.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    directory: Directory,
+    holding: Holding,
+    owner: Owner,
+    begin: Begin,
+}
+
+/// Looks at the node's directory, and whether the node can begin there as the operator said.
+pub(super) fn prepare(effective: &Effective, begin: Begin) -> Result<Prepared, DaemonError> {
     let options = effective.options();
     let data = options.node.data.as_path();
     let directory = Directory::open(data)?;
-    let (holding, cluster) = (directory.holds()?, options.cluster.label.clone());
-    let before = match holding {
-        Holding::Nothing => None,
-        Holding::Store | Holding::Lost => directory.owner()?,
+    let holding = directory.holds()?;
+    let before = match (begin, holding) {
+        (_, Holding::Nothing) => None,
+        // What cannot be read is what is to be set aside.
+        (Begin::Rejoin, Holding::Store | Holding::Lost) => directory.owner().ok().flatten(),
+        (Begin::Continue | Begin::Found, Holding::Store | Holding::Lost) => directory.owner()?,
     };
     let id = identity(options, data, before.as_ref())?;
-    let owner = Owner { id, cluster };
-    match (begin, holding) {
-        (Begin::Found, Holding::Store | Holding::Lost) => Err(DaemonError::FoundedAlready { data: data.to_owned() }),
-        (Begin::Found, Holding::Nothing) => {
-            let founders = &options.cluster.founders;
-            if !founders.is_empty() && founders.iter().all(|founder| founder.id != id) {
-                return Err(DaemonError::NoFounder(id));
+    let founders = &options.cluster.founders;
+    if begin == Begin::Found && !founders.is_empty() && founders.iter().all(|founder| founder.id != id) {
+        return Err(DaemonError::NoFounder(id));
+    }
+    if (begin, holding) == (Begin::Continue, Holding::Nothing) && options.cluster.join.is_empty() {
+        return Err(DaemonError::NothingToBeginWith { data: data.to_owned() });
+    }
+    let owner = Owner { id, cluster: options.cluster.label.clone() };
+    Ok(Prepared { directory, holding, owner, begin })
+}
+
+impl Prepared {
+    pub(super) const fn id(&self) -> NodeId {
+        self.owner.id
+    }
+
+    /// Opens the store that is there, or makes one.
+    pub(super) fn open(self) -> Result<RedbStore, DaemonError> {
+        let Self { directory, holding, owner, begin } = self;
+        match (begin, holding) {
+            (_, Holding::Nothing) => Ok(directory.create(&owner)?),
+            (Begin::Continue, Holding::Store | Holding::Lost) => Ok(directory.reopen(&owner)?),
+            (Begin::Found, Holding::Store | Holding::Lost) => {
+                let data = directory.path().to_owned();
+                let mut store = directory.reopen(&owner)?;
+                // A start that failed before anything was written has founded nothing, and promised nothing.
+                let is_blank = store.recover()? == Recovered::default();
+                if is_blank { Ok(store) } else { Err(DaemonError::FoundedAlready { data }) }
             }
-            Ok(directory.create(&owner)?)
-        }
-        (Begin::Continue, Holding::Nothing) if options.cluster.join.is_empty() => {
-            Err(DaemonError::NothingToBeginWith { data: data.to_owned() })
-        }
-        (Begin::Continue | Begin::Rejoin, Holding::Nothing) => Ok(directory.create(&owner)?),
-        (Begin::Continue, Holding::Store | Holding::Lost) => Ok(directory.reopen(&owner)?),
-        (Begin::Rejoin, Holding::Store | Holding::Lost) => {
-            let aside = directory.set_aside()?;
-            tracing::warn!(aside = %aside.display(), "what was there is set aside; the node begins anew");
-            Ok(directory.create(&owner)?)
+            (Begin::Rejoin, Holding::Store | Holding::Lost) => {
+                let aside = directory.set_aside()?;
+                tracing::warn!(aside = %aside.display(), "what was there is set aside; the node begins anew");
+                Ok(directory.create(&owner)?)
+            }
         }
     }
 }

@@ -63,8 +63,8 @@ impl Daemon {
     pub async fn start(effective: Effective, begin: Begin) -> Result<Self, DaemonError> {
         let options = effective.options();
         let label = ClusterLabel::new(options.cluster.label.as_str())?;
-        let store = begin::store(&effective, begin)?;
-        let id = crate::store::Store::owner(&store).id;
+        let prepared = begin::prepare(&effective, begin)?;
+        let id = prepared.id();
         let security = security(&effective, id, &label)?;
         let bound = Bound::bind(links(&effective, id, label, security.clone())).await?;
         let clock = SystemClock::new();
@@ -80,14 +80,16 @@ impl Daemon {
             registration: Some(registration(&effective, id, advertised, &base)),
             sampler: Some(measure::sampler(options.node.data.clone(), options.node.total_bytes)),
         };
-        let builder = Cluster::builder(id).config(config).store(store).clock(clock).upkeep(upkeep);
+        // All that may stand in the way has been made sure of: from here on the disk is written.
+        let api = begin::api(&effective, id)?;
+        let builder = Cluster::builder(id).config(config).store(prepared.open()?).clock(clock).upkeep(upkeep);
         let builder = builder.events_kept(options.journal.events_kept);
         let builder = if begin == Begin::Found { builder.founds() } else { builder };
         let counters = bound.counters();
         let cluster = builder.start_over(async |arrived| bound.open(arrived).await).await?;
         let server = server.assets(crate::dashboard::ASSETS).follower(Box::new(Lines));
         let server = server.transport(measure::carried(counters));
-        let api = server.serve(cluster.handle().clone(), begin::api(&effective, id)?).await?;
+        let api = server.serve(cluster.handle().clone(), api).await?;
         let listens = Listens { id, name: effective.name(id), listen: advertised, http: base };
         Ok(Self { cluster, api, listens, security, effective })
     }

@@ -36,6 +36,9 @@ use writer::{Flushed, Writer};
 /// How many things that arrived are handed in before deadlines are looked at again: more than the queues hold.
 const TURN_MAX: usize = 8192;
 
+/// After how many arrivals a question is taken in, however many arrivals wait.
+const ASK_EVERY: usize = 64;
+
 /// How many commands go into the log together.
 const COMMANDS_MAX: usize = 256;
 
@@ -87,16 +90,20 @@ pub(crate) struct Driver {
     next: VecDeque<Input>,
     /// Until when a node that leaves may take.
     leaves_until: Option<Instant>,
-    departed: bool,
+    departed: Option<Ended>,
 }
 
 /// Why a node ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It was asked to.
     Asked,
     /// It can promise nothing any more.
     Halted(Halt),
+    /// Another process lives under its identity and came later.
+    Yielded,
+    /// The task that drove it panicked, which says why.
+    Panicked,
 }
 
 impl Driver {
@@ -133,7 +140,7 @@ impl Driver {
             keeper: Keeper::new(upkeep),
             next: VecDeque::new(),
             leaves_until: None,
-            departed: false,
+            departed: None,
         })
     }
 
@@ -163,7 +170,7 @@ impl Driver {
             return Some(Ended::Halted(halt));
         }
         let is_late = self.leaves_until.is_some_and(|until| Instant::now() >= until);
-        (self.departed || is_late).then_some(Ended::Asked)
+        self.departed.or_else(|| is_late.then_some(Ended::Asked))
     }
 
     /// Waits until anything has arrived or is due, and hands in what ended the wait, but for a deadline.
@@ -206,14 +213,19 @@ impl Driver {
 
     /// Hands in all that has arrived by now, so far as it is not more than a turn's worth.
     async fn take_in_all(&mut self) {
-        for _ in 0..TURN_MAX {
+        for number in 1..=TURN_MAX {
             self.take_flush().await;
-            if let Ok(arrival) = self.arrivals.try_recv() {
-                self.take_arrival(arrival).await;
-            } else if let Ok(ask) = self.asks.try_recv() {
-                self.take_ask(ask).await;
-            } else {
+            let arrival = self.arrivals.try_recv().ok();
+            // Peers that never pause must not keep clients, or a request to end, waiting for ever.
+            let ask = if arrival.is_none() || number % ASK_EVERY == 0 { self.asks.try_recv().ok() } else { None };
+            if arrival.is_none() && ask.is_none() {
                 return;
+            }
+            if let Some(arrival) = arrival {
+                self.take_arrival(arrival).await;
+            }
+            if let Some(ask) = ask {
+                self.take_ask(ask).await;
             }
         }
     }
@@ -258,7 +270,7 @@ impl Driver {
                 Input::Pool(Tier::Local, Box::new(said))
             }
             Ask::Stop(Farewell::Silent) => {
-                self.departed = true;
+                self.departed = Some(Ended::Asked);
                 return;
             }
             Ask::Stop(Farewell::Told) => return self.leave().await,
@@ -304,7 +316,7 @@ impl Driver {
         }
         self.leaves_until = Some(Instant::now() + FAREWELL_MAX);
         if self.node.pool(Tier::Local).is_none() {
-            self.departed = true;
+            self.departed = Some(Ended::Asked);
         }
         for tier in [Tier::Wide, Tier::Local] {
             self.step(Input::Pool(tier, Box::new(swim::Input::Leave))).await;
@@ -350,12 +362,14 @@ impl Driver {
     }
 
     fn note(&mut self, event: Event) {
-        if let Event::Pool { tier: Tier::Local, event: pool } = &event
-            && matches!(**pool, swim::Event::Departed(_) | swim::Event::Yielded { .. })
-        {
-            self.departed = true;
+        if let Event::Pool { tier: Tier::Local, event: pool } = &event {
+            if let swim::Event::Departed(_) = **pool {
+                self.departed = Some(Ended::Asked);
+            } else if let swim::Event::Yielded { .. } = **pool {
+                self.departed = Some(Ended::Yielded);
+            }
         }
-        self.keeper.note(self.node.raft().id(), &event);
+        self.keeper.note(self.clock.now(), self.node.raft().id(), &event);
         self.journal.write(self.node.topology().epoch(), self.clock.wall(), event);
     }
 }

@@ -144,11 +144,14 @@ impl Keeper {
     }
 
     /// Takes note of what happened.
-    pub(super) fn note(&mut self, own: NodeId, event: &Event) {
-        let Event::Changed { what, .. } = event else { return };
-        if let Changed::Deregistered(node) | Changed::Drained(node) = what
-            && *node == own
-        {
+    pub(super) fn note(&mut self, now: Time, own: NodeId, event: &Event) {
+        let Event::Changed { what: Changed::Deregistered(node) | Changed::Drained(node), .. } = event else { return };
+        if *node != own {
+            return;
+        }
+        self.hear_outcome(now);
+        // A log that is read back at a start tells of earlier lives, too: only what ends this one counts.
+        if let Announced::Done = self.announced {
             tracing::warn!("the node was taken out of the topology: it stays out until it is started again");
             self.announced = Announced::Dismissed;
         }
