@@ -104,17 +104,19 @@ impl Cluster {
                 command.args(["--listen", &node.peer, "--http", &node.client, "--data"]).arg(&data);
                 // A registration is what is written, and one node may not register as often as clients do here.
                 let settings = [
-                    "health.registration_burst=1000000000",
-                    "http.requests_per_second=1000000000",
+                    "health.registration_burst=1000000",
+                    "http.requests_per_second=1000000",
+                    "http.requests_burst=1000000",
+                    "http.requests_max=512",
                     "cluster.autopilot_settle=1s",
                     "log.filter=error",
                 ];
                 command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+                let others = self.nodes.iter().filter(|other| other.peer != node.peer);
                 if is_founder {
                     command.arg("--found");
-                }
-                for other in self.nodes.iter().filter(|other| other.peer != node.peer) {
-                    command.args(["--join", &other.peer]);
+                } else {
+                    command.args(others.flat_map(|other| ["--join", &other.peer]));
                 }
             }
             Contender::Etcd => {
