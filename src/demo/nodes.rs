@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::{self, Child, Command, Stdio};
 use std::time::Duration;
 
+use delian_shell::daemon::Listens;
 use delian_shell::shapes::{AppliedDocument, RegistrationRequest, StatusDocument};
-use serde::Deserialize;
 
 use crate::answer::Problem;
 use crate::stopwatch::Stopwatch;
@@ -20,14 +20,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Quicker than the defaults where a demonstration would otherwise bore: how long a learner is watched before it votes.
 const SETTINGS: [&str; 3] = ["cluster.autopilot_settle=500ms", "log.filter=warn", "node.region=eu"];
-
-/// What a node says in its first line.
-#[derive(Debug, Deserialize)]
-struct Listens {
-    id: String,
-    listen: String,
-    http: String,
-}
 
 struct Process {
     child: Child,
@@ -75,13 +67,13 @@ impl Nodes {
         let program = env::current_exe().map_err(|error| Problem::new(format!("cannot find this program: {error}")))?;
         let mut command = Command::new(program);
         let before = self.running.get(&number).map(|process| &process.listens);
-        let listen = before.map_or("127.0.0.1:0", |listens| listens.listen.as_str());
+        let listen = before.map_or_else(|| "127.0.0.1:0".to_owned(), |listens| listens.listen.to_string());
         let http = before.map_or_else(
             || format!("127.0.0.1:{port}"),
             |listens| listens.http.trim_start_matches("http://").trim_end_matches('/').to_owned(),
         );
         command.args(["node", "--dev", "--json", "--until-eof", "--name", &format!("node-{number}")]);
-        command.args(["--listen", listen, "--http", &http, "--data"]).arg(self.folder.join(format!("node-{number}")));
+        command.args(["--listen", &listen, "--http", &http, "--data"]).arg(self.folder.join(format!("node-{number}")));
         let rack = format!("node.rack=r{number}");
         let settings = SETTINGS.iter().copied().chain(["node.datacenter=zrh1", &rack]);
         command.args(settings.flat_map(|setting| ["--set", setting])).args(more);
@@ -101,7 +93,7 @@ impl Nodes {
     /// Starts a node that joins the others, where it was if it ran before.
     pub(super) fn join(&mut self, number: u64) -> Result<(), Problem> {
         let others = self.running.iter().filter(|(other, _)| **other != number);
-        let others: Vec<String> = others.map(|(_, process)| process.listens.listen.clone()).collect();
+        let others: Vec<String> = others.map(|(_, process)| process.listens.listen.to_string()).collect();
         let flags: Vec<&str> = others.iter().flat_map(|address| ["--join", address.as_str()]).collect();
         self.start(number, 0, &flags)
     }

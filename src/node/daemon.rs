@@ -93,7 +93,7 @@ fn announce(listens: &Listens, says: Says) -> Result<(), Problem> {
     match says {
         Says::Sentence => screen::say(&format!("{name} ({id}) listens on {listen}; API and dashboard at {http}/\n")),
         Says::Document => {
-            let document = serde_json::json!({ "id": id.to_string(), "name": name, "listen": listen, "http": http });
+            let document = serde_json::to_string(listens).expect("texts have a JSON form");
             screen::say(&format!("{document}\n"))
         }
     }

@@ -34,8 +34,8 @@ pub use signals::{until_interrupted, wait_for_interrupt};
 /// Where a node listens, as it says when it does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listens {
-    /// Its identity.
-    pub id: NodeId,
+    /// Its identity, as a text: a number of 64 bits does not survive every reader of JSON.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// Where other nodes reach it.
@@ -90,7 +90,7 @@ impl Daemon {
         let server = server.assets(crate::dashboard::ASSETS).follower(Box::new(Lines));
         let server = server.transport(measure::carried(counters));
         let api = server.serve(cluster.handle().clone(), api).await?;
-        let listens = Listens { id, name: effective.name(id), listen: advertised, http: base };
+        let listens = Listens { id: id.to_string(), name: effective.name(id), listen: advertised, http: base };
         Ok(Self { cluster, api, listens, security, effective })
     }
 

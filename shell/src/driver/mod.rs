@@ -42,7 +42,7 @@ const ASK_EVERY: usize = 64;
 /// How many commands go into the log together.
 const COMMANDS_MAX: usize = 256;
 
-/// How late a deadline may be looked at before it counts as the node's own doing.
+/// How late a deadline may be looked at before the node must have been kept from looking.
 const LATE: Duration = Duration::from_millis(50);
 
 /// How long a late node listens before it looks at its deadlines: what others sent meanwhile may lie in buffers of the
@@ -156,11 +156,13 @@ impl Driver {
             }
             self.await_something().await;
             self.take_in_all().await;
-            if self.is_late() {
-                sleep_until(Instant::now() + LISTEN).await;
-                self.take_in_all().await;
+            if let Some(late) = self.overdue() {
+                if late > LATE {
+                    sleep_until(Instant::now() + LISTEN).await;
+                    self.take_in_all().await;
+                }
+                self.step(Input::Wake).await;
             }
-            self.step(Input::Wake).await;
             self.keep_up().await;
         }
     }
@@ -198,9 +200,10 @@ impl Driver {
         }
     }
 
-    /// Whether a deadline passed so long ago that the node must have been kept from looking.
-    fn is_late(&self) -> bool {
-        self.node.next_wake().is_some_and(|wake| wake.at + LATE < self.clock.now())
+    /// How long ago a deadline of the node passed, if one did.
+    fn overdue(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        self.node.next_wake().filter(|wake| wake.at <= now).map(|wake| now.since(wake.at))
     }
 
     fn wake_at(&self) -> Instant {
@@ -301,14 +304,6 @@ impl Driver {
         }
     }
 
-    async fn take_command(&mut self, command: Command, outcome: Outcome) {
-        if self.is_outside_of_the_log() {
-            return self.relay_command(&command, outcome);
-        }
-        let request = self.waiting.command(&mut self.numbers, outcome);
-        self.step(Input::Command(request, command)).await;
-    }
-
     /// Says farewell to the pools; the loop ends when others know, or after a while.
     async fn leave(&mut self) {
         if self.leaves_until.is_some() {
@@ -354,7 +349,7 @@ impl Driver {
                     Chore::Register(registration) => {
                         let command = Command::Register(Box::new(registration));
                         let outcome = self.keeper.expect_outcome();
-                        self.take_command(command, outcome).await;
+                        self.take_commands(command, outcome).await;
                     }
                 }
             }

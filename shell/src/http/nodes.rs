@@ -168,10 +168,7 @@ pub(super) async fn register(
 ) -> Answer<Json<AppliedDocument>> {
     query.end(&[])?;
     let asked: RegistrationRequest = body::document(request, api.config.limits.body_bytes_max).await?;
-    let node = match identity(&name) {
-        Some(id) => id,
-        None => api.target(&name).await?.node,
-    };
+    let node = api.meant(&name).await?;
     let registration = Registration {
         node,
         name: asked.name,
@@ -204,10 +201,7 @@ pub(super) async fn deregister(
 ) -> Answer<Json<AppliedDocument>> {
     query.end(&[])?;
     body::nothing(request, api.config.limits.body_bytes_max).await?;
-    let node = match identity(&name) {
-        Some(id) => id,
-        None => api.target(&name).await?.node,
-    };
+    let node = api.meant(&name).await?;
     command(&api, Command::Deregister(node)).await
 }
 
@@ -220,6 +214,14 @@ pub(super) struct Target {
 }
 
 impl Api {
+    /// Returns whom a text means: an identity, whether or not it is registered, or who holds a name.
+    async fn meant(&self, name: &str) -> Answer<NodeId> {
+        match identity(name) {
+            Some(id) => Ok(id),
+            None => Ok(self.target(name).await?.node),
+        }
+    }
+
     /// Finds the node that a command is about. A command names one life of it, so what was agreed on is asked for, and what
     /// this node holds is the answer only where that is out of reach: then the leader judges whether it is the right one.
     pub(super) async fn target(&self, name: &str) -> Answer<Target> {

@@ -1,52 +1,20 @@
 //! Nodes in this process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use delian_shell::delian_core::health::HealthConfig;
-use delian_shell::delian_core::io::Parcel;
-use delian_shell::delian_core::node::{PoolsConfig, RingConfig, Tier};
+use delian_shell::delian_core::node::{PoolsConfig, RingConfig};
 use delian_shell::delian_core::swim::PoolConfig;
 use delian_shell::delian_core::{Config, NodeId, Seed};
 use delian_shell::driver::Upkeep;
 use delian_shell::http::{ApiConfig, Asset, Limits, Running, Server};
-use delian_shell::transport::{Arrival, Letter, Network};
+use delian_shell::transport::Switchboard;
 use delian_shell::{Cluster, Handle};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::Sender;
 
 use crate::client::Client;
-
-/// A network of channels.
-#[derive(Clone, Default)]
-struct Wires(Arc<Mutex<BTreeMap<SocketAddr, Sender<Arrival>>>>);
-
-struct End {
-    wires: Wires,
-    me: NodeId,
-    address: SocketAddr,
-}
-
-impl End {
-    fn hand(&self, to: SocketAddr, arrival: Arrival) {
-        if let Some(taken) = self.wires.0.lock().unwrap().get(&to) {
-            // What finds no room is lost, as on any network.
-            let _ = taken.try_send(arrival);
-        }
-    }
-}
-
-impl Network for End {
-    fn send(&mut self, _to: NodeId, address: SocketAddr, letter: Letter) {
-        self.hand(address, Arrival::Letter(self.me, letter));
-    }
-
-    fn send_packet(&mut self, tier: Tier, parcel: Parcel) {
-        self.hand(parcel.to, Arrival::Packet(tier, self.address, parcel.carrier, parcel.packet));
-    }
-}
 
 fn address_of(id: u64) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 7000 + id as u16))
@@ -103,11 +71,11 @@ pub(crate) fn roomy() -> Limits {
 }
 
 pub(crate) async fn start(plan: Plan) -> Vec<Node> {
-    let wires = Wires::default();
+    let board = Switchboard::new();
     let all: Vec<u64> = (1..=plan.running).chain(plan.voters + 1..=plan.voters + plan.observers).collect();
     let mut nodes = Vec::new();
     for id in all {
-        nodes.push(start_one(&wires, &plan, id).await);
+        nodes.push(start_one(&board, &plan, id).await);
     }
     nodes
 }
@@ -128,7 +96,7 @@ pub(crate) async fn three(plan: Plan) -> Vec<Node> {
     nodes
 }
 
-async fn start_one(wires: &Wires, plan: &Plan, id: u64) -> Node {
+async fn start_one(board: &Switchboard, plan: &Plan, id: u64) -> Node {
     let (me, address) = (NodeId::new(id), address_of(id));
     let voters: BTreeSet<NodeId> = (1..=plan.voters).map(NodeId::new).collect();
     let is_voter = voters.contains(&me);
@@ -156,15 +124,8 @@ async fn start_one(wires: &Wires, plan: &Plan, id: u64) -> Node {
     if is_voter {
         builder = builder.founds();
     }
-    let wires = wires.clone();
-    let cluster = builder
-        .seed(Seed::new(id))
-        .start_over(async move |arrived| {
-            wires.0.lock().unwrap().insert(address, arrived);
-            Ok(End { wires, me, address })
-        })
-        .await
-        .unwrap();
+    let cluster =
+        builder.seed(Seed::new(id)).start_over(async |arrived| Ok(board.plug(me, address, arrived))).await.unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap().assets(ASSETS);
     let api = server.serve(cluster.handle().clone(), plan.api.clone()).await.unwrap();
     Node { cluster, api }
