@@ -138,7 +138,15 @@ impl Node {
     pub(super) fn tend_health(&mut self, now: Time, out: &mut Outbox) {
         let Some(mut monitor) = self.monitor.take() else { return };
         let newcomers = monitor.take_in(now, self.raft.id(), self.topology(), out);
-        for node in newcomers.into_iter().chain(touched_in_pools(out)) {
+        for node in newcomers {
+            // A pool that holds it dead found that of an earlier life: whoever registers has just been heard of.
+            let reach = match self.reach_of(node) {
+                Reach::Reachable => Reach::Reachable,
+                Reach::Unreachable | Reach::Unknown => Reach::Unknown,
+            };
+            monitor.witness.health.reach(now, node, reach);
+        }
+        for node in touched_in_pools(out) {
             monitor.witness.health.reach(now, node, self.reach_of(node));
         }
         let hears = self.raft.configuration().is_voter(self.raft.id());

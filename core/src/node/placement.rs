@@ -4,16 +4,17 @@
 //! says of which epoch it is: the last one that changed who is registered. How nodes fare moves no key; whoever may not be
 //! asked is walked past ([`Node::eligible`]).
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::Node;
 use crate::config::{ConfigError, wrong};
 use crate::ids::{Bytes, Epoch, NodeId};
 use crate::io::{Event, Outbox};
-use crate::ring::{Eligible, Plan, PointsPerUnit, REPLICAS_MAX, Ring, Rule, Shortage, Weight};
+use crate::ring::{Eligible, Plan, PointsPerUnit, REPLICAS_MAX, Ring, RingError, Rule, Shortage, Weight};
 use crate::topology::{Condition, Member, Topology};
 
 /// How the keys are laid on the registered nodes; the same on every node.
@@ -78,10 +79,15 @@ impl Weigh {
     }
 }
 
+/// Under which name each member is in a ring.
+type Names = BTreeMap<NodeId, Arc<str>>;
+
 /// The ring of a running node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Placement {
     ring: Arc<Ring>,
+    /// Nothing, if the ring could not follow: then it lacks more than what changes next.
+    names: Option<Names>,
     /// The last epoch that changed who is registered, and that was taken in, whether there is a ring of it or not.
     seen: Epoch,
 }
@@ -143,7 +149,7 @@ impl core::error::Error for NoPlan {}
 
 impl Placement {
     pub(super) fn new(config: &RingConfig) -> Self {
-        Self { ring: Arc::new(Ring::new(config.points_per_unit)), seen: Epoch::ZERO }
+        Self { ring: Arc::new(Ring::new(config.points_per_unit)), names: Some(BTreeMap::new()), seen: Epoch::ZERO }
     }
 
     /// Follows who is registered. Readers of the ring before keep theirs.
@@ -152,12 +158,50 @@ impl Placement {
         if self.seen == changed_at {
             return;
         }
+        let touched = topology.touched_since(self.seen).map(|touched| touched.collect::<BTreeSet<NodeId>>());
         self.seen = changed_at;
-        match topology.update_ring(Arc::make_mut(&mut self.ring), |member| config.weigh.of(member)) {
-            Ok(()) => out.emit(Event::RingChanged { epoch: self.ring.epoch(), members: self.ring.len() }),
-            Err(why) => out.emit(Event::RingStays { epoch: self.ring.epoch(), why: why.into() }),
+        let ring = Arc::make_mut(&mut self.ring);
+        let followed = match self.names.take().zip(touched) {
+            Some((names, touched)) => amend(ring, names, touched, topology, config),
+            None => follow_all(ring, topology, config),
+        };
+        let epoch = self.ring.epoch();
+        match followed {
+            Ok(names) => {
+                self.names = Some(names);
+                out.emit(Event::RingChanged { epoch, members: self.ring.len() });
+            }
+            Err(why) => out.emit(Event::RingStays { epoch, why: why.into() }),
         }
     }
+}
+
+/// Has a ring follow those alone who may have changed.
+fn amend(
+    ring: &mut Ring,
+    mut names: Names,
+    touched: BTreeSet<NodeId>,
+    topology: &Topology,
+    config: &RingConfig,
+) -> Result<Names, RingError> {
+    let mut leavers: BTreeSet<Arc<str>> = touched.iter().filter_map(|node| names.remove(node)).collect();
+    let mut members = Vec::new();
+    for member in touched.into_iter().filter_map(|node| topology.get(node)) {
+        let in_ring = member.in_ring(config.weigh.of(member));
+        leavers.remove(&in_ring.name);
+        names.insert(member.node(), Arc::clone(&in_ring.name));
+        members.push(in_ring);
+    }
+    ring.amend(&leavers.into_iter().collect::<Vec<_>>(), &members)?;
+    ring.set_epoch(topology.registered_at());
+    Ok(names)
+}
+
+/// Has a ring follow everybody who is registered.
+fn follow_all(ring: &mut Ring, topology: &Topology, config: &RingConfig) -> Result<Names, RingError> {
+    topology.update_ring(ring, |member| config.weigh.of(member))?;
+    let name = |member: &Member| Some(Arc::clone(ring.name(ring.slot(&member.registration.name)?)));
+    Ok(topology.members().filter_map(|member| Some((member.node(), name(member)?))).collect())
 }
 
 impl Node {
@@ -216,5 +260,109 @@ impl Node {
             copies: config.copies,
             rule: config.rule,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::format;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ring::NAME_BYTES_MAX;
+    use crate::topology::Command;
+    use crate::topology::fixtures::register;
+
+    /// So few removals are remembered that some are forgotten between two looks.
+    fn nobody() -> Topology {
+        let settings = crate::Config::default().check().expect("the defaults are acceptable");
+        Topology::new(&crate::config::TopologySettings {
+            removals_kept: 4,
+            text_bytes_max: 2 * NAME_BYTES_MAX,
+            ..settings.topology().clone()
+        })
+    }
+
+    fn registered(node: u64, name: u64, rack: u64) -> Command {
+        let Command::Register(mut registration) = register(node, &format!("m{name}")) else { unreachable!() };
+        registration.rack = format!("r{rack}");
+        Command::Register(registration)
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        prop_oneof![
+            // Names go from one to another, so that some are refused and others exchanged.
+            4 => (1u64..90, 1u64..90, 0u64..3).prop_map(|(node, name, rack)| registered(node, name, rack)),
+            1 => (1u64..90).prop_map(|node| Command::Deregister(NodeId::new(node))),
+        ]
+    }
+
+    fn assert_is_of(placement: &Placement, topology: &Topology) {
+        let mut built = Ring::new(PointsPerUnit::default());
+        topology.update_ring(&mut built, |_| Weight::UNIT).expect("so few form a ring");
+        assert!(*placement.ring == built, "a ring that is amended is another than one that is built");
+        let names = placement.names.as_ref().expect("so few form a ring");
+        assert!(names.iter().all(|(node, name)| topology.get(*node).is_some_and(|it| *it.registration.name == **name)));
+        assert_eq!(names.len(), topology.len());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_ring_that_looks_at_changes_alone_is_that_of_all(
+            turns in proptest::collection::vec(proptest::collection::vec(command(), 1..8), 1..12),
+        ) {
+            let (mut topology, config, mut out) = (nobody(), RingConfig::default(), Outbox::new());
+            for node in 1..=80 {
+                topology.apply(&registered(node, node, 0)).unwrap();
+            }
+            let mut placement = Placement::new(&config);
+            for commands in turns {
+                placement.follow(&topology, &config, &mut out);
+                assert_is_of(&placement, &topology);
+                for command in commands {
+                    // Names that are held, and strangers, are refused.
+                    let _ = topology.apply(&command);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_that_exchange_their_names_exchange_their_places() {
+        let (mut topology, config, mut out) = (nobody(), RingConfig::default(), Outbox::new());
+        for node in 1..=80 {
+            topology.apply(&registered(node, node, node % 2)).unwrap();
+        }
+        let mut placement = Placement::new(&config);
+        placement.follow(&topology, &config, &mut out);
+        for (node, name) in [(1, 99), (2, 1), (1, 2)] {
+            topology.apply(&registered(node, name, node % 2)).unwrap();
+        }
+        placement.follow(&topology, &config, &mut out);
+        assert_is_of(&placement, &topology);
+    }
+
+    #[test]
+    fn a_ring_that_could_not_follow_catches_up_when_it_can() {
+        let long = |node: u64, bytes: usize| {
+            let Command::Register(mut registration) = registered(node, node, 0) else { unreachable!() };
+            registration.name = "n".repeat(bytes);
+            Command::Register(registration)
+        };
+        let (mut topology, config, mut out) = (nobody(), RingConfig::default(), Outbox::new());
+        let mut placement = Placement::new(&config);
+        for command in [registered(1, 1, 0), long(2, NAME_BYTES_MAX + 1), registered(3, 3, 0)] {
+            topology.apply(&command).unwrap();
+            placement.follow(&topology, &config, &mut out);
+        }
+        assert_eq!((placement.ring.len(), &placement.names), (1, &None), "the second has a name that is too long");
+        topology.apply(&long(2, NAME_BYTES_MAX)).unwrap();
+        placement.follow(&topology, &config, &mut out);
+        assert_is_of(&placement, &topology);
+        assert_eq!(placement.ring.len(), 3);
     }
 }

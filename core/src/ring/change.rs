@@ -4,6 +4,7 @@
 //! the number of bits, at every doubling of the points, packs the whole ring anew. Whatever way leads to a set of
 //! members, the ring is the one that is built of them; a refused change leaves no trace.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -112,24 +113,56 @@ impl Ring {
         }
         let listed = |name: &Arc<str>| members.binary_search_by(|member| member.name.cmp(name));
         let leavers: Vec<Arc<str>> = self.names.iter().filter(|name| listed(name).is_err()).cloned().collect();
-        let changed: Vec<&Member> = members
-            .iter()
-            .filter(|member| self.slot(&member.name).map(|slot| self.member(slot)).as_ref() != Some(member))
-            .collect();
+        self.amend(&leavers, &members)
+    }
+
+    /// Takes members out by their names, and puts others in or makes those with their names like them. A name is among the
+    /// one or the other; who is not named costs nothing, but that many changes at once build the ring anew.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first member that cannot be in the ring beside the others, or a name that nobody has; the ring is as
+    /// before.
+    pub fn amend(&mut self, leavers: &[Arc<str>], members: &[Member]) -> Result<(), RingError> {
+        for name in leavers {
+            self.known(name)?;
+        }
+        let differs = |member: &&Member| self.slot(&member.name).is_none_or(|slot| self.differs(slot, member));
+        let changed: Vec<&Member> = members.iter().filter(differs).collect();
+        let mut points = self.point_count();
+        for member in &changed {
+            check_name(&member.name)?;
+            points = points.saturating_add(self.points_per_unit.points(member.weight) as usize);
+        }
         // Half-way through, a ring may hold points of both sets.
-        let crowded = self.point_count() + points > POINTS_MAX;
-        if crowded || (leavers.len() + changed.len()) * REBUILD_SHARE > self.len() {
-            let built = Self::build(self.points_per_unit, members)?;
-            *self = Self { epoch: self.epoch, ..built };
-            return Ok(());
+        if points > POINTS_MAX || (leavers.len() + changed.len()) * REBUILD_SHARE > self.len() {
+            return self.build_with(leavers, &changed);
         }
         for name in leavers {
-            self.leave(&name)?;
+            self.leave(name)?;
         }
         for member in changed {
             self.adopt(member)?;
         }
         Ok(())
+    }
+
+    /// Becomes what is built of the members that stay and of those that changed.
+    fn build_with(&mut self, leavers: &[Arc<str>], changed: &[&Member]) -> Result<(), RingError> {
+        let mut members: BTreeMap<Arc<str>, Member> =
+            self.members().map(|member| (Arc::clone(&member.name), member)).collect();
+        for name in leavers {
+            members.remove(name);
+        }
+        members.extend(changed.iter().map(|member| (Arc::clone(&member.name), Member::clone(member))));
+        let built = Self::build(self.points_per_unit, members.into_values())?;
+        *self = Self { epoch: self.epoch, ..built };
+        Ok(())
+    }
+
+    /// Says whether a member is another than the one of its name.
+    fn differs(&self, slot: Slot, member: &Member) -> bool {
+        self.weight(slot) != member.weight || self.place(slot) != &member.place
     }
 
     /// Puts a member in, or makes the one with its name like it.

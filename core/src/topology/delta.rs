@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::consistency::Inconsistency;
 use super::{Member, Removal, Topology};
 use crate::codec::grow_vec;
-use crate::ids::Epoch;
+use crate::ids::{Epoch, NodeId};
 
 /// Everything that turns the topology of one epoch into that of a later one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -98,6 +98,14 @@ impl fmt::Display for DeltaError {
 impl core::error::Error for DeltaError {}
 
 impl Topology {
+    /// Returns who changed or was removed after an epoch, some of them twice; nothing if a removal since then was forgotten.
+    pub(crate) fn touched_since(&self, since: Epoch) -> Option<impl Iterator<Item = NodeId>> {
+        let changed = self.changes.range((Bound::Excluded(since), Bound::Unbounded)).map(|(_, node)| *node);
+        let first = self.removals.partition_point(|removal| removal.epoch <= since);
+        let removed = self.removals.range(first..).map(|removal| removal.node);
+        (since >= self.forgotten).then(|| changed.chain(removed))
+    }
+
     /// Returns what changed after the epoch `since`; nothing, if that is the current one.
     ///
     /// # Errors
@@ -162,7 +170,7 @@ mod tests {
     use super::super::fixtures::{register, settings, topology_of};
     use super::super::{Cause, Command, Condition};
     use super::*;
-    use crate::ids::{Blob, NodeId};
+    use crate::ids::Blob;
 
     fn deregister(node: u64) -> Command {
         Command::Deregister(NodeId::new(node))

@@ -15,13 +15,18 @@ impl Topology {
     /// Returns why the nodes form no ring, which is as before then: a name is longer than [`ring::NAME_BYTES_MAX`], or
     /// the weights ask for more than [`ring::POINTS_MAX`] points.
     pub fn update_ring(&self, ring: &mut Ring, weigh: impl Fn(&Member) -> Weight) -> Result<(), RingError> {
-        ring.follow(self.members().map(|member| {
-            let registration = &member.registration;
-            let place = Place::new(&registration.region, &registration.datacenter, &registration.rack);
-            ring::Member { weight: weigh(member), ..ring::Member::new(&registration.name, place) }
-        }))?;
+        ring.follow(self.members().map(|member| member.in_ring(weigh(member))))?;
         ring.set_epoch(self.registered_at());
         Ok(())
+    }
+}
+
+impl Member {
+    /// Returns what a ring knows of the node.
+    pub(crate) fn in_ring(&self, weight: Weight) -> ring::Member {
+        let registration = &self.registration;
+        let place = Place::new(&registration.region, &registration.datacenter, &registration.rack);
+        ring::Member { weight, ..ring::Member::new(&registration.name, place) }
     }
 }
 
