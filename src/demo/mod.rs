@@ -4,6 +4,7 @@
 //! The processes are those that an operator would start, with their stores in a folder of their own that goes away with
 //! them. They end with this one, however it ends: each ends when its standard input does.
 
+mod lifelines;
 mod nodes;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -16,7 +17,8 @@ use delian_shell::shapes::{PlaceDocument, RegistrationRequest, StatusDocument};
 use crate::answer::{Answer, Problem};
 use crate::screen::{Screen, say};
 use crate::stopwatch::Stopwatch;
-use nodes::{Nodes, interrupted};
+use lifelines::Lifelines;
+use nodes::Nodes;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -53,27 +55,37 @@ const GUEST: &str = "n42";
 
 pub(crate) fn run(arguments: &DemoArguments) -> Result<Answer, Problem> {
     let teller = Teller { watch: Stopwatch::start(), screen: Screen::of_output() };
-    let mut nodes = Nodes::new(arguments.nodes)?;
-    form(&mut nodes, &teller)?;
+    let lifelines = Lifelines::until_interrupted()?;
+    let told = story(arguments, &teller, &lifelines);
+    // Whoever ends it in the middle makes the nodes fail, which is no problem then.
+    if told.is_err() && !lifelines.is_over() {
+        return told.map(|()| Answer::Yes);
+    }
+    teller.tell("the nodes are stopped, and their stores are gone")?;
+    Ok(Answer::Yes)
+}
+
+/// Tells the story; the nodes are gone when it returns.
+fn story(arguments: &DemoArguments, teller: &Teller, lifelines: &Lifelines) -> Result<(), Problem> {
+    let mut nodes = Nodes::new(arguments.nodes, lifelines.clone())?;
+    form(&mut nodes, teller)?;
     aside(&format!("the dashboard of node-1: {}", teller.screen.strong(&format!("{}/", nodes.api(1)))))?;
     aside("each node has one; this one shows a story that follows, and lives on")?;
-    guest(&nodes, &teller)?;
+    guest(&nodes, teller)?;
     if arguments.nodes >= 3 {
-        fail_and_heal(&mut nodes, &teller)?;
+        fail_and_heal(&mut nodes, teller)?;
     } else {
         teller.tell("with fewer than three nodes none can be spared, so none is killed")?;
     }
     if arguments.once {
-        teller.tell("the nodes are stopped, and their stores are gone")?;
-        return Ok(Answer::Yes);
+        return Ok(());
     }
     teller.tell("all is well again; the federation goes on until you press Ctrl-C")?;
     aside(&format!("try: delian status --api {}", nodes.api(1)))?;
     aside(&format!("     delian topology show --api {}", nodes.api(1)))?;
     aside(&format!("     delian topology watch --api {}", nodes.api(1)))?;
-    interrupted(&mut nodes)?;
-    teller.tell("the nodes are stopped, and their stores are gone")?;
-    Ok(Answer::Yes)
+    lifelines.wait();
+    Ok(())
 }
 
 /// Says what happens, with the time since the beginning.

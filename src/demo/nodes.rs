@@ -12,6 +12,7 @@ use std::time::Duration;
 use delian_shell::daemon::Listens;
 use delian_shell::shapes::{AppliedDocument, RegistrationRequest, StatusDocument};
 
+use super::lifelines::Lifelines;
 use crate::answer::Problem;
 use crate::stopwatch::Stopwatch;
 
@@ -31,15 +32,17 @@ pub(super) struct Nodes {
     folder: PathBuf,
     count: u64,
     running: BTreeMap<u64, Process>,
+    lifelines: Lifelines,
     agent: ureq::Agent,
 }
 
 impl Nodes {
-    pub(super) fn new(count: u64) -> Result<Self, Problem> {
+    pub(super) fn new(count: u64, lifelines: Lifelines) -> Result<Self, Problem> {
         let folder = env::temp_dir().join(format!("delian-demo-{}", process::id()));
         fs::create_dir_all(&folder).map_err(|error| Problem::new(format!("{}: {error}", folder.display())))?;
-        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_TIMEOUT)).build().new_agent();
-        Ok(Self { folder, count, running: BTreeMap::new(), agent })
+        // Nodes are asked directly: a proxy of the environment is for the world outside.
+        let agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_TIMEOUT)).proxy(None).build().new_agent();
+        Ok(Self { folder, count, running: BTreeMap::new(), lifelines, agent })
     }
 
     pub(super) const fn count(&self) -> u64 {
@@ -81,6 +84,7 @@ impl Nodes {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let failed = |why: String| Problem::new(format!("node-{number} does not start: {why}"));
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        self.lifelines.hold(number, child.stdin.take());
         let output = child.stdout.take().expect("it is piped");
         let mut line = String::new();
         let read = BufReader::new(output).read_line(&mut line);
@@ -134,7 +138,7 @@ impl Nodes {
         is_so: impl Fn(&StatusDocument) -> bool,
     ) -> Result<StatusDocument, Problem> {
         let watch = Stopwatch::start();
-        let config = ureq::Agent::config_builder().timeout_recv_body(Some(patience));
+        let config = ureq::Agent::config_builder().timeout_recv_body(Some(patience)).proxy(None);
         let stream = config.build().new_agent().get(format!("{}/v1/watch", self.api(number))).call();
         let stream = stream.map_err(|error| lost(number, &error))?;
         let status = self.status(number)?;
@@ -175,18 +179,10 @@ fn lost(number: u64, error: &ureq::Error) -> Problem {
 
 impl Drop for Nodes {
     fn drop(&mut self) {
-        for process in self.running.values_mut() {
-            // The end of its input asks it to end; who has ended already cannot be asked.
-            drop(process.child.stdin.take());
-        }
+        self.lifelines.let_go();
         for process in self.running.values_mut() {
             drop(process.child.wait());
         }
         drop(fs::remove_dir_all(&self.folder));
     }
-}
-
-/// Waits for Ctrl-C, or a request to end.
-pub(super) fn interrupted(_nodes: &mut Nodes) -> Result<(), Problem> {
-    delian_shell::daemon::wait_for_interrupt().map_err(|error| Problem::new(format!("cannot wait for Ctrl-C: {error}")))
 }

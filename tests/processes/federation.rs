@@ -217,7 +217,14 @@ impl Federation {
     pub(crate) fn end(&mut self, number: u64) -> Option<i32> {
         self.signal(number, Signal::SIGTERM);
         let node = self.nodes.get_mut(&number).expect("it was started");
-        node.child.wait().expect("it was started here").code()
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(status) = node.child.try_wait().expect("it was started here") {
+                return status.code();
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        panic!("node {number} was asked to end and did not; logs are in {}", self.folder.display())
     }
 
     /// Returns what a node has logged.

@@ -60,6 +60,21 @@ fn nodes_change_their_configuration_one_by_one_while_the_others_serve() {
 }
 
 #[test]
+fn a_leader_that_is_asked_to_end_hands_over_first() {
+    let mut federation = Federation::found("handover", 3);
+    let leader = federation.leader_among(&[1, 2, 3]);
+    let term = federation.wait(leader, "it knows its term", |status| status["term"].is_u64())["term"].as_u64();
+    assert_eq!(federation.end(leader), Some(0));
+    // Not later, and not by an election that begins when somebody misses the leader: as it ends, another leads.
+    let survivor = (1..=3).find(|number| *number != leader).expect("two are left");
+    let status = federation.api(survivor).get("/v1/status").expect("it answers").with(200);
+    assert!(status["leader"].is_object(), "nobody leads: {status:#}");
+    assert_ne!(status["leader"]["id"].as_str(), Some(&*federation.node(leader).id));
+    assert_eq!(status["term"].as_u64(), term.map(|term| term + 1), "one hand-over");
+    assert!(federation.log(leader).contains("hands over before it leaves"));
+}
+
+#[test]
 fn a_node_whose_disk_was_wiped_comes_back_as_a_learner_and_votes_again() {
     let mut federation = Federation::found("wiped", 3);
     federation.kill(2);

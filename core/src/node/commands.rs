@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::accepted::Accepted;
 use super::proposals::{Proposals, Proposed};
 use super::{Node, SessionRequest};
 use crate::ids::{Boot, Incarnation, LogIndex, NodeId, Position, RequestId, Term};
@@ -28,8 +29,8 @@ pub(super) struct Commands {
     boot: Boot,
     /// Proposals in the own log.
     proposed: Proposals,
-    /// Commands of local clients at the leader, by the number of their forward.
-    forwarded: BTreeMap<u64, RequestId>,
+    /// Commands of local clients at the leader, by the number of their forward, with the term of that leader.
+    forwarded: BTreeMap<u64, (RequestId, Term)>,
     last_forward: u64,
     /// When each becomes unknown, in order; those that were resolved in time stay until they reach the front.
     deadlines: VecDeque<(Time, Waiting)>,
@@ -82,39 +83,6 @@ enum Waiting {
     /// Proposals of one term with the first and the last of their indices.
     Proposed(LogIndex, LogIndex, Term),
     Forwarded(u64),
-}
-
-/// Which forwards of one memory of a peer were accepted: the greatest number of its latest run, and which of the 64 up to it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Accepted {
-    boot: Boot,
-    greatest: u64,
-    /// Bit `i` stands for `greatest - i`.
-    seen: u64,
-}
-
-impl Accepted {
-    /// Returns whether a forward is new, and notes it. One that is too old to tell counts as seen.
-    fn is_new(&mut self, ticket: Ticket) -> bool {
-        if ticket.boot != self.boot {
-            if ticket.boot < self.boot {
-                return false;
-            }
-            *self = Self { boot: ticket.boot, greatest: 0, seen: 0 };
-        }
-        if ticket.number > self.greatest {
-            let ahead = ticket.number - self.greatest;
-            self.seen = if ahead < 64 { self.seen << ahead } else { 0 } | 1;
-            self.greatest = ticket.number;
-            return true;
-        }
-        let behind = self.greatest - ticket.number;
-        if behind >= 64 || self.seen & (1 << behind) != 0 {
-            return false;
-        }
-        self.seen |= 1 << behind;
-        true
-    }
 }
 
 impl Commands {
@@ -178,7 +146,7 @@ impl Commands {
                     }
                 }
                 Waiting::Forwarded(number) => {
-                    if let Some(request) = self.forwarded.remove(&number) {
+                    if let Some((request, _)) = self.forwarded.remove(&number) {
                         out.push(Effect::Reply(request, Err(Rejected::Unknown)));
                     }
                 }
@@ -194,7 +162,7 @@ impl Commands {
                 out.push(Effect::Reply(request, Err(Rejected::Unknown)));
             }
         }
-        for (_, request) in core::mem::take(&mut self.forwarded) {
+        for (request, _) in core::mem::take(&mut self.forwarded).into_values() {
             out.push(Effect::Reply(request, Err(Rejected::Unknown)));
         }
         self.deadlines.clear();
@@ -202,10 +170,33 @@ impl Commands {
 
     pub(super) fn on_answer(&mut self, answer: Answer, out: &mut Outbox) {
         if (answer.ticket.incarnation, answer.ticket.boot) == (self.incarnation, self.boot)
-            && let Some(request) = self.forwarded.remove(&answer.ticket.number)
+            && let Some((request, _)) = self.forwarded.remove(&answer.ticket.number)
         {
             out.push(Effect::Reply(request, answer.outcome));
             self.forget_resolved();
+        }
+    }
+
+    /// Waits no longer than `latest` for leaders of terms before this one: if one lives, it has learned by then what became
+    /// of what it accepted, and if it does not, nobody else will ever tell.
+    fn hurry(&mut self, term: Term, latest: Time) {
+        // Later forwards are of later terms.
+        if self.forwarded.first_key_value().is_none_or(|(_, (_, first))| *first >= term) {
+            return;
+        }
+        let forwarded = &self.forwarded;
+        let is_old = |number| forwarded.get(&number).is_some_and(|(_, of)| *of < term);
+        let mut is_sorted = true;
+        for (at, waiting) in &mut self.deadlines {
+            if let Waiting::Forwarded(number) = *waiting
+                && *at > latest
+                && is_old(number)
+            {
+                (*at, is_sorted) = (latest, false);
+            }
+        }
+        if !is_sorted {
+            self.deadlines.make_contiguous().sort_by_key(|(at, _)| *at);
         }
     }
 
@@ -358,12 +349,19 @@ impl Node {
         let commands = &mut self.commands;
         commands.last_forward += 1;
         let number = commands.last_forward;
-        commands.forwarded.insert(number, request);
+        commands.forwarded.insert(number, (request, self.raft.term()));
         commands.watch(now + self.settings.commands.timeout, Waiting::Forwarded(number));
         let ticket = Ticket { incarnation: commands.incarnation, boot: commands.boot, number };
         let forward = Forward { term: self.raft.term(), to, ticket, request: asked() };
         out.push(Effect::Send(leader, Message::Forward(forward)));
         Ok(())
+    }
+
+    /// Shortens the wait for leaders that were followed by another one.
+    pub(super) fn hurry_forwards(&mut self, now: Time) {
+        if self.raft.leader().is_some() {
+            self.commands.hurry(self.raft.term(), now + self.settings.raft.election_timeout_max);
+        }
     }
 
     /// Accepts a forward addressed to this leader, once, and answers one that no leader of its term can be this node.
@@ -390,7 +388,7 @@ impl Node {
             // No room to remember what was accepted from one more peer: silence keeps its outcome honest.
             return;
         }
-        let first = Accepted { boot: ticket.boot, greatest: 0, seen: 0 };
+        let first = Accepted::nothing_of(ticket.boot);
         if !self.commands.accepted.entry(sender).or_insert(first).is_new(ticket) {
             return;
         }
@@ -505,22 +503,10 @@ mod tests {
     }
 
     #[test]
-    fn a_forward_is_new_once_in_any_order() {
-        let mut accepted = Accepted { boot: Boot::new(1), greatest: 0, seen: 0 };
-        for number in [1, 3, 2, 66, 5] {
-            assert!(accepted.is_new(ticket(1, number)), "first copy of {number}");
-        }
-        for number in [66, 5, 3, 2, 1] {
-            assert!(!accepted.is_new(ticket(1, number)), "second copy of {number}");
-        }
-        assert!(accepted.is_new(ticket(1, 4)));
-    }
-
-    #[test]
     fn deadlines_do_not_pile_up_behind_a_command_that_nobody_answers() {
         let (mut commands, mut out) = (Commands::new(Incarnation::FOUNDING, Boot::new(1), Term::ZERO), Outbox::new());
         for number in 1..=10_000 {
-            commands.forwarded.insert(number, RequestId::new(number));
+            commands.forwarded.insert(number, (RequestId::new(number), Term::new(1)));
             commands.watch(Time::from_millis(number), Waiting::Forwarded(number));
             if number > 1 {
                 let outcome = Err(Rejected::Busy);
@@ -532,20 +518,31 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_a_leader_that_was_followed_by_another_waits_no_longer_than_it_may() {
+        let (mut commands, mut out) = (Commands::new(Incarnation::FOUNDING, Boot::new(1), Term::ZERO), Outbox::new());
+        for (number, term) in [(1, 1), (2, 1), (3, 2)] {
+            commands.forwarded.insert(number, (RequestId::new(number), Term::new(term)));
+            commands.watch(Time::from_millis(10 * number), Waiting::Forwarded(number));
+        }
+        let proposed = Waiting::Proposed(LogIndex::new(1), LogIndex::new(1), Term::new(1));
+        commands.deadlines.push_front((Time::from_millis(5), proposed));
+        commands.hurry(Term::new(1), Time::from_millis(4));
+        assert_eq!(commands.next_wake().map(|wake| wake.at), Some(Time::from_millis(5)), "nobody followed that leader");
+        commands.hurry(Term::new(2), Time::from_millis(4));
+        let times: Vec<_> = commands.deadlines.iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [4, 4, 5, 30].map(Time::from_millis));
+        commands.expire(Time::from_millis(4), &mut out);
+        assert_eq!(commands.forwarded.len(), 1, "who asked the leader of before is told that nobody knows");
+    }
+
+    #[test]
     fn an_answer_to_a_memory_that_was_lost_is_for_nobody() {
         let (mut commands, mut out) = (Commands::new(Incarnation::new(7), Boot::new(1), Term::ZERO), Outbox::new());
-        commands.forwarded.insert(1, RequestId::new(1));
+        commands.forwarded.insert(1, (RequestId::new(1), Term::new(1)));
         commands.on_answer(Answer { ticket: ticket(1, 1), outcome: Err(Rejected::Busy) }, &mut out);
         assert!(out.is_empty());
         let own = Ticket { incarnation: Incarnation::new(7), ..ticket(1, 1) };
         commands.on_answer(Answer { ticket: own, outcome: Err(Rejected::Busy) }, &mut out);
         assert!(!out.is_empty());
-    }
-
-    #[test]
-    fn a_forward_of_an_earlier_run_is_never_new() {
-        let mut accepted = Accepted { boot: Boot::new(1), greatest: 9, seen: 1 };
-        assert!(accepted.is_new(ticket(2, 1)));
-        assert!(!accepted.is_new(ticket(1, 10)));
     }
 }

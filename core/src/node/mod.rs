@@ -8,6 +8,7 @@ pub mod autopilot;
 mod sessions;
 mod commands;
 mod proposals;
+mod accepted;
 mod apply;
 mod quorum;
 mod handover;
@@ -192,6 +193,7 @@ impl Node {
             Input::Receive(from, Message::PullAnswer(answer)) => self.on_pull_answer(now, from, *answer, out),
         }
         self.apply_committed(out);
+        self.hurry_forwards(now);
         self.settle_reads(out);
         self.settle_handover(now, out);
         self.join_roles(now, out);

@@ -158,7 +158,7 @@ impl Placement {
         if self.seen == changed_at {
             return;
         }
-        let touched = topology.touched_since(self.seen).map(|touched| touched.collect::<BTreeSet<NodeId>>());
+        let touched = topology.touched_since(self.seen).map(Iterator::collect);
         self.seen = changed_at;
         let ring = Arc::make_mut(&mut self.ring);
         let followed = match self.names.take().zip(touched) {
@@ -265,7 +265,6 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use alloc::boxed::Box;
     use alloc::format;
 
     use proptest::prelude::*;

@@ -4,6 +4,7 @@
 //! effects of a step are carried out before the next. Nothing here decides: the loop knows neither terms nor members.
 
 mod effects;
+mod farewell;
 mod relay;
 mod upkeep;
 mod waiting;
@@ -27,6 +28,7 @@ use crate::machine::StateMachine;
 use crate::store::{Store, StoreError};
 use crate::transport::{Arrival, Letter, Network};
 
+use farewell::Leaving;
 use relay::Relay;
 pub use upkeep::Upkeep;
 use upkeep::{Chore, Keeper};
@@ -48,9 +50,6 @@ const LATE: Duration = Duration::from_millis(50);
 /// How long a late node listens before it looks at its deadlines: what others sent meanwhile may lie in buffers of the
 /// operating system still.
 const LISTEN: Duration = Duration::from_millis(10);
-
-/// How long a node that leaves waits for others to know, beside what its pool waits.
-const FAREWELL_MAX: Duration = Duration::from_secs(7);
 
 /// What a driver is made of.
 pub(crate) struct Parts {
@@ -88,8 +87,7 @@ pub(crate) struct Driver {
     steps: StepWatch,
     /// Inputs that effects call for, to be handed in before anything else.
     next: VecDeque<Input>,
-    /// Until when a node that leaves may take.
-    leaves_until: Option<Instant>,
+    leaving: Leaving,
     departed: Option<Ended>,
 }
 
@@ -139,7 +137,7 @@ impl Driver {
             relay: Relay::default(),
             keeper: Keeper::new(upkeep),
             next: VecDeque::new(),
-            leaves_until: None,
+            leaving: Leaving::default(),
             departed: None,
         })
     }
@@ -163,6 +161,7 @@ impl Driver {
                 }
                 self.step(Input::Wake).await;
             }
+            self.go_on_leaving().await;
             self.keep_up().await;
         }
     }
@@ -171,8 +170,7 @@ impl Driver {
         if let Some(halt) = self.node.raft().halted() {
             return Some(Ended::Halted(halt));
         }
-        let is_late = self.leaves_until.is_some_and(|until| Instant::now() >= until);
-        self.departed.or_else(|| is_late.then_some(Ended::Asked))
+        self.departed.or_else(|| self.leaving.is_late().then_some(Ended::Asked))
     }
 
     /// Waits until anything has arrived or is due, and hands in what ended the wait, but for a deadline.
@@ -187,7 +185,7 @@ impl Driver {
             }
             Some(arrival) = self.arrivals.recv() => First::Arrival(arrival),
             // Who leaves answers nobody any more.
-            ask = self.asks.recv(), if self.leaves_until.is_none() => First::Ask(ask),
+            ask = self.asks.recv(), if self.leaving.until().is_none() => First::Ask(ask),
             () = sleep_until(wake_at) => First::Deadline,
         };
         match first {
@@ -195,7 +193,7 @@ impl Driver {
             First::Arrival(arrival) => self.take_arrival(arrival).await,
             First::Ask(Some(ask)) => self.take_ask(ask).await,
             // Every handle is gone: nobody can ask for anything any more, and so nobody can end the node otherwise.
-            First::Ask(None) => self.take_ask(Ask::Stop(Farewell::Told)).await,
+            First::Ask(None) => self.leave().await,
             First::Deadline => {}
         }
     }
@@ -211,7 +209,7 @@ impl Driver {
         let own = self.keeper.next_at().min(self.relay.next_at());
         let at = self.node.next_wake().map_or(own, |wake| wake.at.min(own));
         let at = Instant::now() + at.since(now);
-        self.leaves_until.map_or(at, |until| until.min(at))
+        self.leaving.until().map_or(at, |until| until.min(at))
     }
 
     /// Hands in all that has arrived by now, so far as it is not more than a turn's worth.
@@ -301,20 +299,6 @@ impl Driver {
         self.step(Input::Commands(commands)).await;
         if let Some(ask) = behind {
             Box::pin(self.take_ask(ask)).await;
-        }
-    }
-
-    /// Says farewell to the pools; the loop ends when others know, or after a while.
-    async fn leave(&mut self) {
-        if self.leaves_until.is_some() {
-            return;
-        }
-        self.leaves_until = Some(Instant::now() + FAREWELL_MAX);
-        if self.node.pool(Tier::Local).is_none() {
-            self.departed = Some(Ended::Asked);
-        }
-        for tier in [Tier::Wide, Tier::Local] {
-            self.step(Input::Pool(tier, Box::new(swim::Input::Leave))).await;
         }
     }
 

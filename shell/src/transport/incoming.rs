@@ -109,6 +109,7 @@ impl Door {
         };
         let replaced = self.register(node, lane, serial);
         if welcome(&self.shared, &mut stream).await.is_err() {
+            self.forget(node, lane, serial);
             return Ok(());
         }
         let _open = self.shared.counters.open_incoming();
@@ -129,13 +130,17 @@ impl Door {
         outcome.map_err(|refusal| (peer, refusal))
     }
 
-    /// Ends the connection before this one of the node on the lane, and returns what tells when this one is ended so.
+    /// Ends the connection before this one of the node on the lane, and returns what tells when this one is ended so: at
+    /// once, if one that came later was quicker to say who it is.
     fn register(&self, node: NodeId, lane: Lane, serial: u64) -> Option<watch::Receiver<()>> {
         if lane == Lane::Pool {
             return None;
         }
         let (held, replaced) = watch::channel(());
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).insert((node, lane), (serial, held));
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.get(&(node, lane)).is_none_or(|(its, _)| *its < serial) {
+            newest.insert((node, lane), (serial, held));
+        }
         Some(replaced)
     }
 

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 
 use super::counters::Dropped;
-use super::frame::{self, FRAME_HEADER_BYTES, Frame};
+use super::frame::{self, FRAME_HEADER_BYTES, Frame, PULSE_ANSWER};
 use super::handshake::{DialError, Target, Wire, dial};
 use super::links::{Shared, until_stopped};
 
@@ -172,7 +172,7 @@ impl Sender {
         let _open = shared.counters.open_outgoing();
         let (mut pulse, mut used_at) = (Pulse::default(), Instant::now());
         let mut next = Some(first);
-        let mut heard = [0; 64];
+        let mut heard = [0; 2];
         loop {
             if next.is_some() || pulse.is_due(&shared, Instant::now()) {
                 used_at = next.as_ref().map_or(used_at, |_| Instant::now());
@@ -186,7 +186,9 @@ impl Sender {
                 biased;
                 read = stream.read(&mut heard) => match read {
                     Ok(0) => return End::Broken(io::Error::new(io::ErrorKind::UnexpectedEof, "the other side ended it")),
-                    Ok(_) => pulse.asked_at = None,
+                    Ok(1) if heard[0] == PULSE_ANSWER && pulse.asked_at.is_some() => pulse.asked_at = None,
+                    // Whoever goes on talking would keep what waits from being sent.
+                    Ok(_) => return End::Broken(io::Error::new(io::ErrorKind::InvalidData, "it says what nobody asked")),
                     Err(error) => return End::Broken(error),
                 },
                 queued = self.queue.recv() => match queued {

@@ -14,7 +14,7 @@ pub(super) fn models() -> Vec<Model> {
             asking: Asking::Anywhere,
             budgets: steady,
             goals: answered,
-            pinned: Some(counts(92_734, 145_282, 38)),
+            pinned: Some(counts(93_014, 145_702, 38)),
             ..led()
         },
         Model {
@@ -24,7 +24,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 2, elections: 1, commands: 1, duplicates: 1, ..Budgets::NONE },
             goals: answered,
             symmetry: reduced(counts(584_146, 3_236_424, 27)),
-            pinned: Some(counts(292_096, 1_618_310, 27)),
+            pinned: Some(counts(292_740, 1_620_768, 27)),
             ..linked()
         },
         Model {
@@ -34,7 +34,7 @@ pub(super) fn models() -> Vec<Model> {
             network: Network::Delay { deviations: 1 },
             budgets: Budgets { commands: 2, ..steady },
             goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated],
-            pinned: Some(counts(41_345, 59_538, 40)),
+            pinned: Some(counts(41_593, 59_866, 40)),
             ..led()
         },
         Model {
@@ -45,7 +45,7 @@ pub(super) fn models() -> Vec<Model> {
             budgets: Budgets { terms: 2, commands: 2, transfers: 1, ..Budgets::NONE },
             goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated],
             symmetry: reduced(counts(1_539_478, 5_776_830, 30)),
-            pinned: Some(counts(769_760, 2_888_517, 30)),
+            pinned: Some(counts(783_120, 2_931_369, 30)),
             ..linked()
         },
         Model {
@@ -57,7 +57,7 @@ pub(super) fn models() -> Vec<Model> {
             deadlines: SNAPSHOTS,
             budgets: Budgets { commands: 2, ..steady },
             goals: &[Goal::SecondLeader, Goal::Answered, Goal::Repeated, Goal::Installed],
-            pinned: Some(counts(44_981, 64_246, 44)),
+            pinned: Some(counts(45_229, 64_574, 44)),
             ..led()
         },
     ]

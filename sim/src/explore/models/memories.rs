@@ -34,7 +34,7 @@ pub(super) fn models() -> Vec<Model> {
             asking: Asking::Anywhere,
             budgets: Budgets { commands: 1, heartbeats: 1, ..steady },
             goals: &[Goal::SecondLeader, Goal::Answered],
-            pinned: Some(counts(364_174, 616_686, 35)),
+            pinned: Some(counts(365_144, 618_336, 35)),
             ..led()
         },
         Model {

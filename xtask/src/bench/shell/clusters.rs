@@ -14,8 +14,13 @@ use crate::{Problem, process};
 /// How long a cluster may take to come about.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How many different keys, or registered nodes, are written.
-const KEYS: u64 = 8_000;
+/// How many different keys, or registered nodes, are written: a federation of some size, whose nodes come back and state
+/// themselves again.
+const KEYS: u64 = 1_000;
+
+/// How long a client waits for an answer while a leader may be gone, before it asks again. What it asks for may be done
+/// twice.
+const FAILOVER_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ impl Contender {
             }
             // The same number of bytes in the log; in base64, as its gateway wants them.
             Contender::Etcd => {
-                let key = format!("YmVuY2gt{:08}", key % 100_000_000);
+                let key = format!("YmVuY2gt{key:08}");
                 let body = json!({ "key": key, "value": "eHh4".repeat(60) });
                 request("POST", address, "/v3/kv/put", &body.to_string())
             }
@@ -209,7 +214,8 @@ impl Cluster {
         let address = self.nodes[survivor].client.clone();
         let write = self.contender.write(&address, 1);
         loop {
-            let answered = Connection::open(&address).and_then(|mut connection| connection.ask(&write));
+            let answered = Connection::with_patience(&address, FAILOVER_PATIENCE)
+                .and_then(|mut connection| connection.ask(&write));
             if answered.is_ok_and(|(status, _)| status == 200) {
                 break;
             }

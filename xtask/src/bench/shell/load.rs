@@ -32,9 +32,14 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open(address: &str) -> std::io::Result<Self> {
+        Self::with_patience(address, ANSWER_TIMEOUT)
+    }
+
+    /// Opens a connection of a client that gives up on an answer after a while.
+    pub(super) fn with_patience(address: &str, patience: Duration) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_read_timeout(Some(patience))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
