@@ -3,7 +3,7 @@
 use delian_core::raft::Record;
 use delian_core::{Input, WriteId};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::store::{Store, StoreError};
 
@@ -19,6 +19,9 @@ pub(super) struct Flushed {
     last: Option<WriteId>,
     refused: Option<WriteId>,
 }
+
+/// A store that was written to, and what came of it.
+type Written = (Box<dyn Store>, Result<(), StoreError>);
 
 /// The driver's end.
 pub(super) struct Writer {
@@ -76,11 +79,7 @@ async fn write_all(
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let (writes, records): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let written = spawn_blocking(move || {
-            let outcome = store.write(&records);
-            (store, outcome)
-        });
-        let why = match written.await {
+        let why = match write(store, records).await {
             Ok((back, Ok(()))) => {
                 store = back;
                 progress.send_modify(|flushed| flushed.last = writes.last().copied());
@@ -92,5 +91,28 @@ async fn write_all(
         tracing::error!(%why, "the disk refused a write");
         progress.send_modify(|flushed| flushed.refused = writes.first().copied());
         return;
+    }
+}
+
+/// Writes where it holds nobody up, and returns when the disk has done it.
+#[cfg(not(madsim))]
+async fn write(mut store: Box<dyn Store>, records: Vec<Record>) -> Result<Written, JoinError> {
+    let written = tokio::task::spawn_blocking(move || {
+        let outcome = store.write(&records);
+        (store, outcome)
+    });
+    written.await
+}
+
+/// Writes, and returns when the disk has done it: a simulated one says for how long it is at work.
+#[cfg(madsim)]
+async fn write(mut store: Box<dyn Store>, records: Vec<Record>) -> Result<Written, JoinError> {
+    let outcome = store.write(&records);
+    loop {
+        let busy_for = store.is_busy_for();
+        if busy_for.is_zero() {
+            return Ok((store, outcome));
+        }
+        tokio::time::sleep(busy_for).await;
     }
 }

@@ -1,7 +1,8 @@
 //! A disk in memory that loses power and refuses, within what disks promise: what was flushed stays, and of what was not
 //! any part may.
 //!
-//! It notes every operation, so each moment of one run can be looked at as the one at which the power was lost.
+//! It notes every operation, so each moment of one run can be looked at as the one at which the power was lost. Tests look
+//! at all of them; a simulated world lets one come about, and has the disk forget what can be lost no more.
 
 use std::io::{Error, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,40 +14,59 @@ const SECTOR_BYTES: usize = 512;
 
 /// A disk; clones are the same one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk(Arc<Mutex<State>>);
+pub struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     /// What a reader sees.
     bytes: Vec<u8>,
-    /// What was flushed.
-    flushed: Vec<u8>,
+    /// What was flushed before the first operation of the journal.
+    base: Vec<u8>,
     journal: Vec<Operation>,
     trouble: Option<Trouble>,
+    /// Whether the power was lost: whoever still holds this disk gets nothing from it any more.
+    is_dead: bool,
 }
 
 /// What changes a disk.
 #[derive(Clone, Debug)]
-pub(super) enum Operation {
-    Write { offset: usize, data: Vec<u8> },
+pub enum Operation {
+    /// Bytes are written, for readers at once.
+    Write {
+        /// Where.
+        offset: usize,
+        /// Which.
+        data: Vec<u8>,
+    },
+    /// The disk becomes so long.
     SetLength(usize),
+    /// All before it will survive a loss of power.
     Flush,
 }
 
 /// What a disk refuses, from how many operations on.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// There is no space.
-    Full { from: usize },
+    Full {
+        /// The number of the first such operation.
+        from: usize,
+    },
     /// Flushes fail.
-    NoFlush { from: usize },
+    NoFlush {
+        /// The number of the first such operation.
+        from: usize,
+    },
     /// One flush fails and later ones do not, as on Linux.
-    OneFlush { at: usize },
+    OneFlush {
+        /// From which operation on.
+        at: usize,
+    },
 }
 
 /// What becomes of writes that were not flushed as the power is lost.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Loss {
+pub enum Loss {
     /// All are lost.
     All,
     /// Some first ones are kept.
@@ -60,20 +80,22 @@ pub(super) enum Loss {
 }
 
 impl Loss {
-    pub(super) const EVERY: [Self; 5] = [Self::All, Self::Later, Self::Some, Self::Sectors, Self::Torn];
+    /// Every kind of loss.
+    pub const EVERY: [Self; 5] = [Self::All, Self::Later, Self::Some, Self::Sectors, Self::Torn];
 }
 
 /// Numbers that look random and are the same each time (Marsaglia 2003).
 #[derive(Debug)]
-pub(super) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    /// Returns dice that roll the same for the same seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// Returns a number below `sides`.
-    pub(super) fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -83,33 +105,61 @@ impl Dice {
 
 impl Disk {
     /// Returns a disk on which these bytes were flushed.
-    pub(super) fn of(bytes: Vec<u8>) -> Self {
-        let state = State { flushed: bytes.clone(), bytes, ..State::default() };
+    pub fn of(bytes: Vec<u8>) -> Self {
+        let state = State { base: bytes.clone(), bytes, ..State::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    pub(super) fn with(self, trouble: Trouble) -> Self {
-        self.state().trouble = Some(trouble);
+    /// Has the disk refuse, from some operation on.
+    #[must_use]
+    pub fn with(self, trouble: Trouble) -> Self {
+        self.set_trouble(Some(trouble));
         self
     }
 
+    /// Has the disk refuse from some operation on, or no more.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.state().trouble = trouble;
+    }
+
     /// Returns what a reader sees.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         self.state().bytes.clone()
     }
 
     /// Returns what is left if the power is lost and all that was not flushed with it.
-    pub(super) fn flushed(&self) -> Vec<u8> {
-        self.state().flushed.clone()
+    pub fn flushed(&self) -> Vec<u8> {
+        let state = self.state();
+        let mut replay = Replay::from(state.base.clone());
+        state.journal.iter().for_each(|operation| replay.step(operation));
+        replay.flushed
+    }
+
+    /// Takes what was written so far as kept for good, and forgets how it came there.
+    pub fn settle(&self) {
+        let mut state = self.state();
+        let State { base, journal, .. } = &mut *state;
+        journal.drain(..).for_each(|operation| apply(base, &operation));
+    }
+
+    /// Loses the power at some moment since the disk was last [settled](Disk::settle). Returns what is found when it is
+    /// back; this disk refuses everything from here on.
+    pub fn lose_power(&self, loss: Loss, dice: &mut Dice) -> Vec<u8> {
+        let mut state = self.state();
+        state.is_dead = true;
+        let reached = dice.roll(state.journal.len() + 1);
+        let mut replay = Replay::from(std::mem::take(&mut state.base));
+        state.journal[..reached].iter().for_each(|operation| replay.step(operation));
+        replay.crash(loss, dice)
     }
 
     /// Returns how many operations there were.
-    pub(super) fn operations(&self) -> usize {
+    pub fn operations(&self) -> usize {
         self.state().journal.len()
     }
 
     /// Returns all operations.
-    pub(super) fn journal(&self) -> Vec<Operation> {
+    pub fn journal(&self) -> Vec<Operation> {
         self.state().journal.clone()
     }
 
@@ -121,6 +171,9 @@ impl Disk {
 impl State {
     /// Notes an operation and performs it, unless the disk refuses.
     fn perform(&mut self, operation: Operation) -> Result<(), Error> {
+        if self.is_dead {
+            return Err(no_power());
+        }
         let number = self.journal.len();
         let refusal = match (self.trouble, &operation) {
             (Some(Trouble::Full { from }), Operation::Write { .. } | Operation::SetLength(_)) if number >= from => {
@@ -141,7 +194,7 @@ impl State {
         match &operation {
             Operation::Write { offset, data } => write(&mut self.bytes, *offset, data),
             Operation::SetLength(length) => self.bytes.resize(*length, 0),
-            Operation::Flush => self.flushed.clone_from(&self.bytes),
+            Operation::Flush => {}
         }
         self.journal.push(operation);
         Ok(())
@@ -155,6 +208,9 @@ impl StorageBackend for Disk {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
         let state = self.state();
+        if state.is_dead {
+            return Err(no_power());
+        }
         let start = usize::try_from(offset).ok();
         let range = start.and_then(|start| Some(start..start.checked_add(out.len())?));
         let found = range.and_then(|range| state.bytes.get(range));
@@ -175,20 +231,25 @@ impl StorageBackend for Disk {
     }
 }
 
+fn no_power() -> Error {
+    Error::other("the power was lost")
+}
+
 /// A run of a disk, moment by moment.
-pub(super) struct Replay<'a> {
+#[derive(Debug)]
+pub struct Replay<'a> {
     flushed: Vec<u8>,
     pending: Vec<&'a Operation>,
 }
 
 impl<'a> Replay<'a> {
     /// Begins with a disk on which these bytes were flushed.
-    pub(super) fn from(flushed: Vec<u8>) -> Self {
+    pub fn from(flushed: Vec<u8>) -> Self {
         Self { flushed, pending: Vec::new() }
     }
 
     /// Goes on by one operation.
-    pub(super) fn step(&mut self, operation: &'a Operation) {
+    pub fn step(&mut self, operation: &'a Operation) {
         if let Operation::Flush = operation {
             for pending in self.pending.drain(..) {
                 apply(&mut self.flushed, pending);
@@ -199,7 +260,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Returns what is found after the power is lost at this moment.
-    pub(super) fn crash(&self, loss: Loss, dice: &mut Dice) -> Vec<u8> {
+    pub fn crash(&self, loss: Loss, dice: &mut Dice) -> Vec<u8> {
         let mut bytes = self.flushed.clone();
         let kept = dice.roll(self.pending.len() + 1);
         for (place, operation) in self.pending.iter().enumerate() {

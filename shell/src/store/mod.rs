@@ -14,13 +14,15 @@ mod lock;
 mod overlay;
 mod survey;
 mod lines;
-#[cfg(test)]
-mod disk;
+#[cfg(any(test, madsim))]
+pub mod disk;
 #[cfg(test)]
 mod tests;
 
 use std::error::Error;
 use std::fmt;
+#[cfg(madsim)]
+use std::time::Duration;
 
 use delian_core::NodeId;
 use delian_core::raft::{Record, Recovered};
@@ -61,6 +63,13 @@ pub trait Store: Send + 'static {
     /// Returns why the disk refused; then none of them counts as written, the node stops, and every later write is
     /// refused. Whoever reads the store back finds all of them or none, as after a loss of power.
     fn write(&mut self, records: &[Record]) -> Result<(), StoreError>;
+
+    /// Returns how long the disk is still at work on what was written last, and nothing once that is kept. A simulated
+    /// disk takes no time of the one thread that everything runs on, so whoever writes waits for it.
+    #[cfg(madsim)]
+    fn is_busy_for(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What is wrong with a store.

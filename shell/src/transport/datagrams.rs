@@ -48,8 +48,15 @@ impl Socket {
         self.0.local_addr()
     }
 
+    #[cfg(not(madsim))]
     async fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         self.0.send_to(bytes, to).await.map(drop)
+    }
+
+    /// The simulated socket takes its arguments the other way around.
+    #[cfg(madsim)]
+    async fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        self.0.send_to(to, bytes).await
     }
 
     async fn receive(&self, bytes: &mut [u8]) -> io::Result<(usize, SocketAddr)> {

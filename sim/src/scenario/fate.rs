@@ -35,7 +35,7 @@ impl Cluster {
 
 impl Scenario {
     /// Returns whether who decides may change while it runs.
-    pub(crate) fn changes_quorum(&self) -> bool {
+    pub fn changes_quorum(&self) -> bool {
         let changes = |operation: &Operation| matches!(operation.action, Action::Quorum(_));
         self.cluster.spares > 0
             || self.operator.is_some()

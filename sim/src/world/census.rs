@@ -12,8 +12,10 @@ use crate::invariants::Judged;
 use crate::outcome::Counts;
 
 /// The plain counters of one run, kept flat because they are bumped on every event.
+///
+/// Another world that runs the same scenarios counts what its nodes tell with it, so that a fact means the same there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Census {
+pub struct Census {
     pub(crate) events: u64,
     pub(crate) inputs: u64,
     pub(crate) messages: u64,
@@ -91,12 +93,13 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    pub(crate) fn count_fault(&mut self, fact: &'static str) {
+    /// Counts a fault that took hold, by the name of its fact.
+    pub fn count_fault(&mut self, fact: &'static str) {
         self.faults.add(fact, 1);
     }
 
     /// Counts what an event stands for.
-    pub(crate) fn on_event(&mut self, now: Time, node: NodeId, event: &Event) {
+    pub fn on_event(&mut self, now: Time, node: NodeId, event: &Event) {
         match event {
             Event::BecameLeader { .. } => {
                 self.elections += 1;
@@ -189,7 +192,7 @@ impl Census {
     }
 
     /// Returns everything counted, by the names that scenarios use.
-    pub(crate) fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         let mut counts = self.faults.clone();
         let facts = [
             ("elections", self.elections),

@@ -119,7 +119,7 @@ impl World {
 }
 
 /// Returns the command of an action, as the asked node sees the world; nothing for a read.
-fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
+pub fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
     let subject = |number: &u16| NodeId::new(u64::from(*number));
     let life = |number: &u16| node.topology().get(subject(number)).map_or(Epoch::ZERO, |member| member.registered);
     Some(match action {
@@ -147,7 +147,7 @@ fn command(action: &Action, node: &Node, wall: WallTime) -> Option<Command> {
 }
 
 /// Returns what subject `number` says about itself: places spread over three regions, two datacenters each.
-pub(super) fn registration(number: u16, wall: WallTime) -> Registration {
+pub fn registration(number: u16, wall: WallTime) -> Registration {
     let region = number % 3;
     Registration {
         node: NodeId::new(u64::from(number)),

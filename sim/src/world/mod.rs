@@ -30,8 +30,9 @@ use delian_core::raft::Recovered;
 use delian_core::{Incarnation, Input, Message, Node, NodeId, Outbox, Seed, Time};
 
 use self::calls::Calls;
-pub(crate) use self::census::Census;
+pub use self::census::Census;
 use self::clients::Clients;
+pub use self::clients::{command, registration};
 use self::faults::FaultsInForce;
 use self::footsteps::Footsteps;
 pub use self::footsteps::{Footstep, Kept, Office, Unnoted};
