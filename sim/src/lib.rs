@@ -7,6 +7,9 @@
 //! A [`pool`] is a world of its own, of very many members that do nothing but watch each other; a [`story`] is a
 //! scenario of either kind.
 //!
+//! A scenario may run elsewhere, too: [`worlds`] has the border that the shipped code is driven through, and sets what came of
+//! it beside what came of discrete events.
+//!
 //! A [`placement`] is a ring alone, as a person lists its nodes, and how evenly its keys lie.
 //!
 //! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach; and
@@ -39,4 +42,5 @@ pub mod story;
 pub mod fleet;
 pub mod report;
 pub mod shrink;
+pub mod worlds;
 pub mod explore;

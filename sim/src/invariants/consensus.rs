@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use delian_core::projection::Names;
 use delian_core::raft::Configuration;
-use delian_core::{Event, NodeId, Position, Time};
+use delian_core::{Event, NodeId, Position, Term, Time};
 
 use super::complete_log::CompleteLog;
 use super::ledger::Ledger;
@@ -49,6 +49,11 @@ impl Consensus {
     /// Returns the history so far.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Returns who led each term.
+    pub(super) fn leaders(&self) -> impl Iterator<Item = (Term, NodeId)> + '_ {
+        self.one_leader.leaders()
     }
 
     /// Judges one observation. Returns by how much it made the committed history grow, if it did.

@@ -46,7 +46,7 @@ use delian_core::health::{HealthConfig, Heartbeat};
 use delian_core::raft::{Configuration, QuorumChange, Record, Recovered};
 use delian_core::topology::Command;
 use delian_core::{Applied, Consistency, Epoch, Event, Incarnation, Message, Node, NodeId, Position, ReadAt, Rejected};
-use delian_core::{RequestId, SessionRequest, Time};
+use delian_core::{RequestId, SessionRequest, Term, Time};
 
 use crate::linearizability::history::OperationId;
 
@@ -305,6 +305,11 @@ impl Invariants {
     /// Returns the committed history so far.
     pub fn ledger(&self) -> &Ledger {
         self.consensus.ledger()
+    }
+
+    /// Returns who led each term, in order.
+    pub fn leaders(&self) -> impl Iterator<Item = (Term, NodeId)> + '_ {
+        self.consensus.leaders()
     }
 
     /// Judges the nodes that must agree at the end, and what all clients saw.

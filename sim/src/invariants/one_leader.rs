@@ -29,6 +29,11 @@ impl OneLeaderPerTerm {
         self.leaders.hash(hasher);
     }
 
+    /// Returns who led each term.
+    pub(super) fn leaders(&self) -> impl Iterator<Item = (Term, NodeId)> + '_ {
+        self.leaders.iter().map(|(term, leader)| (*term, *leader))
+    }
+
     pub(super) fn on_leader(self: &mut Arc<Self>, id: NodeId, term: Term) -> Result<(), Breach> {
         let first = *Arc::make_mut(self).leaders.entry(term).or_insert(id);
         if first == id {

@@ -7,7 +7,7 @@ use delian_core::{Seed, Stream, Time};
 use super::{Report, Suite};
 use crate::noticed::Noticed;
 use crate::outcome::{Counts, Outcome, Violation};
-use crate::scenario::{Cluster, Expectations, Latency, LinkQuality, Scenario, Shape};
+use crate::scenario::{Cluster, Expectations, Latency, LinkQuality, Scenario, Shape, Worlds};
 
 const NAMES: [(&str, &str); 14] = [
     ("membership/added-node-is-seen-by-all", "A node added to a three-node cluster is seen by all."),
@@ -69,6 +69,7 @@ pub(super) fn scenario(name: &str, about: &str, path: &str) -> Scenario {
         seeds_max: None,
         forks: Vec::new(),
         healed: None,
+        worlds: Worlds::default(),
         cluster: Cluster::default(),
         chaos: Duration::from_mins(1),
         settle: Duration::from_secs(30),

@@ -11,6 +11,8 @@ use proptest::sample::{select, subsequence};
 
 use super::check::{CLIENTS, SCORES, SUBJECTS};
 use super::fate::minority;
+use crate::worlds::WorldKind;
+
 use super::words::{CONDITIONS, DIRECTIONS, SHAPES, Word};
 use super::*;
 
@@ -25,8 +27,9 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
         let numbers: Vec<u16> = (1..=everybody).collect();
         let levels = btree_map(1..=everybody, (1..=2_u64).prop_map(FeatureLevel::new), 0..3);
         let health = (any::<bool>(), 0..=1200_u16, option::of(healths()), any::<bool>());
+        let ends = (expectations(), worlds());
         let cluster = (configs(), subsequence(numbers, 0..=usize::from(everybody)), levels, any::<bool>(), health);
-        (frame, world, times, cluster, expectations()).prop_map(move |(frame, world, times, cluster, expect)| {
+        (frame, world, times, cluster, ends).prop_map(move |(frame, world, times, cluster, (expect, worlds))| {
             let (chaos, settle, (seed, seeds_max), about) = frame;
             let (network, flush, workload, swarm, operator) = world;
             let (steps, operations) = times;
@@ -48,6 +51,7 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             scenario.operations =
                 operations.into_iter().map(|(at, it)| Operation { at: at.min(scenario.chaos), ..it }).collect();
             scenario.expect = expect;
+            scenario.worlds = worlds;
             make_sense(&mut scenario, pins_healed);
             scenario
         })
@@ -87,6 +91,24 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
         let gone = scenario.gone();
         scenario.healed = Some((1..=scenario.cluster.participants()).filter(|it| !gone.contains(it)).collect());
     }
+}
+
+/// Any worlds but real processes, which cannot do all that is arbitrary.
+fn worlds() -> impl Strategy<Value = Worlds> {
+    let why = || "[a-z]{1,9}";
+    (any::<bool>(), any::<bool>(), why(), why(), 1..=1000_u16).prop_map(|(says_any, in_madsim, one, two, scale)| {
+        let mut worlds = Worlds::default();
+        if says_any {
+            worlds.scale = scale;
+            worlds.not_in.insert(WorldKind::Process, one);
+            if in_madsim {
+                worlds.run_in.insert(WorldKind::Madsim);
+            } else {
+                worlds.not_in.insert(WorldKind::Madsim, two);
+            }
+        }
+        worlds
+    })
 }
 
 fn words<T: Copy + std::fmt::Debug + 'static>(words: &'static [Word<T>]) -> impl Strategy<Value = T> {

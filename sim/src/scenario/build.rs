@@ -9,7 +9,7 @@ use super::check::{Section, check};
 use super::words::write_span;
 use super::{
     Action, Fault, Latency, LinkQuality, Manner, Operation, Operator, Problem, Scenario, ScenarioError, Step, Swarm,
-    Target, Workload,
+    Target, Workload, Worlds,
 };
 use crate::plan::Fork;
 
@@ -89,6 +89,12 @@ impl Builder {
     /// Names the processes that are made whole when the faults stop.
     pub fn healed(mut self, processes: impl IntoIterator<Item = u16>) -> Self {
         self.scenario.healed = Some(processes.into_iter().collect());
+        self
+    }
+
+    /// Says in which worlds it runs.
+    pub fn worlds(mut self, worlds: Worlds) -> Self {
+        self.scenario.worlds = worlds;
         self
     }
 
@@ -291,6 +297,7 @@ fn describe(section: Section, scenario: &Scenario) -> String {
         Section::Workload => "in [workload]: ".to_string(),
         Section::Swarm => "in [swarm]: ".to_string(),
         Section::Operator => "in [operator]: ".to_string(),
+        Section::Worlds => "in [worlds]: ".to_string(),
         Section::Expect => "in [expect]: ".to_string(),
         Section::Step(position) => {
             let step = &scenario.steps[position];

@@ -7,6 +7,7 @@ pub(crate) mod common;
 mod forks;
 mod health;
 mod releases;
+mod worlds;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -73,6 +74,7 @@ pub(crate) enum Section {
     Workload,
     Swarm,
     Operator,
+    Worlds,
     Step(usize),
     Operation(usize),
     Expect,
@@ -120,6 +122,7 @@ pub(super) fn check_parts(scenario: &Scenario) -> Vec<Finding> {
     }
     checker.operations();
     checker.expect(&scenario.expect);
+    checker.worlds();
     checker.findings
 }
 

@@ -1,13 +1,15 @@
 //! What a scenario is when nothing else is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use delian_core::Config;
 
 use super::{
     Cluster, Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Scenario, Shape, Swarm, Workload,
+    Worlds,
 };
+use crate::worlds::WorldKind;
 
 impl Latency {
     /// A healthy disk: a flush takes 1 ms to 5 ms, as on a solid-state disk that is shared.
@@ -85,6 +87,18 @@ impl Default for Cluster {
     }
 }
 
+/// Discrete events alone.
+impl Default for Worlds {
+    fn default() -> Self {
+        Self { run_in: BTreeSet::from([WorldKind::Des]), not_in: BTreeMap::new(), scale: Self::REAL }
+    }
+}
+
+impl Worlds {
+    /// The scale of a second that takes a second.
+    pub const REAL: u16 = 1000;
+}
+
 impl Family {
     /// The families that `all` stands for, in order: those that leave the configuration alone.
     pub const ALL: [Self; 10] = [
@@ -112,6 +126,7 @@ impl Scenario {
             seeds_max: None,
             forks: Vec::new(),
             healed: None,
+            worlds: Worlds::default(),
             cluster: Cluster::default(),
             chaos: Duration::from_mins(1),
             settle: Duration::from_secs(30),

@@ -18,18 +18,19 @@ mod tests;
 pub(crate) mod words;
 pub(crate) mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use delian_core::{Config, FeatureLevel};
 
 use crate::plan::Fork;
+use crate::worlds::WorldKind;
 
 pub use build::{Builder, millis, secs};
 pub use error::{Problem, ScenarioError, Spot};
 
 pub(crate) use fate::minority;
-pub(crate) use words::{CONDITIONS, FAMILIES, REDRAWS, word, write_span};
+pub(crate) use words::{CONDITIONS, FAMILIES, REDRAWS, word, write_span, write_target};
 pub use words::{read_bytes, read_span};
 
 /// A story to be told over many seeds.
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub forks: Vec<Fork>,
     /// The processes that are made whole when the faults stop; drawn, or all that can be, if not said.
     pub healed: Option<Vec<u16>>,
+    /// In which worlds it runs.
+    pub worlds: Worlds,
     /// Who takes part.
     pub cluster: Cluster,
     /// How long faults and clients go on.
@@ -71,6 +74,17 @@ pub struct Scenario {
     pub operations: Vec<Operation>,
     /// What must have happened, so that a pass means something.
     pub expect: Expectations,
+}
+
+/// In which worlds a scenario runs, and how fast where time is real.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worlds {
+    /// Where it runs; always in the world of discrete events.
+    pub run_in: BTreeSet<WorldKind>,
+    /// Where it does not, and why. A scenario that says nothing of worlds runs with discrete events alone.
+    pub not_in: BTreeMap<WorldKind, String>,
+    /// How long a second of the scenario takes where time is real, in thousandths of one.
+    pub scale: u16,
 }
 
 /// Who takes part in a scenario. Processes are numbered from 1: voters first, then learners, spares and observers.

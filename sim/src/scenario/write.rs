@@ -12,7 +12,7 @@ use super::words::{
 };
 use super::{
     Action, Change, Direction, Expectations, Family, Fault, Latency, LinkQuality, Manner, Mix, Operation, Scenario,
-    Step, Swarm, Target, Workload,
+    Step, Swarm, Target, Workload, Worlds,
 };
 use crate::plan::Plan;
 
@@ -22,6 +22,7 @@ impl Scenario {
         let mut text = Text(String::new());
         let plain = Self::plain("");
         text.key("about", quoted(&self.about));
+        write_worlds(&mut text, &self.worlds);
         self.write_cluster(&mut text);
         text.section("config", |text| write_settings(text, SETTINGS, &self.cluster.config));
         if let Some(health) = &self.cluster.config.health {
@@ -155,6 +156,18 @@ impl Plan {
         scenario.healed = (!scenario.changes_quorum()).then(|| self.healed.iter().copied().collect());
         scenario
     }
+}
+
+fn write_worlds(text: &mut Text, worlds: &Worlds) {
+    if *worlds == Worlds::default() {
+        return;
+    }
+    text.header("[worlds]");
+    text.key("in", list(worlds.run_in.iter().map(|world| quoted(world.name()))));
+    text.unless(&BTreeMap::new(), "not_in", &worlds.not_in, |not_in| {
+        pairs(not_in.iter().map(|(world, why)| (world.name().to_string(), quoted(why))))
+    });
+    text.unless(&Worlds::REAL, "scale", &worlds.scale, |scale| quoted(&write_permille(*scale)));
 }
 
 fn write_quality(text: &mut Text, usual: &LinkQuality, quality: &LinkQuality) {

@@ -32,7 +32,7 @@ use delian_core::{Incarnation, Input, Message, Node, NodeId, Outbox, Seed, Time}
 use self::calls::Calls;
 pub use self::census::Census;
 use self::clients::Clients;
-pub use self::clients::{command, registration};
+pub use self::clients::{Answer, Exchange, command, registration};
 use self::faults::FaultsInForce;
 use self::footsteps::Footsteps;
 pub use self::footsteps::{Footstep, Kept, Office, Unnoted};
@@ -147,6 +147,11 @@ impl World {
     /// Returns the fingerprint of everything that happened so far.
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint.get()
+    }
+
+    /// Returns the plan that it follows.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Returns the breach that ended the run, if one did.

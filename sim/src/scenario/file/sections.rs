@@ -14,8 +14,11 @@ use crate::scenario::check::{
     CLIENTS, LEARNERS, LEVELS, OBSERVERS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS,
 };
 use crate::scenario::settings::{HEALTH_SETTINGS, SETTINGS, read_settings};
-use crate::scenario::words::{FAMILIES, SHAPES, read_bounds, read_permille, read_span, read_target};
-use crate::scenario::{Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload};
+use crate::scenario::words::{FAMILIES, SHAPES, choice, meaning, read_bounds, read_permille, read_span, read_target};
+use crate::scenario::{
+    Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload, Worlds,
+};
+use crate::worlds::WorldKind;
 
 impl Draft {
     /// Reads a whole document.
@@ -62,6 +65,9 @@ impl Draft {
             put(&mut operator.interval, read_time(reader, &mut table, "interval"));
             table.finish(reader);
             self.scenario.operator = Some(operator);
+        }
+        if let Some(table) = section(reader, "worlds", Section::Worlds, "[worlds]") {
+            self.scenario.worlds = read_worlds(reader, table);
         }
         if let Some(table) = section(reader, "expect", Section::Expect, "[expect]") {
             self.read_expect(reader, table);
@@ -159,6 +165,36 @@ pub(crate) fn read_counts<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, ex
             }
         }
     }
+}
+
+/// Reads in which worlds a scenario runs, and why not in the others.
+fn read_worlds<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Worlds {
+    let mut worlds = Worlds::default();
+    let before = reader.problem_count();
+    let right = r#"the worlds in which it runs, such as in = ["des", "process"]"#;
+    if let Some(entries) =
+        table.require(reader, "in", right).and_then(|entry| entry.array(reader, r#"["des", "process"]"#))
+    {
+        worlds.run_in = entries.iter().filter_map(|entry| entry.word(reader, &WorldKind::NAMES)).collect();
+    }
+    if let Some(entry) = table.take(reader, "not_in") {
+        for (name, span, why) in entry.pairs(reader, r#"{ process = "why not" }"#) {
+            let Some(world) = meaning(&WorldKind::NAMES, &name) else {
+                let known = choice(WorldKind::NAMES.iter().map(|(name, _)| *name));
+                reader.find(span, format!("not_in names `{name}`, but the worlds are {known}"));
+                continue;
+            };
+            reader.remember(Section::Worlds, &format!("not_in.{name}"), span);
+            match why.str() {
+                Some(why) => drop(worlds.not_in.insert(world, why.to_string())),
+                None => why.refuse(reader, r#"must say why not, such as { process = "its disks are real" }"#),
+            }
+        }
+    }
+    put(&mut worlds.scale, table.take(reader, "scale").and_then(|entry| entry.parse(reader, read_permille)));
+    table.finish(reader);
+    // A world that is misspelt is not one that is left out.
+    if reader.problem_count() == before { worlds } else { Worlds::default() }
 }
 
 /// Reads which processes start as an older release.

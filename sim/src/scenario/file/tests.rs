@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use crate::scenario::arbitrary::scenarios;
 use crate::scenario::{Action, Direction, Family, Fault, Mix, Scenario, Shape, Target, millis, secs};
 use crate::story::Story;
+use crate::worlds::WorldKind;
 use proptest::prelude::*;
 
 const FULL: &str = r#"
@@ -22,6 +23,11 @@ command_timeout = "1.5s"
 chaos = "60s"
 settle = "30s"
 seed = 17
+
+[worlds]
+in = ["des", "madsim"]
+not_in = { process = "its clients have no sessions" }
+scale = "50%"
 
 [network]
 latency = "1ms..10ms"
@@ -96,6 +102,9 @@ fn every_section_is_read() {
     assert_eq!(scenario.cluster.config.log_bytes_max, 16 * 1024);
     assert_eq!(scenario.cluster.config.command_timeout, millis(1500));
     assert_eq!((scenario.chaos, scenario.settle, scenario.seed), (secs(60), secs(30), Some(17)));
+    assert_eq!(scenario.worlds.run_in, [WorldKind::Des, WorldKind::Madsim].into());
+    assert_eq!(scenario.worlds.not_in[&WorldKind::Process], "its clients have no sessions");
+    assert_eq!(scenario.worlds.scale, 500);
     assert_eq!((scenario.network.loss, scenario.network.latency.shape), (5, Shape::Uniform));
     assert_eq!((scenario.flush.least, scenario.flush.most), (millis(5), millis(5)));
     let workload = scenario.workload.expect("there are clients");
@@ -108,6 +117,24 @@ fn every_section_is_read() {
     assert_eq!(scenario.operations[0].action, Action::Register(4));
     assert_eq!(scenario.expect.at_least["fault.isolate"], 1);
     assert_eq!(scenario.expect.at_most["fault.partition"], 9);
+}
+
+#[test]
+fn worlds_are_named_with_their_line_and_the_fix() {
+    assert_eq!(
+        problem("[worlds]\nin = [\"des\", \"proces\"]\nnot_in = { madsim = \"slow\" }"),
+        "3:14 in is \"proces\", but must be `des`, `madsim` or `process`: did you mean `process`?"
+    );
+    assert_eq!(
+        problem("[worlds]\nin = [\"des\", \"process\"]"),
+        "3:6 in leaves `madsim` out without a reason: add it, or say why not: not_in = { madsim = \"…\" }"
+    );
+    let stalls = "[worlds]\nin = [\"des\", \"process\"]\nnot_in = { madsim = \"slow\" }\n[[step]]\nat = \"5s\"\n";
+    assert_eq!(
+        problem(&format!("{stalls}fault = \"stall-disk\"\ntarget = \"n1\"")),
+        "7:9 `stall-disk` does not happen in `process`: its disks are real and do as they please"
+    );
+    assert!(problem("[worlds]\nnot_in = { proces = \"x\" }\nin = [\"des\", \"madsim\"]").contains("not_in names"));
 }
 
 #[test]

@@ -1,0 +1,383 @@
+//! Drives any world through a plan.
+//!
+//! Faults in force are kept as a list and laid over pristine links whenever the list changes, as the world of discrete
+//! events does it; so two faults that overlap never undo each other.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::history::Exchanges;
+use super::sight::Sight;
+use super::{Facts, Fate, Heard, LinkMatrix, Moment, Passage, Reply, Request, Trouble, What, World};
+use crate::plan::Plan;
+use crate::scenario::{Action, Direction, Fault, LinkQuality, Operation, Target, facts};
+
+/// Runs a plan in a world, which is stopped then, and returns what came of it.
+///
+/// A world that cannot go on is told among what was broken.
+pub fn campaign(world: &mut dyn World, plan: &Plan) -> Facts {
+    let mut campaign = Campaign::new(world, plan);
+    let outcome = campaign.run();
+    let mut facts = campaign.conclude();
+    if let Err(trouble) = outcome {
+        facts.broken.push(format!("the run broke off: {trouble}"));
+    }
+    world.stop();
+    facts
+}
+
+/// A run that is under way.
+pub(super) struct Campaign<'a> {
+    pub(super) world: &'a mut dyn World,
+    pub(super) plan: &'a Plan,
+    pub(super) sight: Sight,
+    pub(super) facts: Facts,
+    pub(super) exchanges: Exchanges,
+    /// Whether a request beyond those of the plan was answered by a quorum.
+    pub(super) has_proof: bool,
+    agenda: BTreeSet<(Duration, Due)>,
+    laid: Vec<(usize, Laid)>,
+    pub(super) ever_up: BTreeSet<u16>,
+}
+
+/// Something that is to be done, in the order in which it is within one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Begin(usize),
+    Ask(usize),
+    End(usize),
+}
+
+/// A fault in force with its targets named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Laid {
+    Links(Vec<(u16, u16)>, Passage),
+    Quality(Vec<(u16, u16)>, LinkQuality),
+    Frozen(u16),
+    Down(u16),
+    Other(Vec<u16>),
+}
+
+impl<'a> Campaign<'a> {
+    fn new(world: &'a mut dyn World, plan: &'a Plan) -> Self {
+        let cluster = &plan.scenario.cluster;
+        let up: BTreeSet<u16> = (1..=cluster.processes()).filter(|it| !cluster.absent.contains(it)).collect();
+        let begins = plan.steps.iter().enumerate().map(|(number, step)| (step.at, Due::Begin(number)));
+        let asks = plan.operations.iter().enumerate().map(|(number, operation)| (operation.at, Due::Ask(number)));
+        Self {
+            facts: Facts::new(world.kind()),
+            sight: Sight::new(cluster.processes(), cluster.voters, up.clone()),
+            exchanges: Exchanges::default(),
+            has_proof: false,
+            agenda: begins.chain(asks).collect(),
+            laid: Vec::new(),
+            ever_up: up,
+            world,
+            plan,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Trouble> {
+        self.world.start()?;
+        self.world.set_links(&self.links());
+        while let Some((at, due)) = self.agenda.pop_first() {
+            if at > self.plan.scenario.chaos {
+                break;
+            }
+            self.pass(at)?;
+            match due {
+                Due::Begin(number) => self.begin(number)?,
+                Due::End(number) => self.lift(|laid, _| laid == number)?,
+                Due::Ask(number) => self.ask(number),
+            }
+        }
+        self.pass(self.plan.scenario.chaos)?;
+        self.settle()
+    }
+
+    /// Lets time pass until then, and takes in what is heard.
+    pub(super) fn pass(&mut self, until: Duration) -> Result<(), Trouble> {
+        loop {
+            self.listen(until)?;
+            if self.world.now() >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in what is heard until then, or as soon as something is.
+    pub(super) fn listen(&mut self, until: Duration) -> Result<(), Trouble> {
+        for heard in self.world.wait(until)? {
+            self.note(&heard);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, heard: &Heard) {
+        match &heard.what {
+            What::Happened(..) => self.sight.note(&mut self.facts, heard),
+            What::Answered(number, reply) if *number < self.plan.operations.len() => {
+                self.exchanges.answer(*number, heard.at, reply.clone());
+            }
+            What::Answered(_, reply) => self.has_proof |= matches!(reply, Reply::Registered(_)),
+        }
+    }
+
+    fn ask(&mut self, number: usize) {
+        let operation = &self.plan.operations[number];
+        let one = |target| self.sight.resolve(target)[0];
+        let via = one(operation.via);
+        let to = if let Action::Transfer(target) = operation.action { Some(one(target)) } else { None };
+        if self.sight.up.contains(&via) {
+            self.exchanges.ask(number, self.world.now());
+            self.world.submit(Request { number, via, action: operation.action.clone(), to });
+        }
+    }
+
+    fn begin(&mut self, number: usize) -> Result<(), Trouble> {
+        let step = &self.plan.steps[number];
+        let targets = |target: &Target| self.sight.resolve(*target);
+        let cut = |links| Laid::Links(links, Passage::Cut);
+        let laid: Vec<Laid> = match &step.fault {
+            Fault::Partition(sides) => vec![cut(self.links_between(sides))],
+            Fault::Isolate(target, direction) => {
+                targets(target).into_iter().map(|it| cut(self.links_of(it, *direction))).collect()
+            }
+            Fault::Bridge(target) => vec![cut(self.links_around(targets(target)[0]))],
+            Fault::Degrade(from, to, quality) => vec![Laid::Quality(pairs(&targets(from), &targets(to)), *quality)],
+            Fault::Clog(from, to) => vec![Laid::Links(pairs(&targets(from), &targets(to)), Passage::Held)],
+            Fault::Deafen(target) => {
+                let inbound = |it| Laid::Links(self.links_of(it, Direction::Inbound), Passage::Held);
+                targets(target).into_iter().map(inbound).collect()
+            }
+            Fault::Crash(target) => {
+                targets(target).into_iter().filter(|it| self.sight.up.contains(it)).map(Laid::Down).collect()
+            }
+            Fault::Pause(target) => {
+                targets(target).into_iter().filter(|it| self.sight.up.contains(it)).map(Laid::Frozen).collect()
+            }
+            Fault::HealNetwork => {
+                return self.lift(|_, laid| matches!(laid, Laid::Links(..) | Laid::Quality(..)));
+            }
+            Fault::Start(target) => return self.start(&targets(target), &step.fault),
+            fault @ (Fault::Wipe(target)
+            | Fault::Forget(target)
+            | Fault::SlowDisk(target, _)
+            | Fault::StallDisk(target)
+            | Fault::FullDisk(target)
+            | Fault::Upgrade(target)
+            | Fault::CorruptDisk(target)
+            | Fault::Drift(target, _)
+            | Fault::WallJump(target, _)
+            | Fault::MonotonicJump(target, _)
+            | Fault::Mute(target)
+            | Fault::MutePool(target)
+            | Fault::DeafenPool(target)
+            | Fault::Score(target, _)) => {
+                let processes = targets(target);
+                self.world.other_fault(fault, &processes, Moment::Begins)?;
+                vec![Laid::Other(processes)]
+            }
+        };
+        if !laid.is_empty()
+            && let Some(fact) = facts::of_fault(&step.fault)
+        {
+            self.sight.counts.add(fact, 1);
+        }
+        if let Some(lasts) = step.lasts {
+            self.agenda.insert((step.at + lasts, Due::End(number)));
+        }
+        for laid in laid {
+            match &laid {
+                Laid::Down(process) => {
+                    self.world.crash(*process)?;
+                    self.sight.went_down(*process);
+                }
+                Laid::Frozen(process) => self.world.freeze(*process)?,
+                Laid::Links(..) | Laid::Quality(..) | Laid::Other(_) => {}
+            }
+            self.laid.push((number, laid));
+        }
+        self.world.set_links(&self.links());
+        Ok(())
+    }
+
+    fn start(&mut self, processes: &[u16], fault: &Fault) -> Result<(), Trouble> {
+        self.laid.retain(|(_, laid)| !matches!(laid, Laid::Down(process) if processes.contains(process)));
+        for process in processes {
+            if !self.sight.up.contains(process) {
+                self.bring_up(*process)?;
+                self.sight.counts.add(facts::of_fault(fault).unwrap_or("restarts"), 1);
+            }
+        }
+        Ok(())
+    }
+
+    fn bring_up(&mut self, process: u16) -> Result<(), Trouble> {
+        self.world.restart(process)?;
+        self.sight.came_up(process);
+        self.ever_up.insert(process);
+        Ok(())
+    }
+
+    /// Lifts every fault: the chaos is over. Who is not to be made whole is stopped, and who is runs again.
+    pub(super) fn lift_all(&mut self) -> Result<(), Trouble> {
+        let healed = &self.plan.healed;
+        let lost: Vec<u16> = self.sight.up.iter().copied().filter(|process| !healed.contains(process)).collect();
+        for process in lost {
+            self.world.crash(process)?;
+            self.sight.went_down(process);
+        }
+        self.lift(|_, _| true)?;
+        for process in healed.iter().filter(|process| self.ever_up.contains(process)) {
+            if !self.sight.up.contains(process) {
+                self.world.restart(*process)?;
+                self.sight.came_up(*process);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lifts the faults that `which` picks, and starts the processes that only they kept down.
+    fn lift(&mut self, which: impl Fn(usize, &Laid) -> bool) -> Result<(), Trouble> {
+        let all = std::mem::take(&mut self.laid).into_iter();
+        let (lifted, kept): (Vec<_>, Vec<_>) = all.partition(|(number, laid)| which(*number, laid));
+        self.laid = kept;
+        self.world.set_links(&self.links());
+        for (number, laid) in lifted {
+            let is_kept = self.laid.iter().any(|(_, other)| *other == laid);
+            match laid {
+                Laid::Frozen(process) if !is_kept && self.sight.up.contains(&process) => self.world.thaw(process)?,
+                Laid::Down(process)
+                    if !is_kept && !self.sight.up.contains(&process) && self.plan.healed.contains(&process) =>
+                {
+                    self.bring_up(process)?;
+                }
+                Laid::Other(processes) => {
+                    self.world.other_fault(&self.plan.steps[number].fault, &processes, Moment::Ends)?;
+                }
+                Laid::Links(..) | Laid::Quality(..) | Laid::Frozen(_) | Laid::Down(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lays the faults in force over pristine links.
+    fn links(&self) -> LinkMatrix {
+        let mut links = LinkMatrix::new(self.plan.scenario.cluster.processes(), self.plan.scenario.network);
+        for (_, laid) in &self.laid {
+            match laid {
+                Laid::Links(pairs, passage) => pairs.iter().for_each(|(a, b)| links.worsen(*a, *b, *passage)),
+                Laid::Quality(pairs, quality) => pairs.iter().for_each(|(a, b)| links.set_quality(*a, *b, *quality)),
+                Laid::Frozen(_) | Laid::Down(_) | Laid::Other(_) => {}
+            }
+        }
+        links
+    }
+
+    fn links_between(&self, sides: &[Vec<Target>]) -> Vec<(u16, u16)> {
+        let all: Vec<u16> = self.sight.resolve(Target::Everyone);
+        let side_of = |process: u16| {
+            let is_there = |side: &Vec<Target>| side.iter().any(|it| self.sight.resolve(*it).contains(&process));
+            // Whoever is on no list is on the side of number `sides.len()`.
+            sides.iter().rposition(is_there).unwrap_or(sides.len())
+        };
+        pairs(&all, &all).into_iter().filter(|(a, b)| side_of(*a) != side_of(*b)).collect()
+    }
+
+    fn links_of(&self, process: u16, direction: Direction) -> Vec<(u16, u16)> {
+        let others = self.others(process);
+        let (inbound, outbound) = (pairs(&others, &[process]), pairs(&[process], &others));
+        match direction {
+            Direction::Both => [inbound, outbound].concat(),
+            Direction::Inbound => inbound,
+            Direction::Outbound => outbound,
+        }
+    }
+
+    fn links_around(&self, bridge: u16) -> Vec<(u16, u16)> {
+        let others = self.others(bridge);
+        let (left, right) = others.split_at(others.len() / 2);
+        [pairs(left, right), pairs(right, left)].concat()
+    }
+
+    fn others(&self, process: u16) -> Vec<u16> {
+        let mut others = self.sight.resolve(Target::Everyone);
+        others.retain(|other| *other != process);
+        others
+    }
+
+    /// Ends the account of a run.
+    fn conclude(mut self) -> Facts {
+        let split: Vec<String> = Sight::split_terms(&self.facts.leaders).collect();
+        self.facts.broken.extend(split.into_iter().map(|sentence| format!("one-leader-per-term: {sentence}")));
+        match self.exchanges.judge(&self.plan.operations) {
+            Ok(judged) => self.sight.counts.add("judged_operations", judged),
+            Err(facts) => {
+                self.facts.broken.extend(facts.into_iter().map(|fact| format!("history-is-linearizable: {fact}")));
+            }
+        }
+        self.count_fates();
+        self.sight.counts.merge(&self.world.counts());
+        self.facts.counts = self.sight.counts.clone();
+        self.expected();
+        self.facts
+    }
+
+    fn count_fates(&mut self) {
+        let mut given = self.plan.scenario.operations.clone();
+        for (number, operation) in self.plan.operations.iter().enumerate() {
+            let fate = self.exchanges.fate(number);
+            let fact = match (&operation.action, &fate) {
+                (_, Fate::NotAsked) => None,
+                (_, Fate::Unknown) => Some("unknown"),
+                (_, Fate::Refused(_)) => Some("rejected"),
+                (Action::Read, _) => Some("reads"),
+                (Action::ReadQuorum(_), _) => Some("quorum_reads"),
+                (Action::ReadLease(_), _) => Some("lease_reads"),
+                (Action::Transfer(_), _) => Some("transfers"),
+                (_, Fate::Acknowledged | Fate::Present | Fate::Absent) => Some("acknowledged"),
+            };
+            if let Some(fact) = fact {
+                self.sight.counts.add(fact, 1);
+            }
+            if !has_fate(&operation.action) {
+                continue;
+            }
+            if let Some(place) = given.iter().position(|it| it == operation) {
+                given.remove(place);
+                self.facts.fates.push((label(operation), fate));
+            }
+        }
+    }
+}
+
+/// Returns whether every world knows what became of an operation: discrete events keep no record of what operators ask.
+pub(super) const fn has_fate(action: &Action) -> bool {
+    !matches!(action, Action::Transfer(_) | Action::ForgetLeader | Action::Quorum(_))
+}
+
+/// Returns what an operation asks for, in a few words.
+pub(super) fn label(operation: &Operation) -> String {
+    let Operation { at, via, action, .. } = operation;
+    let (at, via) = (crate::scenario::write_span(*at), crate::scenario::write_target(*via));
+    let what = match action {
+        Action::Register(subject) => format!("register m{subject}"),
+        Action::Deregister(subject) => format!("deregister m{subject}"),
+        Action::Evict(subject) => format!("evict m{subject}"),
+        Action::SetCondition(subject, condition) => format!("set m{subject} {condition}"),
+        Action::Drain(subject, _) => format!("drain m{subject}"),
+        Action::Moved(subject, permille) => format!("{permille} ‰ of m{subject} moved"),
+        Action::ReadQuorum(subject) => format!("read m{subject}"),
+        Action::ReadLease(subject) => format!("read m{subject} under a lease"),
+        Action::Read => "read the status".to_string(),
+        Action::Transfer(target) => format!("hand over to {}", crate::scenario::write_target(*target)),
+        other @ (Action::Custom(_) | Action::Quorum(_) | Action::ForgetLeader) => format!("{other:?}"),
+    };
+    format!("{at} {what} through {via}")
+}
+
+/// Returns every directed link from one of `from` to another of `to`.
+fn pairs(from: &[u16], to: &[u16]) -> Vec<(u16, u16)> {
+    from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b).collect()
+}

@@ -1,0 +1,132 @@
+//! The worlds that there are, and what each of them can do.
+
+use std::fmt;
+
+use crate::scenario::{Action, Fault, Manner};
+
+/// A world in which a scenario may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorldKind {
+    /// Discrete events: plain nodes on simulated clocks, links and disks.
+    Des,
+    /// The shell under a deterministic runtime.
+    Madsim,
+    /// Real processes on loopback behind relays.
+    Process,
+}
+
+impl WorldKind {
+    /// Every world with its name, as scenario files and the command line have it.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("des", Self::Des), ("madsim", Self::Madsim), ("process", Self::Process)];
+
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
+        let named = Self::NAMES.into_iter().find(|(_, kind)| *kind == self);
+        named.expect("every world has a name").0
+    }
+
+    /// Says why a fault cannot happen in this world; nothing if it can.
+    pub fn refuses_fault(self, fault: &Fault) -> Option<&'static str> {
+        match (self, fault) {
+            (Self::Des | Self::Madsim, _)
+            | (
+                _,
+                Fault::Partition(_)
+                | Fault::Isolate(..)
+                | Fault::Bridge(_)
+                | Fault::Degrade(..)
+                | Fault::Clog(..)
+                | Fault::HealNetwork
+                | Fault::Crash(_)
+                | Fault::Start(_)
+                | Fault::Pause(_)
+                | Fault::Deafen(_),
+            ) => None,
+            (Self::Process, Fault::SlowDisk(..) | Fault::StallDisk(_) | Fault::FullDisk(_) | Fault::CorruptDisk(_)) => {
+                Some("its disks are real and do as they please")
+            }
+            (Self::Process, Fault::Wipe(_) | Fault::Forget(_)) => {
+                Some("its nodes that lost their disks are another test's")
+            }
+            (Self::Process, Fault::Upgrade(_)) => Some("all of its nodes are of one release"),
+            (Self::Process, Fault::Drift(..) | Fault::WallJump(..) | Fault::MonotonicJump(..)) => {
+                Some("all of its nodes share the clocks of one machine")
+            }
+            (Self::Process, Fault::Mute(_) | Fault::MutePool(_) | Fault::DeafenPool(_) | Fault::Score(..)) => {
+                Some("its relays do not read what nodes say")
+            }
+        }
+    }
+
+    /// Says why a client cannot ask for something in this world; nothing if it can.
+    pub fn refuses_action(self, action: &Action, manner: Manner) -> Option<&'static str> {
+        if matches!(self, Self::Des | Self::Madsim) {
+            return None;
+        }
+        if manner != Manner::default() {
+            return Some("its clients speak HTTP: they have no sessions and ask once");
+        }
+        match action {
+            Action::Register(_)
+            | Action::Deregister(_)
+            | Action::Drain(..)
+            | Action::Moved(..)
+            | Action::Transfer(_)
+            | Action::Read
+            | Action::ReadQuorum(_)
+            | Action::ReadLease(_) => None,
+            Action::Evict(_)
+            | Action::SetCondition(..)
+            | Action::Custom(_)
+            | Action::Quorum(_)
+            | Action::ForgetLeader => Some("the API of a node has no such request"),
+        }
+    }
+
+    /// Returns whether this world counts a fact.
+    pub fn counts(self, fact: &str) -> bool {
+        matches!(self, Self::Des | Self::Madsim) || fact.starts_with("fault.") || COUNTED.contains(&fact)
+    }
+}
+
+/// What can be counted from outside of real processes.
+const COUNTED: [&str; 31] = [
+    "elections",
+    "leader_changes",
+    "step_downs",
+    "commits",
+    "acknowledged",
+    "rejected",
+    "reads",
+    "unknown",
+    "quorum_reads",
+    "lease_reads",
+    "judged_operations",
+    "truncations",
+    "compactions",
+    "snapshots_sent",
+    "snapshots_installed",
+    "transfers",
+    "transfers_aborted",
+    "crashes",
+    "restarts",
+    "halts",
+    "messages",
+    "lost",
+    "duplicated",
+    "reordered",
+    "cut",
+    "held",
+    "registrations",
+    "removals",
+    "drained",
+    "conditions",
+    "failures",
+];
+
+impl fmt::Display for WorldKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
