@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::thread;
 
-use delian_shell::config::{Effective, LogFormat};
+use delian_shell::config::{Effective, LogFormat, Options};
 use delian_shell::daemon::{Begin, Daemon, DaemonError, Listens, until_interrupted};
 use delian_shell::driver::Ended;
+#[cfg(feature = "opentelemetry")]
+use delian_shell::telemetry::collector::Collector;
 use delian_shell::telemetry::logs::{self, Form};
 use tokio::sync::oneshot;
 
@@ -48,15 +50,33 @@ pub(super) enum Until {
 /// # Errors
 /// Why it cannot start.
 pub(super) fn run(start: Start) -> Result<Answer, Problem> {
-    let log = &start.effective.options().log;
-    let form = match log.format {
-        LogFormat::Human => Form::People,
-        LogFormat::Json => Form::Json,
-    };
-    logs::set_up(form, &log.filter).map_err(|error| Problem::new(error.to_string()))?;
+    // Dropped at the end: what it was not told yet, a collector of logs is told then.
+    let _logs = set_up_logs(start.effective.options())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(format!("cannot start a runtime: {error}")))?;
     runtime.block_on(live(start))
+}
+
+fn form(options: &Options) -> Form {
+    match options.log.format {
+        LogFormat::Human => Form::People,
+        LogFormat::Json => Form::Json,
+    }
+}
+
+#[cfg(not(feature = "opentelemetry"))]
+fn set_up_logs(options: &Options) -> Result<(), Problem> {
+    logs::set_up(form(options), &options.log.filter).map_err(|error| Problem::new(error.to_string()))
+}
+
+#[cfg(feature = "opentelemetry")]
+fn set_up_logs(options: &Options) -> Result<Option<Collector>, Problem> {
+    let begin = |endpoint| Collector::at(endpoint, &options.node.name);
+    let collector = options.log.collector.as_ref().map(begin).transpose();
+    let collector = collector.map_err(|error| Problem::new(format!("log.collector: {error}")))?;
+    let layer = collector.as_ref().map(Collector::layer);
+    logs::set_up_with(form(options), &options.log.filter, layer).map_err(|error| Problem::new(error.to_string()))?;
+    Ok(collector)
 }
 
 async fn live(start: Start) -> Result<Answer, Problem> {

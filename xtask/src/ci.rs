@@ -146,20 +146,22 @@ fn plan(step: Step, tools: Tools) -> Plan {
     match step {
         Step::Setup => Plan::Prepare,
         Step::Fmt => cargo("fmt --all --check"),
-        Step::Clippy => cargo("clippy --workspace --all-targets -- -D warnings"),
+        Step::Clippy => cargo("clippy --workspace --all-targets --features delian/opentelemetry -- -D warnings"),
         Step::Docs => Plan::Cargo {
             arguments: words("doc --workspace --no-deps"),
             variable: Some(("RUSTDOCFLAGS", "-D warnings")),
             remark: None,
         },
         Step::Tests => match tools.nextest {
-            Found::Here => remarked("nextest run --workspace", "tests run under nextest"),
+            Found::Here => {
+                remarked("nextest run --workspace --features delian/opentelemetry", "tests run under nextest")
+            }
             Found::Missing => remarked(
-                "test --workspace --tests",
+                "test --workspace --features delian/opentelemetry --tests",
                 "nextest is missing, tests run under cargo test; to add it: cargo install --locked cargo-nextest",
             ),
         },
-        Step::Doctests => cargo("test --workspace --doc"),
+        Step::Doctests => cargo("test --workspace --features delian/opentelemetry --doc"),
         Step::Deny => match tools.deny {
             Found::Here => cargo("deny check"),
             Found::Missing => Plan::Skip("cargo-deny is missing; to add it: cargo install --locked cargo-deny"),
@@ -238,8 +240,14 @@ mod tests {
 
     #[test]
     fn tests_run_with_or_without_nextest() {
-        assert_eq!(shell_line(&plan(Step::Tests, ALL)), "cargo nextest run --workspace");
-        assert_eq!(shell_line(&plan(Step::Tests, NONE)), "cargo test --workspace --tests");
+        assert_eq!(
+            shell_line(&plan(Step::Tests, ALL)),
+            "cargo nextest run --workspace --features delian/opentelemetry"
+        );
+        assert_eq!(
+            shell_line(&plan(Step::Tests, NONE)),
+            "cargo test --workspace --features delian/opentelemetry --tests"
+        );
     }
 
     #[test]

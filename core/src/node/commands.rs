@@ -177,7 +177,7 @@ impl Commands {
         }
     }
 
-    /// Waits no longer than `latest` for leaders of terms before this one: if one lives, it has learned by then what became
+    /// Waits until `latest` at most for leaders of terms before this one: if one lives, it has learned by then what became
     /// of what it accepted, and if it does not, nobody else will ever tell.
     fn hurry(&mut self, term: Term, latest: Time) {
         // Later forwards are of later terms.

@@ -30,6 +30,7 @@ impl Layered {
         self.check_security(plaintext);
         self.check_network();
         self.check_founders();
+        self.check_collector();
         if self.problems.is_empty() {
             self.check_registration();
         }
@@ -156,6 +157,16 @@ impl Layered {
             let problem =
                 format!("is {listen}, where others reach it, but there are no http.tokens: add one, or use 127.0.0.1");
             self.blame("http.listen", &problem);
+        }
+    }
+
+    fn check_collector(&mut self) {
+        if let Some(collector) = self.options.log.collector.clone().filter(|_| !cfg!(feature = "opentelemetry")) {
+            let problem = format!(
+                "is {collector}, but this program was built without the feature opentelemetry: leave it out, or build with \
+                 --features opentelemetry"
+            );
+            self.blame("log.collector", &problem);
         }
     }
 

@@ -230,6 +230,8 @@ pub struct LogOptions {
     pub format: LogFormat,
     /// Which lines are, in the language of `tracing_subscriber::EnvFilter`.
     pub filter: String,
+    /// Where a collector of OpenTelemetry takes them, beside where they are written.
+    pub collector: Option<Endpoint>,
 }
 
 /// `[journal]`.
@@ -330,7 +332,7 @@ impl Default for Options {
             wide_pool: PoolConfig::wide(String::new()),
             health: HealthConfig::default(),
             ring: RingConfig::default(),
-            log: LogOptions { format: LogFormat::Human, filter: "info".to_string() },
+            log: LogOptions { format: LogFormat::Human, filter: "info".to_string(), collector: None },
             journal: JournalOptions { events_kept: 4096 },
         }
     }

@@ -4,12 +4,12 @@
 //! Filters are those of tracing-subscriber: `info`, or `warn,delian::event=info,audit=info`.
 
 use std::error::Error;
-use std::fmt;
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::{Identity, Layered, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use super::Follower;
 use super::event::document;
@@ -40,8 +40,8 @@ pub enum LogsError {
     Taken(TryInitError),
 }
 
-impl fmt::Display for LogsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Display for LogsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Filter { filter, source } => {
                 write!(f, "log filter {filter:?}: {source}: write levels and targets, such as info,delian::event=debug")
@@ -66,13 +66,24 @@ impl Error for LogsError {
 ///
 /// Returns what is wrong with the filter, or that logs are set up already.
 pub fn set_up(form: Form, filter: &str) -> Result<(), LogsError> {
-    let parsed = parse(filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
-    let set_up = match form {
-        Form::People => lines.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
-        Form::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
+    set_up_with(form, filter, None::<Identity>)
+}
+
+/// As [`set_up`], and has somebody else take the same lines.
+///
+/// # Errors
+///
+/// As [`set_up`].
+pub fn set_up_with<L>(form: Form, filter: &str, other: Option<L>) -> Result<(), LogsError>
+where
+    L: Layer<Layered<EnvFilter, Registry>> + Send + Sync,
+{
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match form {
+        Form::People => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        Form::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
-    set_up.map_err(LogsError::Taken)
+    tracing_subscriber::registry().with(parse(filter)?).with(other).with(lines).try_init().map_err(LogsError::Taken)
 }
 
 /// Reads a filter.

@@ -8,6 +8,8 @@ pub mod event;
 mod pool;
 mod told;
 pub mod logs;
+#[cfg(feature = "opentelemetry")]
+pub mod collector;
 pub mod metrics;
 mod process;
 

@@ -46,6 +46,8 @@ pub(super) const LOG: &[Key] = table! {
     Word, "log.format", log.format, "How log lines are written: human for people, json for programs.";
     Text, "log.filter", log.filter,
         "Which lines are written, such as \"info\" or \"warn,delian=debug\". Info is worth a line each.";
+    Optional<Host>, "log.collector", log.collector,
+        "Where a collector of OpenTelemetry takes the same lines, by OTLP over HTTP, such as \"10.0.0.9:4318\". For programs built with the feature opentelemetry. None: nobody is sent any.";
     Count, "journal.events_kept", journal.events_kept,
         "How many events are remembered for who watches: minutes of a busy federation, so that a watcher which reconnects misses none.";
 };
