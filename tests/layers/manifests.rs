@@ -11,7 +11,7 @@ const CORE_DEPENDENCIES_MAX: usize = 4;
 const RUSTS_OWN: [&str; 3] = ["core", "alloc", "std"];
 /// Formats of the edges, and the packages whose sources may use them.
 const EDGES: [(&str, &[&str]); 5] = [
-    ("serde_json", &["", "examples/kv/", "sim/", "shell/", "xtask/"]),
+    ("serde_json", &["", "examples/kv/", "sim/", "shell/", "worlds/", "xtask/"]),
     ("toml", &["sim/", "shell/", "xtask/"]),
     ("rusqlite", &["shell/"]),
     ("sqlx", &["shell/"]),

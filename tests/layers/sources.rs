@@ -16,7 +16,10 @@ const PERMITTED: [(&str, &str); 3] = [("topology", "ring"), ("balance", "ring"),
 const BORDER: [&str; 3] = ["io", "wire", "codec"];
 /// Formats of the edges, and the sources that may use them.
 const EDGES: [(&str, &[&str]); 5] = [
-    ("serde_json", &["src/", "shell/", "xtask/", "sim/src/report", "sim/src/trace"]),
+    (
+        "serde_json",
+        &["src/", "shell/", "xtask/", "sim/src/report", "sim/src/trace", "worlds/src/main", "worlds/src/verdict"],
+    ),
     ("toml", &["sim/", "shell/", "xtask/"]),
     ("rusqlite", &["shell/"]),
     ("sqlx", &["shell/"]),

@@ -1,0 +1,226 @@
+//! What this world cannot do, so that a scenario which needs it is refused with the reason and never half told.
+
+use std::sync::Arc;
+
+use delian_sim::scenario::{Action, Family, Fault, Scenario, Target};
+
+/// How many whole shells one world holds: each has a store, certificates and connections to all others.
+const PROCESSES_MAX: u16 = 16;
+
+/// The facts of scenarios that are counted here. What happens to single messages is nobody's to see: they are sealed, and
+/// streams send again what got lost.
+const FACTS: [&str; 60] = [
+    "acknowledged",
+    "applied",
+    "commits",
+    "compactions",
+    "conditions",
+    "crashes",
+    "drained",
+    "elections",
+    "evictions",
+    "failures",
+    "fault.bridge",
+    "fault.clog",
+    "fault.crash",
+    "fault.deafen",
+    "fault.deafen-pool",
+    "fault.degrade",
+    "fault.drift",
+    "fault.full-disk",
+    "fault.isolate",
+    "fault.monotonic-jump",
+    "fault.mute",
+    "fault.mute-pool",
+    "fault.partition",
+    "fault.pause",
+    "fault.score",
+    "fault.slow-disk",
+    "fault.stall-disk",
+    "fault.start",
+    "fault.upgrade",
+    "fault.wall-jump",
+    "fault.wipe",
+    "halts",
+    "joint_configurations",
+    "leader_changes",
+    "lease_reads",
+    "levels_raised",
+    "muted",
+    "pool_deaths",
+    "promoted",
+    "quorum_changes",
+    "quorum_reads",
+    "reads",
+    "recoveries",
+    "refused",
+    "registrations",
+    "rejected",
+    "removals",
+    "repeated",
+    "restarts",
+    "retries",
+    "self_suspicions",
+    "sessions_ended",
+    "sessions_opened",
+    "snapshots_installed",
+    "snapshots_sent",
+    "step_downs",
+    "transfers",
+    "transfers_aborted",
+    "truncations",
+    "unknown",
+];
+
+/// Returns whether a fact is counted here.
+pub fn counts(fact: &str) -> bool {
+    FACTS.binary_search(&fact).is_ok()
+}
+
+/// Returns why a scenario cannot be told here, a reason each; none if it can.
+pub fn obstacles(scenario: &Scenario) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let mut add = |is_so: bool, reason: &str| {
+        if is_so {
+            reasons.push(reason.to_owned());
+        }
+    };
+    let (cluster, network, swarm) = (&scenario.cluster, &scenario.network, scenario.swarm.as_ref());
+    add(cluster.processes() > PROCESSES_MAX, "more processes than a world of whole shells holds");
+    add(cluster.registers_again, "a shell that was removed by somebody's will does not register again");
+    // Whoever is taken out by a client's will stays out; whoever the cluster gave up comes back by itself.
+    let is_given_up = |subject: &u16| {
+        let is_dismissed = scenario.operations.iter().any(|it| it.action == Action::Deregister(*subject));
+        cluster.config.health.is_some() && *subject <= cluster.participants() && !is_dismissed
+    };
+    add(scenario.expect.nowhere.iter().any(is_given_up), "a shell that was evicted registers again when it is back");
+    let (doubles, overtakes, replays) = (network.duplicate > 0, network.reorder > 0, network.replay > 0);
+    for (strikes, fact) in [(doubles, "duplicated"), (overtakes, "reordered"), (replays, "replayed")] {
+        // Elsewhere it is one trouble of several, and is left out; here it is what the scenario is about.
+        let is_about_it = scenario.expect.at_least.contains_key(fact) || scenario.name.contains(fact);
+        add(strikes && is_about_it, "the network doubles, overtakes and replays no message");
+    }
+    add(!scenario.forks.is_empty(), "its luck is that of the discrete-event world");
+    let forgets = swarm.is_some_and(|swarm| swarm.families.contains(&Family::Forget));
+    add(forgets, "nobody here sees every memory, as whoever takes one away must");
+    for step in &scenario.steps {
+        if let Some(reason) = of_fault(&step.fault) {
+            add(true, reason);
+        }
+    }
+    for operation in &scenario.operations {
+        add(operation.action == Action::ForgetLeader, "the shell has no such question as to forget a leader");
+    }
+    reasons.sort();
+    reasons.dedup();
+    reasons
+}
+
+fn of_fault(fault: &Fault) -> Option<&'static str> {
+    match fault {
+        Fault::Degrade(from, to, quality) => {
+            let is_of_all = *from == Target::Everyone && *to == Target::Everyone;
+            let adds = quality.duplicate > 0 || quality.reorder > 0 || quality.replay > 0;
+            if adds {
+                return Some("the network doubles, overtakes and replays no message");
+            }
+            (!is_of_all).then_some("the network has one quality for all links")
+        }
+        Fault::Forget(_) => Some("nobody here sees every memory, as whoever takes one away must"),
+        Fault::CorruptDisk(_) => Some("no disk here rots"),
+        Fault::Partition(_)
+        | Fault::Isolate(..)
+        | Fault::Bridge(_)
+        | Fault::Clog(..)
+        | Fault::HealNetwork
+        | Fault::Crash(_)
+        | Fault::Start(_)
+        | Fault::Wipe(_)
+        | Fault::Pause(_)
+        | Fault::Deafen(_)
+        | Fault::SlowDisk(..)
+        | Fault::StallDisk(_)
+        | Fault::FullDisk(_)
+        | Fault::Upgrade(_)
+        | Fault::Drift(..)
+        | Fault::WallJump(..)
+        | Fault::MonotonicJump(..)
+        | Fault::Mute(_)
+        | Fault::MutePool(_)
+        | Fault::DeafenPool(_)
+        | Fault::Score(..) => None,
+    }
+}
+
+/// The families of random faults that cannot be drawn here.
+const FAMILIES_OUT: [Family; 2] = [Family::Degrade, Family::LoseDisk];
+
+/// Returns the scenario without the troubles at random that this world lacks, and their names.
+///
+/// Each family of faults draws from a stream of its own, so the others strike as they would with them. A swarm that
+/// nothing is left of is an obstacle: `None`.
+pub fn adapted(scenario: &Scenario) -> Option<(Arc<Scenario>, Vec<&'static str>)> {
+    let mut adapted = scenario.clone();
+    let mut without = Vec::new();
+    if let Some(swarm) = &mut adapted.swarm {
+        let (out, kept) = swarm.families.iter().copied().partition::<Vec<_>, _>(|it| FAMILIES_OUT.contains(it));
+        without = out.into_iter().map(Family::name).collect();
+        if kept.is_empty() {
+            return None;
+        }
+        swarm.families = kept;
+    }
+    let network = &mut adapted.network;
+    for (permille, name) in
+        [(&mut network.duplicate, "duplicate"), (&mut network.reorder, "reorder"), (&mut network.replay, "replay")]
+    {
+        if std::mem::take(permille) > 0 {
+            without.push(name);
+        }
+    }
+    Some((Arc::new(adapted), without))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use delian_sim::scenario::facts;
+    use delian_sim::story::Story;
+
+    use super::*;
+
+    /// Every scenario of a cluster that the project has.
+    fn scenarios() -> Vec<Scenario> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+        let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+        let toml = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        let stories = toml.map(|path| Story::load(&path).unwrap());
+        stories
+            .filter_map(|story| if let Story::Cluster(scenario) = story { Some((*scenario).clone()) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn every_fact_that_is_counted_here_is_one_that_scenarios_know() {
+        assert!(FACTS.is_sorted());
+        assert!(FACTS.iter().all(|fact| facts::names().any(|name| name == *fact)));
+        assert!(counts("elections") && !counts("replayed"));
+    }
+
+    #[test]
+    fn twenty_scenarios_and_more_can_be_told_here() {
+        let told = scenarios().into_iter().filter(|it| obstacles(it).is_empty() && adapted(it).is_some()).count();
+        assert!(told >= 20, "only {told} scenarios can be told here");
+    }
+
+    #[test]
+    fn what_this_world_lacks_is_named_and_left_out_without_moving_the_rest() {
+        let all = scenarios().into_iter().find(|it| it.name == "three-voters-survive-any-mix-of-faults").unwrap();
+        let (adapted, without) = adapted(&all).unwrap();
+        assert_eq!(without, ["degrade", "lose-disk"]);
+        let kept = adapted.swarm.as_ref().unwrap().families.len();
+        assert_eq!(kept + 2, all.swarm.as_ref().unwrap().families.len());
+    }
+}

@@ -1,0 +1,144 @@
+//! What is seen of a run while it runs: events of all nodes and answers to all clients, counted, judged and hashed.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use delian_core::raft::Configuration;
+use delian_core::{Event, LogIndex, NodeId, Term, Time};
+use delian_shell::driver::Ended;
+use delian_shell::journal::Reader;
+use delian_sim::outcome::Counts;
+use delian_sim::world::Census;
+use madsim::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::ledger::Ledger;
+
+/// How many events are read of a journal at once.
+const EVENTS_MAX: usize = 1024;
+
+/// What is seen of a run; clones are the same record.
+#[derive(Clone)]
+pub(super) struct Record(Arc<Mutex<Seen>>);
+
+/// What was seen so far.
+pub(super) struct Seen {
+    began_at: Instant,
+    pub(super) ledger: Ledger,
+    pub(super) census: Census,
+    /// What clients and the world itself count.
+    pub(super) counts: Counts,
+    /// The last committed configuration, and its place.
+    pub(super) configuration: (LogIndex, Configuration),
+    /// Who leads, as far as events say, and in which term.
+    pub(super) leaders: Vec<(Term, NodeId)>,
+    /// Nodes whose disks have refused them, so that they may have stopped themselves.
+    pub(super) may_halt: BTreeSet<NodeId>,
+    /// Nodes that have ended by themselves.
+    pub(super) ended: BTreeSet<NodeId>,
+    /// Whether the healed cluster was seen to take a command.
+    pub(super) is_proven: bool,
+    hash: Xxh3,
+    events: u64,
+}
+
+impl Record {
+    pub(super) fn new(founding: Configuration) -> Self {
+        let seen = Seen {
+            began_at: madsim::time::Instant::now(),
+            ledger: Ledger::default(),
+            census: Census::default(),
+            counts: Counts::default(),
+            configuration: (LogIndex::ZERO, founding),
+            leaders: Vec::new(),
+            may_halt: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            is_proven: false,
+            hash: Xxh3::new(),
+            events: 0,
+        };
+        Self(Arc::new(Mutex::new(seen)))
+    }
+
+    /// Looks at what was seen, or adds to it.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads a node's journal until the node has stopped.
+    pub(super) async fn follow(self, node: NodeId, journal: Reader) {
+        let mut seen = 0;
+        loop {
+            let goes_on = journal.wait_after(seen).await;
+            while let Ok(entries) = journal.after(seen, EVENTS_MAX)
+                && let Some(last) = entries.last().map(|entry| entry.sequence)
+            {
+                seen = last;
+                self.with(|record| entries.iter().for_each(|entry| record.on_event(node, &entry.event)));
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// Returns the time since the world began.
+    pub(super) fn now(&self) -> Time {
+        Time::ZERO + self.began_at.elapsed()
+    }
+
+    /// Mixes something that happened into the fingerprint, with the moment.
+    pub(super) fn mix(&mut self, what: &str) {
+        let now = self.now();
+        if std::env::var_os("DELIAN_TRACE").is_some() {
+            tell(now, what);
+        }
+        self.hash.update(&now.as_nanos().to_le_bytes());
+        self.hash.update(what.as_bytes());
+        self.events += 1;
+    }
+
+    /// Returns the fingerprint and how many events made it.
+    pub(super) fn fingerprint(&self) -> (u64, u64) {
+        (self.hash.digest(), self.events)
+    }
+
+    fn on_event(&mut self, node: NodeId, event: &Event) {
+        let now = self.now();
+        self.mix(&format!("{node} {event:?}"));
+        self.census.on_event(now, node, event);
+        self.ledger.on_event(now, node, event);
+        if let Event::BecameLeader { term } = event {
+            self.leaders.push((*term, node));
+        } else if let Event::SteppedDown { .. } = event {
+            self.leaders.retain(|(_, leader)| *leader != node);
+        } else if let Event::QuorumChanged { position, configuration } = event
+            && position.index > self.configuration.0
+        {
+            self.configuration = (position.index, (**configuration).clone());
+        }
+    }
+
+    /// Notes that a node ended by itself.
+    pub(super) fn on_end_of_node(&mut self, node: NodeId, ended: Ended) {
+        self.mix(&format!("{node} ended: {ended:?}"));
+        self.on_stop(node);
+        self.ended.insert(node);
+        if let Some(why) = super::process::trouble(ended, self.may_halt.contains(&node)) {
+            let now = self.now();
+            self.ledger.note("halts", now, vec![format!("{node}: {why}")]);
+        }
+    }
+
+    /// Notes that a process stopped: it leads nobody.
+    pub(super) fn on_stop(&mut self, node: NodeId) {
+        self.leaders.retain(|(_, leader)| *leader != node);
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a trace is asked for by whoever looks into a run")]
+fn tell(now: Time, what: &str) {
+    eprintln!("{now} {what}");
+}
