@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use delian_sim::guide::Guide;
 use delian_sim::plan::Fork;
+use delian_sim::worlds::WorldKind;
 
 use crate::cert::{self, CertArguments};
 use crate::client::EXIT_CODES;
@@ -71,9 +72,16 @@ Expectations are asked of the seeds' own runs alone, invariants of all. What a f
 with the --fork that replays it. Scenarios of pools are run as their seeds draw them, whatever the
 guide, and for no more seeds than their files ask for.
 
+Worlds. Scenarios that say so run elsewhere, too: with --world process real nodes are started on
+loopback behind relays, once for each scenario, and what came of it is set beside what discrete
+events come to over --seeds seeds, 20 if not said. Logs of the nodes and the table of agreement are
+left in the directory of the report.
+  delian sim scenarios/worlds --world process
+  delian sim scenarios/worlds --world process --jobs 2 --json | jq .ok
+
 Exit codes:
-  0  every invariant held, and what was expected happened
-  1  a violation, an unmet expectation, or a run that does not repeat itself
+  0  every invariant held, and what was expected happened; worlds agree
+  1  a violation, a difference of worlds, an unmet expectation, or a run that does not repeat itself
   2  bad input";
 
 const REPLAY_EXAMPLES: &str = "\
@@ -262,6 +270,10 @@ pub(crate) struct SimArguments {
     /// Where to write report.md, report.html and report.json
     #[arg(long, value_name = "DIR", default_value = "reports/latest", value_hint = ValueHint::DirPath)]
     pub(crate) report: PathBuf,
+    /// Where to run them: des, or process for real processes behind relays, beside des
+    #[arg(long, value_name = "WORLD", default_value_t = WorldKind::Des, hide_possible_values = true,
+          value_parser = worlds())]
+    pub(crate) world: WorldKind,
     /// Prints one JSON document and nothing else
     #[arg(long)]
     pub(crate) json: bool,
@@ -272,6 +284,14 @@ pub(crate) struct SimArguments {
     #[arg(long, value_name = "GUIDE", default_value_t = Guide::Both, hide_possible_values = true,
           value_parser = guides())]
     pub(crate) guide: Guide,
+}
+
+fn worlds() -> impl TypedValueParser<Value = WorldKind> {
+    let here = || WorldKind::NAMES.into_iter().filter(|(_, world)| *world != WorldKind::Madsim);
+    PossibleValuesParser::new(here().map(|(name, _)| name)).map(move |chosen| {
+        let known = here().find(|(name, _)| *name == chosen);
+        known.expect("only these names are possible").1
+    })
 }
 
 fn guides() -> impl TypedValueParser<Value = Guide> {

@@ -13,6 +13,8 @@ mod why;
 mod transfer;
 mod cert;
 mod sim;
+#[cfg(unix)]
+mod worlds;
 mod replay;
 mod shrink;
 mod check;

@@ -8,6 +8,7 @@ use delian_sim::fleet::{Campaign, Stop};
 use delian_sim::report::human::{grouped, plural};
 use delian_sim::report::{Report, cli_json};
 use delian_sim::story::Story;
+use delian_sim::worlds::WorldKind;
 
 use crate::answer::{Answer, Problem};
 use crate::cli::SimArguments;
@@ -18,6 +19,9 @@ use crate::screen::{self, Screen};
 use crate::stopwatch::{Stopwatch, cpu_seconds};
 
 pub(crate) fn run(arguments: &SimArguments) -> Result<Answer, Problem> {
+    if arguments.world != WorldKind::Des {
+        return elsewhere(arguments);
+    }
     let stopwatch = Stopwatch::start();
     let scenarios = load::scenarios(&arguments.paths)?;
     for scenario in &scenarios {
@@ -55,6 +59,16 @@ pub(crate) fn run(arguments: &SimArguments) -> Result<Answer, Problem> {
     }
     written.map_err(|error| Problem::new(error.to_string()))?;
     Ok(if report.ok() { Answer::Yes } else { Answer::No })
+}
+
+#[cfg(unix)]
+fn elsewhere(arguments: &SimArguments) -> Result<Answer, Problem> {
+    crate::worlds::run(arguments, arguments.world)
+}
+
+#[cfg(not(unix))]
+fn elsewhere(arguments: &SimArguments) -> Result<Answer, Problem> {
+    Err(Problem::new(format!("the world {} needs signals and a whole loopback network", arguments.world)))
 }
 
 fn campaign(arguments: &SimArguments) -> Campaign {

@@ -57,7 +57,7 @@ pub fn compare(scenario: &Scenario, des: &[Facts], other: &Facts) -> Vec<Row> {
         }));
     }
     rows.push(among("voters at the end", des, other, |facts| numbers(&facts.voters)));
-    rows.extend(conditions(des, other));
+    rows.extend(conditions(scenario, des, other));
     rows.push(settled(scenario, des, other));
     rows
 }
@@ -94,7 +94,7 @@ fn led(des: &[Facts], other: &Facts) -> Row {
 }
 
 /// Conditions: what every run of discrete events reached is reached, and nothing that none did.
-fn conditions(des: &[Facts], other: &Facts) -> Vec<Row> {
+fn conditions(scenario: &Scenario, des: &[Facts], other: &Facts) -> Vec<Row> {
     let reached = |facts: &Facts| facts.conditions.keys().cloned().collect::<BTreeSet<Reached>>();
     let all: BTreeSet<Reached> = des.iter().chain([other]).flat_map(reached).collect();
     let row = |condition: &Reached| {
@@ -111,12 +111,17 @@ fn conditions(des: &[Facts], other: &Facts) -> Vec<Row> {
         let other = at.map_or("never".to_string(), |at| format!("at {}", human::span(*at)));
         Row { fact: format!("{} is {}", condition.who, condition.condition), des: told, other, agrees }
     };
-    all.iter().filter(|condition| is_compared(condition)).map(row).collect()
+    let watches = scenario.cluster.config.health.is_some();
+    all.iter().filter(|condition| is_compared(condition, watches)).map(row).collect()
 }
 
-/// Whether a condition says more than that somebody is well.
-fn is_compared(condition: &Reached) -> bool {
-    matches!(condition.who, Named::Process(_) | Named::Subject(_)) && condition.condition != "healthy"
+/// Whether a condition says more than that somebody is well, of somebody whose health is watched in every world.
+fn is_compared(condition: &Reached, watches: bool) -> bool {
+    let is_watched = match condition.who {
+        Named::Process(_) => watches,
+        Named::Subject(_) => true,
+    };
+    is_watched && condition.condition != "healthy"
 }
 
 /// Settling: within the scenario's bound.
@@ -138,6 +143,8 @@ fn numbers(processes: &BTreeSet<u16>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use delian_core::health::HealthConfig;
+
     use super::*;
     use crate::scenario::secs;
     use crate::worlds::WorldKind;
@@ -152,7 +159,8 @@ mod tests {
     }
 
     fn differences(des: &[Facts], other: &Facts) -> Vec<String> {
-        let scenario = Scenario::build("a-fact").about("It is real.").finish().expect("it makes sense");
+        let scenario = Scenario::build("a-fact").about("It is real.").health(HealthConfig::default());
+        let scenario = scenario.finish().expect("it makes sense");
         let rows = compare(&scenario, des, other).into_iter();
         rows.filter(|row| !row.agrees).map(|row| format!("{}: {} / {}", row.fact, row.des, row.other)).collect()
     }

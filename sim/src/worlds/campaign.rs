@@ -37,7 +37,6 @@ pub(super) struct Campaign<'a> {
     pub(super) has_proof: bool,
     agenda: BTreeSet<(Duration, Due)>,
     laid: Vec<(usize, Laid)>,
-    pub(super) ever_up: BTreeSet<u16>,
 }
 
 /// Something that is to be done, in the order in which it is within one instant.
@@ -66,12 +65,11 @@ impl<'a> Campaign<'a> {
         let asks = plan.operations.iter().enumerate().map(|(number, operation)| (operation.at, Due::Ask(number)));
         Self {
             facts: Facts::new(world.kind()),
-            sight: Sight::new(cluster.processes(), cluster.voters, up.clone()),
+            sight: Sight::new(cluster.processes(), cluster.voters, up),
             exchanges: Exchanges::default(),
             has_proof: false,
             agenda: begins.chain(asks).collect(),
             laid: Vec::new(),
-            ever_up: up,
             world,
             plan,
         }
@@ -216,7 +214,6 @@ impl<'a> Campaign<'a> {
     fn bring_up(&mut self, process: u16) -> Result<(), Trouble> {
         self.world.restart(process)?;
         self.sight.came_up(process);
-        self.ever_up.insert(process);
         Ok(())
     }
 
@@ -229,8 +226,8 @@ impl<'a> Campaign<'a> {
             self.sight.went_down(process);
         }
         self.lift(|_, _| true)?;
-        for process in healed.iter().filter(|process| self.ever_up.contains(process)) {
-            if !self.sight.up.contains(process) {
+        for process in healed {
+            if self.sight.ever_up.contains(process) && !self.sight.up.contains(process) {
                 self.world.restart(*process)?;
                 self.sight.came_up(*process);
             }

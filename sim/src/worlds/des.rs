@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delian_core::raft::Payload;
-use delian_core::topology::Command;
+use delian_core::topology::{Command, Condition};
 use delian_core::{LogIndex, NodeId, Rejected, Time};
 
 use super::campaign::{has_fate, label};
@@ -59,7 +59,19 @@ fn note_conditions(world: &World, seen: &mut LogIndex, reached: &mut BTreeMap<Re
     while let Some(position) = ledger.position(seen.next()) {
         *seen = position.index;
         let Some(Payload::Command(bytes)) = ledger.payload(position) else { continue };
-        if let Ok(Command::SetCondition { node, condition, .. }) = Command::decode(bytes) {
+        let found = match Command::decode(bytes) {
+            Ok(Command::SetCondition { node, condition, .. }) => Some((node, condition)),
+            Ok(Command::Drain { node, .. }) => Some((node, Condition::Leaving)),
+            Ok(
+                Command::Register(_)
+                | Command::Deregister(_)
+                | Command::Evict { .. }
+                | Command::DrainProgress { .. }
+                | Command::Custom(_),
+            )
+            | Err(_) => None,
+        };
+        if let Some((node, condition)) = found {
             let who = named(&world.plan().scenario, node);
             let at = world.now().since(Time::ZERO);
             reached.entry(Reached { who, condition: condition.to_string() }).or_insert(at);

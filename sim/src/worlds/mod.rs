@@ -17,6 +17,8 @@ mod campaign;
 mod settle;
 pub mod des;
 pub mod agreement;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -243,6 +245,8 @@ pub enum Reply {
 pub struct Stand {
     /// Which process.
     pub process: u16,
+    /// Whether it is in the log; otherwise it follows the topology from outside, and has no log of its own.
+    pub is_in_log: bool,
     /// Its term.
     pub term: u64,
     /// Whom it follows, or itself where it leads.

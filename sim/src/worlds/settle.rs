@@ -97,12 +97,11 @@ impl Campaign<'_> {
 
 /// Returns how all of them stand, if they do so alike and one of them leads.
 fn agreed<'s>(whole: &BTreeSet<u16>, stands: &'s [Stand]) -> Option<&'s Stand> {
-    let first = stands.first()?;
+    let first = stands.iter().find(|stand| stand.is_in_log)?;
     let leader = first.leader.filter(|leader| whole.contains(leader))?;
     let is_alike = |stand: &Stand| {
-        (stand.term, stand.leader, stand.epoch, &stand.fingerprint)
-            == (first.term, Some(leader), first.epoch, &first.fingerprint)
-            && (stand.last, stand.commit) == (first.last, first.last)
+        (stand.leader, stand.epoch, &stand.fingerprint) == (Some(leader), first.epoch, &first.fingerprint)
+            && (!stand.is_in_log || (stand.term, stand.last, stand.commit) == (first.term, first.last, first.last))
     };
     (stands.len() == whole.len() && stands.iter().all(is_alike)).then_some(first)
 }
@@ -113,8 +112,19 @@ mod tests {
 
     fn stand(process: u16) -> Stand {
         let (fingerprint, subjects) = ("fe13".to_string(), vec![(11, "healthy".to_string())]);
-        let voters = [1, 2].into();
-        Stand { process, term: 3, leader: Some(2), last: 9, commit: 9, epoch: 4, fingerprint, subjects, voters }
+        let (voters, is_in_log) = ([1, 2].into(), true);
+        Stand {
+            process,
+            is_in_log,
+            term: 3,
+            leader: Some(2),
+            last: 9,
+            commit: 9,
+            epoch: 4,
+            fingerprint,
+            subjects,
+            voters,
+        }
     }
 
     #[test]
@@ -126,5 +136,9 @@ mod tests {
         assert!(agreed(&whole, &[stand(1), Stand { fingerprint: "00".to_string(), ..stand(2) }]).is_none());
         assert!(agreed(&BTreeSet::from([1]), &[stand(1)]).is_none(), "who leads was not made whole");
         assert!(agreed(&whole, &[]).is_none());
+        let outside = Stand { is_in_log: false, term: 0, last: 0, commit: 0, ..stand(3) };
+        let all = BTreeSet::from([1, 2, 3]);
+        assert!(agreed(&all, &[stand(1), stand(2), outside.clone()]).is_some(), "who is outside has no log");
+        assert!(agreed(&all, &[stand(1), stand(2), Stand { epoch: 3, ..outside }]).is_none());
     }
 }

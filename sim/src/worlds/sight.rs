@@ -12,6 +12,8 @@ pub(super) struct Sight {
     size: u16,
     voters: u16,
     pub(super) up: BTreeSet<u16>,
+    /// Who ran at some time.
+    pub(super) ever_up: BTreeSet<u16>,
     /// Who leads the highest term that was heard of, if nothing was heard of its end.
     leads: Option<(u64, u16)>,
     last_leader: Option<u16>,
@@ -22,7 +24,17 @@ pub(super) struct Sight {
 
 impl Sight {
     pub(super) fn new(size: u16, voters: u16, up: BTreeSet<u16>) -> Self {
-        Self { size, voters, up, leads: None, last_leader: None, committed: 0, epoch: 0, counts: Counts::default() }
+        Self {
+            size,
+            voters,
+            ever_up: up.clone(),
+            up,
+            leads: None,
+            last_leader: None,
+            committed: 0,
+            epoch: 0,
+            counts: Counts::default(),
+        }
     }
 
     /// Takes in what happened at a process.
@@ -89,7 +101,7 @@ impl Sight {
     /// Takes note that a process runs again, or for the first time.
     pub(super) fn came_up(&mut self, process: u16) {
         self.up.insert(process);
-        self.counts.add("restarts", 1);
+        self.counts.add("restarts", u64::from(!self.ever_up.insert(process)));
     }
 
     /// Names the processes that a target stands for now, as in the world of discrete events.

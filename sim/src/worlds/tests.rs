@@ -1,0 +1,180 @@
+//! A campaign over a world that does what it is told, and says what it is told to say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use delian_core::Epoch;
+
+use super::*;
+use crate::plan::Plan;
+use crate::scenario::{Builder, Direction, Scenario, Target, millis, secs};
+
+/// A world whose time passes at once and whose nodes are words.
+struct Puppets {
+    now: Duration,
+    said: BTreeMap<Duration, Vec<What>>,
+    did: Vec<String>,
+    /// Who stands apart from the others at the end.
+    apart: Option<u16>,
+    registered: Option<Epoch>,
+}
+
+impl Puppets {
+    fn new(said: impl IntoIterator<Item = (Duration, What)>) -> Self {
+        let mut by_time: BTreeMap<Duration, Vec<What>> = BTreeMap::new();
+        for (at, what) in said {
+            by_time.entry(at).or_default().push(what);
+        }
+        Self { now: Duration::ZERO, said: by_time, did: Vec::new(), apart: None, registered: Some(Epoch::new(5)) }
+    }
+
+    fn note(&mut self, what: &str) {
+        self.did.push(format!("{} {what}", crate::scenario::write_span(self.now)));
+    }
+}
+
+impl World for Puppets {
+    fn kind(&self) -> WorldKind {
+        WorldKind::Process
+    }
+    fn start(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+    fn now(&self) -> Duration {
+        self.now
+    }
+    fn wait(&mut self, until: Duration) -> Result<Vec<Heard>, Trouble> {
+        let first = self.said.first_entry().filter(|entry| *entry.key() <= until);
+        let Some(entry) = first else {
+            self.now = self.now.max(until);
+            return Ok(Vec::new());
+        };
+        self.now = self.now.max(*entry.key());
+        let at = self.now;
+        Ok(entry.remove().into_iter().map(|what| Heard { at, what }).collect())
+    }
+    fn set_links(&mut self, links: &LinkMatrix) {
+        let pairs = (1..=3).flat_map(|from| (1..=3).map(move |to| (from, to)));
+        let cut = pairs.filter(|(from, to)| links.get(*from, *to).passage != Passage::Open);
+        let cut: Vec<String> = cut.map(|(from, to)| format!("{from}>{to}")).collect();
+        self.note(&format!("cut {}", cut.join(" ")));
+    }
+    fn crash(&mut self, process: u16) -> Result<(), Trouble> {
+        self.note(&format!("kill {process}"));
+        Ok(())
+    }
+    fn restart(&mut self, process: u16) -> Result<(), Trouble> {
+        self.note(&format!("start {process}"));
+        Ok(())
+    }
+    fn freeze(&mut self, process: u16) -> Result<(), Trouble> {
+        self.note(&format!("freeze {process}"));
+        Ok(())
+    }
+    fn thaw(&mut self, process: u16) -> Result<(), Trouble> {
+        self.note(&format!("thaw {process}"));
+        Ok(())
+    }
+    fn submit(&mut self, request: Request) {
+        let is_command = matches!(request.action, Action::Register(_));
+        let reply = if is_command { Reply::Applied(Epoch::new(5)) } else { Reply::Registered(self.registered) };
+        self.said.entry(self.now + millis(1)).or_default().push(What::Answered(request.number, reply));
+    }
+    fn stands(&mut self, processes: &BTreeSet<u16>) -> Vec<Stand> {
+        let stand = |process: &u16| Stand {
+            process: *process,
+            is_in_log: true,
+            term: 2,
+            leader: Some(2),
+            last: 9,
+            commit: 9,
+            epoch: 5,
+            fingerprint: if self.apart == Some(*process) { "0bad" } else { "fe13" }.to_string(),
+            subjects: vec![(11, "healthy".to_string())],
+            voters: [1, 2, 3].into(),
+        };
+        processes.iter().map(stand).collect()
+    }
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
+    fn stop(&mut self) {
+        self.note("stop");
+    }
+}
+
+fn leads(at: Duration, process: u16, term: u64) -> (Duration, What) {
+    (at, What::Happened(process, Happened::Leads { term, leader: process }))
+}
+
+fn played(story: Builder, puppets: &mut Puppets) -> Facts {
+    let scenario = story.chaos(secs(20)).settle(secs(5)).finish().expect("it makes sense");
+    campaign(puppets, &Plan::draw(&Arc::new(scenario), 0))
+}
+
+fn story() -> Builder {
+    Scenario::build("a-fact").about("It is real.")
+}
+
+#[test]
+fn faults_hit_whom_a_role_means_then_and_are_lifted_in_time() {
+    let mut puppets = Puppets::new([leads(secs(1), 3, 1), leads(secs(8), 2, 2)]);
+    let story = story()
+        .at(secs(5))
+        .lasting(secs(2))
+        .fault(Fault::Pause(Target::Leader))
+        .at(secs(10))
+        .lasting(secs(4))
+        .fault(Fault::Isolate(Target::Leader, Direction::Outbound))
+        .at(secs(12))
+        .lasting(secs(30))
+        .fault(Fault::Crash(Target::Follower));
+    let facts = played(story, &mut puppets);
+    assert_eq!(facts.broken, Vec::<String>::new());
+    let did: Vec<&str> = puppets.did.iter().map(String::as_str).filter(|did| !did.ends_with("cut ")).collect();
+    let expected = ["5s freeze 3", "7s thaw 3", "10s cut 2>1 2>3", "12s kill 1", "12s cut 2>1 2>3", "20s start 1"];
+    assert_eq!(did[..6], expected);
+    assert_eq!((facts.counts.get("crashes"), facts.counts.get("restarts"), facts.leaders.len()), (1, 1, 2));
+}
+
+#[test]
+fn faults_that_overlap_do_not_undo_each_other() {
+    let mut puppets = Puppets::new([]);
+    let cut = || Fault::Isolate(Target::Process(3), Direction::Inbound);
+    let story = story().at(secs(5)).lasting(secs(4)).fault(cut()).at(secs(7)).lasting(secs(5)).fault(cut());
+    assert!(played(story, &mut puppets).holds());
+    let changes: Vec<&str> = puppets.did.iter().map(String::as_str).collect();
+    assert_eq!(changes[1..5], ["5s cut 1>3 2>3", "7s cut 1>3 2>3", "9s cut 1>3 2>3", "12s cut "]);
+}
+
+#[test]
+fn two_leaders_of_one_term_and_a_process_that_stands_apart_are_told() {
+    let mut puppets = Puppets::new([leads(secs(1), 3, 1), leads(secs(2), 1, 1)]);
+    puppets.apart = Some(3);
+    let facts = played(story(), &mut puppets);
+    let told = facts.broken.join("\n");
+    assert!(told.contains("one-leader-per-term: term 1 had more than one leader: {1, 3}"), "{told}");
+    assert!(told.contains("heals-in-time: {1, 2, 3} did not agree within 5s") && told.contains("0bad"), "{told}");
+    assert_eq!(facts.settled_after, None);
+}
+
+#[test]
+fn what_clients_were_told_is_judged_and_what_is_expected_is_asked_for() {
+    let asks = |story: Builder| {
+        let story = story.at(secs(3)).operation(1, Target::Leader, Action::Register(11));
+        story.at(secs(6)).operation(2, Target::Follower, Action::ReadQuorum(11))
+    };
+    let mut honest = Puppets::new([]);
+    let facts = played(asks(story()).expect_at_least("acknowledged", 1).expect_everywhere(11), &mut honest);
+    assert_eq!(facts.broken, Vec::<String>::new());
+    let fates: Vec<String> = facts.fates.iter().map(|(label, fate)| format!("{label}: {fate}")).collect();
+    assert_eq!(fates, ["3s register m11 through leader: acknowledged", "6s read m11 through follower: registered"]);
+
+    let mut stale = Puppets::new([]);
+    stale.registered = None;
+    let facts = played(asks(story()).expect_at_least("acknowledged", 2), &mut stale);
+    let told = facts.broken.join("\n");
+    assert!(told.contains("history-is-linearizable: "), "{told}");
+    assert!(told.contains("expected: acknowledged: 1, expected at least 2"), "{told}");
+}

@@ -1,0 +1,251 @@
+//! Relays between processes: each is reached through a door of ours, for datagrams and streams alike.
+//!
+//! A process listens behind its door and tells others the address of the door. So a datagram comes to the door of whom it is
+//! for, and goes on from the door of who sent it: whoever receives it sees the address that it knows. Who sent a
+//! datagram is told by the port that it comes from, and who dialled a stream by its greeting.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use delian_sim::outcome::Counts;
+use delian_sim::scenario::{Latency, LinkQuality, Shape};
+use delian_sim::worlds::{Link, LinkMatrix, Passage};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::scale::Scale;
+use super::stream;
+
+/// Doors, and what lies behind them, are at these ports and those after them: below the ports that a system gives out.
+const DOOR_PORTS: u16 = 7400;
+const NODE_PORTS: u16 = 7500;
+const API_PORTS: u16 = 7600;
+
+/// How many datagrams may wait on held links; more are lost.
+const HELD_MAX: u64 = 4096;
+
+/// No datagram is longer.
+const DATAGRAM_BYTES: usize = 64 * 1024;
+
+/// Where one cluster is: an address of its own within the loopback network, so that no two clusters meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(Ipv4Addr);
+
+impl Place {
+    /// Returns the place of a cluster of this program, by its number among those that run at a time.
+    pub(super) fn of(cluster: u8) -> Self {
+        // 22 bits are all that Linux gives to process identities.
+        let number = (std::process::id() & 0x3f_ffff) << 2 | u32::from(cluster & 3);
+        let [_, a, b, c] = number.to_be_bytes();
+        Self(Ipv4Addr::new(127, a, b, c))
+    }
+
+    /// Returns where others reach a process.
+    pub(super) fn door(self, process: u16) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(self.0), DOOR_PORTS + process)
+    }
+
+    /// Returns where the process listens itself.
+    pub(super) fn node(self, process: u16) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(self.0), NODE_PORTS + process)
+    }
+
+    /// Returns where its API answers.
+    pub(super) fn api(self, process: u16) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(self.0), API_PORTS + process)
+    }
+
+    /// Returns which process sends from an address.
+    fn process_at(self, address: SocketAddr, size: u16) -> Option<u16> {
+        (1..=size).find(|process| self.node(*process) == address)
+    }
+}
+
+/// The doors of one cluster. They close when this is dropped.
+#[derive(Debug)]
+pub(super) struct Relays {
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+}
+
+/// What all tasks of the relays share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    place: Place,
+    size: u16,
+    scale: Scale,
+    links: watch::Sender<LinkMatrix>,
+    doors: Vec<UdpSocket>,
+    draws: Mutex<u64>,
+    pub(super) tally: Tally,
+}
+
+/// What became of messages; a part of a stream counts as one.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) messages: AtomicU64,
+    pub(super) lost: AtomicU64,
+    pub(super) duplicated: AtomicU64,
+    pub(super) reordered: AtomicU64,
+    pub(super) cut: AtomicU64,
+    pub(super) held: AtomicU64,
+    waiting: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn note(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Relays {
+    /// Opens the doors of so many processes.
+    pub(super) fn open(place: Place, links: LinkMatrix, size: u16, scale: Scale, seed: u64) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (doors, listeners) = runtime.block_on(async {
+            let (mut doors, mut listeners) = (Vec::new(), Vec::new());
+            for process in 1..=size {
+                doors.push(UdpSocket::bind(place.door(process)).await?);
+                listeners.push(TcpListener::bind(place.door(process)).await?);
+            }
+            io::Result::Ok((doors, listeners))
+        })?;
+        let (links, draws) = (watch::Sender::new(links), Mutex::new(seed));
+        let shared = Arc::new(Shared { place, size, scale, links, doors, draws, tally: Tally::default() });
+        for (process, listener) in (1..).zip(listeners) {
+            runtime.spawn(datagrams(Arc::clone(&shared), process));
+            runtime.spawn(stream::serve(Arc::clone(&shared), process, listener));
+        }
+        Ok(Self { shared, runtime: Some(runtime) })
+    }
+
+    pub(super) fn set_links(&self, links: &LinkMatrix) {
+        self.shared.links.send_replace(links.clone());
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let tally = &self.shared.tally;
+        let mut counts = Counts::default();
+        for (fact, counter) in [
+            ("messages", &tally.messages),
+            ("lost", &tally.lost),
+            ("duplicated", &tally.duplicated),
+            ("reordered", &tally.reordered),
+            ("cut", &tally.cut),
+            ("held", &tally.held),
+        ] {
+            counts.add(fact, counter.load(Ordering::Relaxed));
+        }
+        counts
+    }
+}
+
+impl Drop for Relays {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Nothing that still waits on a link is of use to anybody.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Shared {
+    pub(super) const fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(super) const fn size(&self) -> u16 {
+        self.size
+    }
+
+    pub(super) fn link(&self, from: u16, to: u16) -> Link {
+        self.links.borrow().get(from, to)
+    }
+
+    /// Waits until a link lets anything through, or at least holds nothing back.
+    pub(super) async fn until(&self, from: u16, to: u16, is_so: impl Fn(Passage) -> bool) {
+        let mut links = self.links.subscribe();
+        // The sender lives as long as this does.
+        let _ = links.wait_for(|links| is_so(links.get(from, to).passage)).await;
+    }
+
+    /// Draws whether something of this probability happens.
+    pub(super) fn happens(&self, permille: u16) -> bool {
+        permille > 0 && self.draw() % 1000 < u64::from(permille)
+    }
+
+    /// Draws how long something travels.
+    pub(super) fn delay(&self, latency: Latency) -> Duration {
+        let (least, most) = (latency.least.as_micros() as u64, latency.most.as_micros() as u64);
+        let width = most.saturating_sub(least);
+        let drawn = self.draw() % (width + 1);
+        let spread = match latency.shape {
+            Shape::Uniform => drawn,
+            Shape::Skewed => drawn * drawn / width.max(1),
+        };
+        self.scale.real(Duration::from_micros(least + spread))
+    }
+
+    /// Draws a number (`SplitMix64`, Steele and others, 2014).
+    fn draw(&self) -> u64 {
+        let mut state = self.draws.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *state;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+}
+
+/// Carries the datagrams that come to the door of one process.
+async fn datagrams(shared: Arc<Shared>, to: u16) {
+    let mut bytes = vec![0; DATAGRAM_BYTES];
+    loop {
+        // A door that cannot receive for a moment loses what was sent, as a network may.
+        let Ok((length, source)) = shared.doors[usize::from(to - 1)].recv_from(&mut bytes).await else { continue };
+        let Some(from) = shared.place.process_at(source, shared.size) else { continue };
+        Tally::note(&shared.tally.messages);
+        let Link { passage, quality } = shared.link(from, to);
+        if passage == Passage::Cut {
+            Tally::note(&shared.tally.cut);
+            continue;
+        }
+        if shared.happens(quality.loss) {
+            Tally::note(&shared.tally.lost);
+            continue;
+        }
+        let datagram: Arc<[u8]> = bytes[..length].into();
+        if shared.happens(quality.duplicate) {
+            Tally::note(&shared.tally.duplicated);
+            tokio::spawn(deliver(Arc::clone(&shared), (from, to), quality, Arc::clone(&datagram)));
+        }
+        tokio::spawn(deliver(Arc::clone(&shared), (from, to), quality, datagram));
+    }
+}
+
+/// Brings a datagram to its receiver, late.
+async fn deliver(shared: Arc<Shared>, (from, to): (u16, u16), quality: LinkQuality, datagram: Arc<[u8]>) {
+    let mut delay = shared.delay(quality.latency);
+    if shared.happens(quality.reorder) {
+        Tally::note(&shared.tally.reordered);
+        delay += 4 * shared.delay(quality.latency);
+    }
+    sleep(delay).await;
+    if shared.link(from, to).passage == Passage::Held {
+        Tally::note(&shared.tally.held);
+        if shared.tally.waiting.fetch_add(1, Ordering::Relaxed) < HELD_MAX {
+            shared.until(from, to, |passage| passage != Passage::Held).await;
+        }
+        shared.tally.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+    if shared.link(from, to).passage != Passage::Open {
+        return Tally::note(&shared.tally.cut);
+    }
+    // Nobody may be there, which is as good as lost.
+    let _ = shared.doors[usize::from(from - 1)].send_to(&datagram, shared.place.node(to)).await;
+}
