@@ -14,6 +14,7 @@ use delian_sim::worlds::WorldKind;
 use crate::cert::{self, CertArguments};
 use crate::client::EXIT_CODES;
 use crate::demo::{self, DemoArguments};
+use crate::hunt::{self, HuntArguments};
 use crate::members::{self, MembersArguments};
 use crate::node::{self, NodeArguments};
 use crate::repeat::Run;
@@ -28,7 +29,7 @@ use crate::why::{self, WhyArguments};
 pub(crate) const SEEDS: u64 = 125;
 
 /// More threads than any machine has cores; far above it, starting them is all that would happen.
-const JOBS_MAX: u64 = 1024;
+pub(crate) const JOBS_MAX: u64 = 1024;
 
 /// The most seeds of `balance`: the interval is narrow by then.
 const BALANCE_SEEDS_MAX: u64 = 1_000;
@@ -208,6 +209,12 @@ pub(crate) enum Command {
     /// a scenario that is pinned to its seed, loaded again and run, to prove that it still breaks.
     #[command(after_help = SHRINK_EXAMPLES)]
     Shrink(ShrinkArguments),
+    /// Looks for failures in seeds that nobody has run, for as long as there is time
+    ///
+    /// Seed by seed, all scenarios are run on all cores, with forks of each. What breaks an invariant is shrunk, saved as
+    /// a scenario that replays, and told once, however often chance comes upon it.
+    #[command(after_help = hunt::EXAMPLES)]
+    Hunt(HuntArguments),
     /// Visits every state that small clusters of the real node can reach, and judges each
     ///
     /// A model is a cluster, a network and how often each thing may go wrong: deliveries, losses, duplications, deadlines,
@@ -294,7 +301,7 @@ fn worlds() -> impl TypedValueParser<Value = WorldKind> {
     })
 }
 
-fn guides() -> impl TypedValueParser<Value = Guide> {
+pub(crate) fn guides() -> impl TypedValueParser<Value = Guide> {
     let names = PossibleValuesParser::new(Guide::NAMES.map(|(name, _)| name));
     names.map(|chosen| {
         let known = Guide::NAMES.into_iter().find(|(name, _)| *name == chosen);

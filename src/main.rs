@@ -17,6 +17,7 @@ mod sim;
 mod worlds;
 mod replay;
 mod shrink;
+mod hunt;
 mod check;
 mod balance;
 mod explore;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Shrink(arguments) => shrink::run(&arguments),
+        Command::Hunt(arguments) => hunt::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Balance(arguments) => balance::run(&arguments),
         Command::Ring(arguments) => ring::run(&arguments),

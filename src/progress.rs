@@ -9,6 +9,8 @@ use delian_sim::report::human::{bytes, compact, span};
 use delian_sim::shrink::Stage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::screen;
+
 /// How often a second the terminal is drawn at most.
 const DRAWS: u8 = 10;
 
@@ -65,6 +67,21 @@ impl Bar {
             "{} runs: {steps} faults, {operations} operations, {processes} processes left",
             compact(attempts)
         ));
+    }
+
+    pub(crate) fn tell(&self, line: &str) {
+        self.0.set_message(line.to_string());
+    }
+
+    /// Says something that stays, on standard output, above the line.
+    pub(crate) fn aside(&self, text: &str) {
+        // A reader that is gone is noticed at the end.
+        self.0.suspend(|| drop(screen::say(text)));
+    }
+
+    /// Whether nobody sees the line: standard error is no terminal.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.0.is_hidden()
     }
 
     pub(crate) fn tell_exploration(&self, model: &str, progress: &Exploration) {

@@ -67,7 +67,7 @@ fn check_out(out: &Path, script: &Script, force: bool) -> Result<(), Problem> {
 ///
 /// # Errors
 /// If it does not break the invariant that it was shrunk for.
-fn prove(text: &str, out: &Path, violation: &Violation) -> Result<Report, Problem> {
+pub(crate) fn prove(text: &str, out: &Path, violation: &Violation) -> Result<Report, Problem> {
     let scenario = Story::from_toml(text, &out.display().to_string())?;
     let seed = scenario.seed().expect("a plan that becomes a scenario pins its seed");
     let outcome = scenario.script(seed).run();

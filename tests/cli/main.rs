@@ -12,5 +12,6 @@ mod pools;
 mod replay;
 mod ring;
 mod shrink;
+mod hunt;
 mod sim;
 mod store;

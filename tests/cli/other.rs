@@ -48,6 +48,7 @@ fn every_shell_gets_completions_and_every_command_a_page() {
         "sim",
         "replay",
         "shrink",
+        "hunt",
         "check",
         "balance",
         "ring",

@@ -1,0 +1,144 @@
+//! What a hunt found: each fault once, however often chance comes upon it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::{fs, mem};
+
+use delian_sim::outcome::Violation;
+use delian_sim::plan::Fork;
+use delian_sim::story::Story;
+use serde::Serialize;
+
+use crate::answer::Problem;
+use crate::shrink::prove;
+
+/// A fault that was found.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Finding {
+    /// What was broken.
+    pub(super) invariant: String,
+    /// Why, in one sentence.
+    pub(super) sentence: String,
+    /// The scenarios in which it was, by name, the one that found it first.
+    pub(super) scenarios: Vec<String>,
+    /// The seed that found it.
+    pub(super) seed: u64,
+    /// How many runs came upon it.
+    pub(super) times: u64,
+    /// Where its smallest story is, if it could be saved.
+    pub(super) file: Option<PathBuf>,
+    /// Why it could not be.
+    pub(super) unsaved: Option<String>,
+}
+
+/// A run that failed.
+pub(super) struct Failure<'a> {
+    pub(super) story: &'a Story,
+    pub(super) seed: u64,
+    pub(super) forks: &'a [Fork],
+    pub(super) violation: &'a Violation,
+}
+
+/// All findings, each with its smallest story once that is known.
+#[derive(Default)]
+pub(super) struct Findings(Mutex<Vec<(Finding, Option<String>)>>);
+
+impl Findings {
+    /// Takes in a failure. One that is known by its invariant and scenario is counted alone; of one that is new, the
+    /// smallest story is looked for, which may be that of another finding. Returns it if it is new all the same.
+    pub(super) fn take(&self, failure: &Failure<'_>, folder: &Path) -> Option<Finding> {
+        let place = self.begin(failure)?;
+        let small = smallest(failure);
+        let mut known = self.known();
+        let told = small.as_ref().ok().map(|small| small.tale.clone());
+        let twin = told.as_ref().and_then(|told| known.iter().position(|(_, tale)| tale.as_ref() == Some(told)));
+        if let Some(twin) = twin {
+            // What is left of it only says that it is known.
+            let again = mem::take(&mut known[place].0.scenarios);
+            let times = mem::take(&mut known[place].0.times);
+            known[twin].0.scenarios.extend(again);
+            known[twin].0.times += times;
+            return None;
+        }
+        let saved = small.and_then(|small| save(failure, &small, folder));
+        let (finding, tale) = &mut known[place];
+        *tale = told;
+        match saved {
+            Ok(file) => finding.file = Some(file),
+            Err(why) => finding.unsaved = Some(why.to_string()),
+        }
+        Some(finding.clone())
+    }
+
+    /// Returns what was found, as it was found.
+    pub(super) fn into_list(self) -> Vec<Finding> {
+        let all = self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.into_iter().map(|(finding, _)| finding).filter(|finding| finding.times > 0).collect()
+    }
+
+    /// Returns the place of a failure that is new; one that is known is counted.
+    fn begin(&self, failure: &Failure<'_>) -> Option<usize> {
+        let Failure { story, seed, violation, .. } = failure;
+        let mut known = self.known();
+        let is_it = |finding: &Finding| {
+            finding.invariant == violation.invariant && finding.scenarios.iter().any(|name| name == story.name())
+        };
+        if let Some((finding, _)) = known.iter_mut().find(|(finding, _)| is_it(finding)) {
+            finding.times += 1;
+            return None;
+        }
+        let finding = Finding {
+            invariant: violation.invariant.to_string(),
+            sentence: violation.sentence.to_string(),
+            scenarios: vec![story.name().to_string()],
+            seed: *seed,
+            times: 1,
+            file: None,
+            unsaved: None,
+        };
+        known.push((finding, None));
+        Some(known.len() - 1)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Vec<(Finding, Option<String>)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The smallest story of a failure.
+struct Small {
+    /// As a file.
+    text: String,
+    /// What happens in it, whatever seed and scenario it is of: by this two stories are the same.
+    tale: String,
+}
+
+fn smallest(failure: &Failure<'_>) -> Result<Small, Problem> {
+    let Failure { story, seed, forks, violation } = failure;
+    let script = if forks.is_empty() { story.script(*seed) } else { story.forked(forks)?.script(*seed) };
+    let shrunk = script.shrink(&|_| ());
+    let (small, _, _) = shrunk.ok_or_else(|| Problem::new("its run from the start breaks nothing"))?;
+    let name = name_of(failure);
+    let about = format!("{} (Shrunk from seed {seed} of {}.)", violation.sentence, story.name());
+    let text = format!(
+        "# Found by `delian hunt`, and not looked into yet: say here what it taught, and give it the name of the fact.\n{}",
+        small.to_toml(&name, &about)
+    );
+    let pinned = format!("seed = {}", small.seed());
+    let tale = small.to_toml("story", "What happens.").lines().filter(|line| *line != pinned).collect();
+    Ok(Small { text, tale })
+}
+
+/// Writes a story that was run again from its text, beside those that are there.
+fn save(failure: &Failure<'_>, small: &Small, folder: &Path) -> Result<PathBuf, Problem> {
+    let file = folder.join(format!("{}.toml", name_of(failure)));
+    prove(&small.text, &file, failure.violation)?;
+    fs::write(&file, &small.text).map_err(|error| Problem::new(format!("cannot write {}: {error}", file.display())))?;
+    Ok(file)
+}
+
+/// Names a file: by the invariant and the seed, until a person knows better.
+fn name_of(failure: &Failure<'_>) -> String {
+    let invariant = failure.violation.invariant;
+    format!("found-{invariant}-in-{}-by-{}", failure.story.name(), failure.seed)
+}
