@@ -264,10 +264,11 @@ pub(crate) struct SimArguments {
     /// Scenario files, or folders with *.toml files [default: scenarios]
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
-    /// How many seeds of each scenario to run, numbered from 0; one that is pinned to a seed runs once
-    #[arg(long, value_name = "N", default_value_t = SEEDS, conflicts_with = "seed",
+    /// How many seeds of each scenario to run, numbered from 0; one that is pinned to a seed runs once [default: 125, or 20
+    /// beside another world]
+    #[arg(long, value_name = "N", conflicts_with = "seed",
           value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
-    pub(crate) seeds: u64,
+    pub(crate) seeds: Option<u64>,
     /// Runs only this seed
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,

@@ -11,7 +11,7 @@ use delian_sim::story::Story;
 use delian_sim::worlds::WorldKind;
 
 use crate::answer::{Answer, Problem};
-use crate::cli::SimArguments;
+use crate::cli::{SEEDS, SimArguments};
 use crate::load;
 use crate::progress::Bar;
 use crate::repeat::{Sample, in_a_fresh_process};
@@ -74,7 +74,7 @@ fn elsewhere(arguments: &SimArguments) -> Result<Answer, Problem> {
 fn campaign(arguments: &SimArguments) -> Campaign {
     Campaign {
         first_seed: arguments.seed.unwrap_or(0),
-        seeds: arguments.seed.map_or(arguments.seeds, |_| 1),
+        seeds: arguments.seed.map_or(arguments.seeds.unwrap_or(SEEDS), |_| 1),
         jobs: arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get)),
         stop: if arguments.fail_fast { Stop::AtFirstFailure } else { Stop::AtEnd },
         guide: arguments.guide,

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &SimArguments, world: WorldKind) -> Result<Answer, 
     let logs = directory.join("worlds");
     fs::create_dir_all(&logs)
         .map_err(|error| Problem::new(format!("cannot write the report to {}: {error}", directory.display())))?;
-    let seeds = if arguments.seeds == crate::cli::SEEDS { SEEDS } else { arguments.seeds };
+    let seeds = arguments.seeds.unwrap_or(SEEDS);
     let runner = Runner { world, seed: arguments.seed.unwrap_or_default(), seeds, logs: &logs };
     let verdicts = runner.run_all(&scenarios, arguments.jobs.unwrap_or(JOBS).min(JOBS_MAX), arguments.fail_fast);
 

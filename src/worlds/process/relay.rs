@@ -29,6 +29,9 @@ const API_PORTS: u16 = 7600;
 /// How many datagrams may wait on held links; more are lost.
 const HELD_MAX: u64 = 4096;
 
+/// How long tasks may take to let go of the doors: none of them does anything but wait.
+const CLOSING_MAX: Duration = Duration::from_secs(5);
+
 /// No datagram is longer.
 const DATAGRAM_BYTES: usize = 64 * 1024;
 
@@ -148,8 +151,8 @@ impl Relays {
 impl Drop for Relays {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Nothing that still waits on a link is of use to anybody.
-            runtime.shutdown_background();
+            // Nothing that still waits on a link is of use to anybody, but the doors must be free for the next cluster.
+            runtime.shutdown_timeout(CLOSING_MAX);
         }
     }
 }
