@@ -15,6 +15,15 @@ fn green_scenarios_exit_with_zero_and_leave_reports() {
 }
 
 #[test]
+fn a_world_in_which_no_scenario_runs_is_told_with_the_way_to_name_it() {
+    let desk = Desk::new("sim-world");
+    let ended =
+        desk.delian("sim --world process").with(2).complains("none of these scenarios runs in the world process");
+    ended.complains("add `[worlds]` to one");
+    desk.delian("sim --world proces").with(2).complains("[possible values: des, process]");
+}
+
+#[test]
 fn a_violation_exits_with_one_and_a_line_that_replays_it() {
     let desk = Desk::new("sim-red");
     let ended = desk.delian("sim red.toml --seeds 2").with(1);

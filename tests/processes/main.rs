@@ -9,3 +9,4 @@ mod federation;
 mod forming;
 mod history;
 mod hostile;
+mod worlds;
