@@ -3,7 +3,7 @@
 //! It says one JSON document on a line of its own for each, and ends with 0 for yes, 1 for a finding and 2 for a question
 //! that could not be asked. `cargo xtask madsim` builds it with `--cfg madsim` and runs it once for every seed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -55,7 +55,7 @@ fn look(paths: &[PathBuf]) -> ExitCode {
 }
 
 #[cfg(madsim)]
-fn tell(path: &PathBuf, seed: u64) -> ExitCode {
+fn tell(path: &Path, seed: u64) -> ExitCode {
     let scenario = match Story::load(path) {
         Ok(Story::Cluster(scenario)) => scenario,
         Ok(Story::Pool(_)) => return complain("it is of a pool alone, and not of whole nodes"),
@@ -74,7 +74,7 @@ fn tell(path: &PathBuf, seed: u64) -> ExitCode {
 }
 
 #[cfg(not(madsim))]
-fn tell(_path: &std::path::Path, _seed: u64) -> ExitCode {
+fn tell(_path: &Path, _seed: u64) -> ExitCode {
     complain("this build has no simulated world: use `cargo xtask madsim`")
 }
 

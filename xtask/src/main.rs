@@ -1,7 +1,7 @@
 //! The developer commands of Delian, one file or folder per command.
 //!
 //! `cargo xtask ci` proves a tree, `cargo xtask bugs` proves the provers, `cargo xtask bench` prints speeds,
-//! `cargo xtask browser` looks at the dashboard, `cargo xtask tla` asks TLC for a second opinion. Exit codes are the
+//! `cargo xtask madsim` tells scenarios to whole shells in a simulated world, `cargo xtask browser` looks at the dashboard, `cargo xtask tla` asks TLC for a second opinion. Exit codes are the
 //! same everywhere: 0 for yes, 1 for a finding, 2 for a question that could not be asked.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is the job of a developer command")]
 
@@ -10,6 +10,7 @@ mod browser;
 mod bugs;
 mod ci;
 mod fuzz;
+mod madsim;
 mod process;
 mod tla;
 
@@ -35,6 +36,8 @@ enum Command {
     Browser(browser::Arguments),
     /// Measures one area and prints its ratios
     Bench(bench::Arguments),
+    /// Tells scenarios to whole shells in a simulated world, one process for each seed
+    Madsim(madsim::Arguments),
     /// Lets schemathesis ask a node's API for what its description promises, and for what it does not
     FuzzApi,
     /// Lets TLC judge runs of the simulator by a specification of Raft; skipped where Java or its jar is missing
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Bugs(arguments) => bugs::run(&arguments),
         Command::Browser(arguments) => browser::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Madsim(arguments) => madsim::run(&arguments),
         Command::FuzzApi => fuzz::run(),
         Command::Tla(arguments) => tla::run(&arguments),
     };

@@ -1,6 +1,6 @@
 //! Other programs and the time they take: the only file here that starts processes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
@@ -50,6 +50,33 @@ pub(crate) fn answers(command: &mut Command) -> bool {
 /// When the program cannot be started.
 pub(crate) fn listen(command: &mut Command) -> Result<Output, Problem> {
     command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))
+}
+
+/// Runs `command` unseen and returns all it said, and the CPU time that it took until it had said it, in seconds.
+///
+/// # Errors
+/// When the program cannot be started, or does not end.
+pub(crate) fn listen_and_measure(command: &mut Command) -> Result<(Output, f64), Problem> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
+    let complaint = child.stderr.take().expect("it was asked for by a pipe");
+    let mut said = Vec::new();
+    // Both are read at once: a program that cannot say what it has to say does not end.
+    let stderr = std::thread::scope(|scope| {
+        let listener = scope.spawn(|| {
+            let mut complained = Vec::new();
+            // A pipe that breaks ends what is heard.
+            let _read = BufReader::new(complaint).read_to_end(&mut complained);
+            complained
+        });
+        let mut output = child.stdout.take().expect("it was asked for by a pipe");
+        let _read = output.read_to_end(&mut said);
+        listener.join().unwrap_or_default()
+    });
+    // It has closed its output and is not waited for yet, so the system still tells of it.
+    let seconds = cpu_seconds(child.id()).unwrap_or(0.0);
+    let status = child.wait().map_err(|error| error.to_string())?;
+    Ok((Output { status, stdout: said, stderr }, seconds))
 }
 
 /// A program that serves until this is dropped.

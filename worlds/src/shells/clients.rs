@@ -63,7 +63,7 @@ enum Answer {
     Applied(Applied),
     Read(Consistency, ReadAt),
     Failed(Rejected),
-    /// Nobody knows: the connection is gone, or the client waits no longer.
+    /// Nobody knows: the connection is gone, or the client gave up.
     Nothing,
 }
 
@@ -199,9 +199,10 @@ impl Call {
             let in_session = session.as_ref().zip(sequence);
             let attempt = self.attempt(&door, in_session, &mut command);
             let repeats = is_read || session.is_some();
-            let answer = match asks_again && repeats && left > 0 {
-                true => timeout(PATIENCE, attempt).await.unwrap_or(Answer::Nothing),
-                false => attempt.await,
+            let answer = if asks_again && repeats && left > 0 {
+                timeout(PATIENCE, attempt).await.unwrap_or(Answer::Nothing)
+            } else {
+                attempt.await
             };
             let meaning = self.note(&answer);
             if meaning == Meaning::Final {

@@ -10,6 +10,12 @@ use madsim::time::Instant;
 /// What wall clocks show when a world begins: some day of 2023.
 const WALL_MILLIS: u64 = 1_700_000_000_000;
 
+/// Returns the present instant of the world.
+#[expect(clippy::disallowed_methods, reason = "the runtime answers it with simulated time")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
 /// The clocks of one process; clones are the same ones.
 #[derive(Clone, Debug)]
 pub(super) struct WorldClock(Arc<Mutex<State>>);
@@ -26,21 +32,21 @@ struct State {
 impl WorldClock {
     /// Returns clocks that begin at some time: nobody may rely on equal ones.
     pub(super) fn new(own: Time, wall_offset_millis: i64) -> Self {
-        let now = madsim::time::Instant::now();
+        let now = now();
         Self(Arc::new(Mutex::new(State { world_began_at: now, since: (now, own), ppm: 0, wall_offset_millis })))
     }
 
     /// Has the monotonic clock run fast, or slow, from here on.
     pub(super) fn drift(&self, ppm: i32) {
         let mut state = self.state();
-        state.since = (madsim::time::Instant::now(), state.monotonic());
+        state.since = (now(), state.monotonic());
         state.ppm = ppm;
     }
 
     /// Moves the monotonic clock forward, as after a suspend.
     pub(super) fn leap(&self, span: Duration) {
         let mut state = self.state();
-        state.since = (madsim::time::Instant::now(), state.monotonic() + span);
+        state.since = (now(), state.monotonic() + span);
     }
 
     /// Moves the wall clock.

@@ -14,6 +14,8 @@ use delian_shell::store::{Opening, Owner, RedbStore, Store, StoreError};
 use delian_sim::scenario::{Latency, Shape};
 use madsim::time::Instant;
 
+use super::clock::now;
+
 /// How soon it is looked again whether a disk that hangs has come back.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -82,7 +84,7 @@ impl State {
             // The square of a uniform draw, as the simulator has it.
             Shape::Skewed => roll().pow(2),
         };
-        least + Duration::from_nanos((u128::from(width) * u128::from(drawn) >> 40) as u64)
+        least + Duration::from_nanos(((u128::from(width) * u128::from(drawn)) >> 40) as u64)
     }
 }
 
@@ -107,14 +109,14 @@ impl Store for WorldStore {
         self.store.write(records)?;
         let mut state = self.drive.state();
         let takes = state.draw();
-        state.busy_until = Some(madsim::time::Instant::now() + takes);
+        state.busy_until = Some(now() + takes);
         Ok(())
     }
 
     fn is_busy_for(&mut self) -> Duration {
         let mut state = self.drive.state();
         let Some(until) = state.busy_until else { return Duration::ZERO };
-        let left = until.saturating_duration_since(madsim::time::Instant::now());
+        let left = until.saturating_duration_since(now());
         if state.is_stalled {
             return left.max(LOOK_EVERY);
         }

@@ -180,10 +180,10 @@ impl World {
                 self.resolve(*target).into_iter().for_each(|it| self.process(it).clock.leap(*span));
                 true
             }
-            // Scenarios with these are refused.
-            Fault::Forget(_) | Fault::CorruptDisk(_) => false,
-            // All others last, and are laid.
-            Fault::Partition(_)
+            // Scenarios with the first two are refused; all others last, and are laid.
+            Fault::Forget(_)
+            | Fault::CorruptDisk(_)
+            | Fault::Partition(_)
             | Fault::Isolate(..)
             | Fault::Bridge(_)
             | Fault::Degrade(..)

@@ -12,6 +12,7 @@ use delian_sim::world::Census;
 use madsim::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::clock::now;
 use crate::ledger::Ledger;
 
 /// How many events are read of a journal at once.
@@ -45,7 +46,7 @@ pub(super) struct Seen {
 impl Record {
     pub(super) fn new(founding: Configuration) -> Self {
         let seen = Seen {
-            began_at: madsim::time::Instant::now(),
+            began_at: now(),
             ledger: Ledger::default(),
             census: Census::default(),
             counts: Counts::default(),

@@ -10,6 +10,7 @@ use delian_sim::outcome::Counts;
 use delian_sim::plan::Plan;
 use madsim::time::{Instant, sleep_until};
 
+use super::clock::now;
 use super::process::{Common, Down, Process};
 use super::record::Record;
 use super::sessions::Sessions;
@@ -59,7 +60,7 @@ impl World {
         let mut world = Self {
             plan: Arc::clone(plan),
             common: Arc::new(Common::new(Arc::clone(plan), record)),
-            began_at: madsim::time::Instant::now(),
+            began_at: now(),
             processes: (0..cluster.processes()).map(|number| Process::new(plan, number)).collect(),
             faults: FaultsInForce::default(),
             laid: Sum::default(),

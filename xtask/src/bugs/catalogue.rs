@@ -38,6 +38,8 @@ pub(super) struct Bug {
 pub(super) enum Check {
     /// A scenario over a number of seeds.
     Sim(SimCheck),
+    /// A scenario over a number of seeds, told to whole shells.
+    Shells(SimCheck),
     /// Tests of a suite: those that the bug names as its invariants.
     Test(Suite),
 }
@@ -117,9 +119,9 @@ impl Bug {
         std::iter::once(&self.invariant).chain(&self.also).map(String::as_str).collect()
     }
 
-    /// Whether a test judges it, so that no model need have what it breaks.
-    pub(super) fn is_of_a_test(&self) -> bool {
-        matches!(self.check, Some(Check::Test(_)))
+    /// Whether a test or whole shells judge it, so that no model need have what it breaks.
+    pub(super) fn is_of_no_model(&self) -> bool {
+        matches!(self.check, Some(Check::Test(_) | Check::Shells(_)))
     }
 }
 
@@ -225,7 +227,7 @@ pub(super) fn parse(patch: PathBuf, text: &str) -> Result<Bug, Problem> {
     if file.file_stem().is_none_or(|stem| stem != name.as_str()) {
         return Err(format!("{}: `name` is `{name}`, it must be the file's own name", file.display()));
     }
-    if let Some(Check::Sim(SimCheck { seeds: 0, .. })) = check {
+    if let Some(Check::Sim(SimCheck { seeds: 0, .. }) | Check::Shells(SimCheck { seeds: 0, .. })) = check {
         return Err(format!("{}: `seeds` is 0, no seed can catch anything", file.display()));
     }
     let explore = explore.map(|section| section.understood(&invariant)).transpose();
@@ -317,7 +319,7 @@ mod tests {
         assert_eq!(suite.target(), ["--package", "core", "--test", "ring"]);
         assert_eq!(Suite { suite: "lib".to_owned(), ..suite.clone() }.target(), ["--package", "core", "--lib"]);
         assert_eq!((bug.check.clone(), bug.explore.clone()), (Some(Check::Test(suite)), None));
-        assert!(bug.is_of_a_test() && bug.signs() == ["goldens::both_are_kept"]);
+        assert!(bug.is_of_no_model() && bug.signs() == ["goldens::both_are_kept"]);
     }
 
     #[test]
@@ -334,7 +336,7 @@ mod tests {
         let other = of_a_test(&LOST_POINT.replace("\"ring\"", "\"lib\"")).expect("a valid description");
         let bugs = [&one, &two, &other].into_iter().filter_map(|bug| match &bug.check {
             Some(Check::Test(suite)) => Some((bug, suite)),
-            Some(Check::Sim(_)) | None => None,
+            Some(Check::Sim(_) | Check::Shells(_)) | None => None,
         });
         let found: Vec<_> = suites(bugs).into_iter().map(|(suite, tests)| (suite.suite.as_str(), tests)).collect();
         let all = BTreeSet::from(["goldens::both_are_kept", "goldens::twins"]);

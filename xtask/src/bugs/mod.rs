@@ -2,7 +2,8 @@
 //!
 //! Each bug of `tests/bugs` is a patch that breaks the code in one way, and a description that names the invariant meant
 //! to notice. A copy of the tree is patched, built and simulated; the bug is caught when that invariant trips. What no
-//! world shows is judged by tests in place of a simulation, and caught when the named one fails. The same copy must be
+//! world shows is judged by tests in place of a simulation, and caught when the named one fails; what is wrong with the
+//! shell alone is judged by whole shells in the world of `cargo xtask madsim`. The same copy must be
 //! green before any patch, or a red run would prove nothing. The caller's own files are never touched. With `--explore`
 //! a small model is explored in place of the simulation.
 
@@ -11,6 +12,7 @@ mod scratch;
 mod table;
 mod verdict;
 mod libtest;
+mod shells;
 mod explore;
 
 use std::path::Path;
@@ -145,7 +147,10 @@ fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a 
             Check::Test(suite) if names.contains(&bug.name) => {
                 return Err(format!("bug `{}` is judged by {suite}, and by no simulation", bug.name));
             }
-            Check::Test(_) => {}
+            Check::Shells(_) if names.contains(&bug.name) => {
+                return Err(format!("bug `{}` is judged by whole shells, and by no simulation", bug.name));
+            }
+            Check::Test(_) | Check::Shells(_) => {}
         }
     }
     Ok(judged)
@@ -155,13 +160,22 @@ fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a 
 fn require_green(scratch: &Scratch, judged: &[(&Bug, &Check)]) -> Result<(), Problem> {
     let sims = judged.iter().filter_map(|(_, check)| match check {
         Check::Sim(check) => Some(check),
-        Check::Test(_) => None,
+        Check::Test(_) | Check::Shells(_) => None,
+    });
+    let told = judged.iter().filter_map(|(_, check)| match check {
+        Check::Shells(check) => Some(check),
+        Check::Sim(_) | Check::Test(_) => None,
     });
     let suites = judged.iter().filter_map(|(bug, check)| match check {
-        Check::Sim(_) => None,
+        Check::Sim(_) | Check::Shells(_) => None,
         Check::Test(suite) => Some((*bug, suite)),
     });
     require_green_sims(scratch, &catalogue::widest(sims))?;
+    for check in catalogue::widest(told) {
+        eprintln!("telling {} to whole shells without a bug", check.scenario);
+        scratch.build_shells("the tree without a bug")?;
+        shells::green(&scratch.tell_shells(&check)?).map_err(|failure| already_red(&check.scenario, &failure))?;
+    }
     for (suite, tests) in catalogue::suites(suites) {
         eprintln!("testing {suite} without a bug");
         scratch.build_suite("the tree without a bug", suite)?;
@@ -195,11 +209,13 @@ fn plant_and_judge(scratch: &Scratch, bug: &Bug, check: &Check) -> Result<Row, P
     let what = format!("bug `{}`", bug.name);
     match check {
         Check::Sim(_) => scratch.build(&what)?,
+        Check::Shells(_) => scratch.build_shells(&what)?,
         Check::Test(suite) => scratch.build_suite(&what, suite)?,
     }
     let watch = Stopwatch::start();
     let Verdict { caught, found_by, seeds } = match check {
         Check::Sim(check) => verdict::judge(bug, &Document::parse(&scratch.simulate(check)?)?),
+        Check::Shells(check) => shells::judge(bug, &scratch.tell_shells(check)?),
         Check::Test(suite) => libtest::judge(bug, &scratch.test(suite, &bug.signs())?),
     };
     let seconds = (watch.elapsed().as_secs_f64() * 10.0).round() / 10.0;

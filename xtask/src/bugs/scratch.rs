@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use super::catalogue::{self, Bug, SimCheck, Suite};
 use super::libtest::Outcomes;
-use crate::{Problem, process};
+use crate::{Problem, madsim, process};
 
 /// Where the bugs live, from the root.
 const CATALOGUE: &str = "tests/bugs";
@@ -131,6 +131,24 @@ impl Scratch {
         }
         let program = self.build.join(PROFILE).join("examples").join(example);
         Ok(program.with_extension(std::env::consts::EXE_EXTENSION))
+    }
+
+    /// Builds whole shells in a simulated world in the copy.
+    ///
+    /// # Errors
+    /// When they do not build; the compiler has said why.
+    pub(super) fn build_shells(&self, what: &str) -> Result<(), Problem> {
+        madsim::build(&self.tree, Some(&self.build)).map(drop).map_err(|problem| format!("{what}: {problem}"))
+    }
+
+    /// Tells a scenario to the shells that were built last, with as many seeds as it asks for, and says of each seed which
+    /// invariant did not hold.
+    ///
+    /// # Errors
+    /// When they do not build.
+    pub(super) fn tell_shells(&self, check: &SimCheck) -> Result<Vec<(u64, Option<String>)>, Problem> {
+        let program = madsim::build(&self.tree, Some(&self.build))?;
+        Ok(madsim::broken(&program, &self.file(&check.scenario), check.seeds))
     }
 
     /// Builds a suite of tests in the copy.

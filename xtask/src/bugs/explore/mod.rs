@@ -71,7 +71,7 @@ struct Sorted<'a> {
 
 /// Whether no model is asked about a bug, because a test judges it.
 fn is_unmodelled(bug: &Bug) -> bool {
-    bug.explore.is_none() && bug.is_of_a_test()
+    bug.explore.is_none() && bug.is_of_no_model()
 }
 
 /// # Errors
@@ -84,7 +84,7 @@ fn sort(bugs: &[Bug]) -> Result<Sorted<'_>, Problem> {
             Some(Explore::Kills(kills)) => sorted.kills.extend(kills.iter().map(|kill| (bug, kill))),
             Some(Explore::Equivalent(reason)) => sorted.unseen.push(unseen(Why::Equivalent, reason)),
             Some(Explore::OutOfScope(reason)) => sorted.unseen.push(unseen(Why::OutOfScope, reason)),
-            None if bug.is_of_a_test() => {}
+            None if bug.is_of_no_model() => {}
             None => {
                 return Err(format!(
                     "bug `{0}` does not say what the explorer makes of it; give {1} a section `explore` with the \
