@@ -1,7 +1,7 @@
 //! Worlds beside that of discrete events, and what they must agree on.
 //!
 //! A [`World`] runs nodes in its own way: under a deterministic runtime, or as real processes. It decides nothing about a
-//! story. A [`campaign`] drives it through a plan, names roles when they are due, keeps the faults in force, judges what
+//! story. [`campaign()`] drives it through a plan, names roles when they are due, keeps the faults in force, judges what
 //! it hears, and gathers the [`Facts`] that do not depend on luck: who led, what came of each operation, what the
 //! topology came to. The world of discrete events keeps its own engine and yields the same facts ([`des`]), so that
 //! [`agreement`] can set them side by side.

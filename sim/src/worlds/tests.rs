@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use delian_core::Epoch;
 
+use super::agreement::compare;
 use super::*;
 use crate::plan::Plan;
 use crate::scenario::{Builder, Direction, Scenario, Target, millis, secs};
@@ -177,4 +178,49 @@ fn what_clients_were_told_is_judged_and_what_is_expected_is_asked_for() {
     let told = facts.broken.join("\n");
     assert!(told.contains("history-is-linearizable: "), "{told}");
     assert!(told.contains("expected: acknowledged: 1, expected at least 2"), "{told}");
+}
+
+/// Returns the scenarios that every world shares.
+fn shared() -> Vec<Arc<Scenario>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/worlds");
+    let stories = crate::story::Story::load_all(&[folder]).expect("they make sense");
+    let scenarios = stories.into_iter().filter_map(|story| match story {
+        crate::story::Story::Cluster(scenario) => Some(scenario),
+        crate::story::Story::Pool(_) => None,
+    });
+    scenarios.collect()
+}
+
+#[test]
+fn twenty_scenarios_run_in_every_world_within_half_a_minute_of_chaos() {
+    let everywhere: BTreeSet<WorldKind> = WorldKind::NAMES.map(|(_, world)| world).into();
+    let shared = shared();
+    assert!(shared.iter().filter(|scenario| scenario.worlds.run_in == everywhere).count() >= 20);
+    assert!(shared.iter().all(|scenario| scenario.chaos <= secs(30)));
+}
+
+#[test]
+fn discrete_events_yield_the_facts_of_each_shared_scenario() {
+    for scenario in shared() {
+        let runs: Vec<Facts> = (0..3).map(|seed| des::facts_of(&Arc::new(Plan::draw(&scenario, seed)))).collect();
+        for facts in &runs {
+            let name = &scenario.name;
+            assert_eq!(facts.broken, Vec::<String>::new(), "{name}");
+            assert!(!facts.leaders.is_empty() && facts.settled_after.is_some(), "{name}: {facts:?}");
+            assert_eq!(facts.voters.len(), usize::from(scenario.cluster.voters), "{name}");
+            assert_eq!(facts.fates.len(), scenario.operations.len(), "{name}");
+            assert!(compare(&scenario, &runs, facts).iter().all(|row| row.agrees), "{name} differs from itself");
+        }
+    }
+}
+
+#[test]
+fn a_drain_is_seen_in_its_conditions_and_fates() {
+    let is_it = |scenario: &Arc<Scenario>| scenario.name == "a-drain-outlives-the-leader-that-took-it";
+    let scenario = shared().into_iter().find(is_it).expect("it is there");
+    let facts = des::facts_of(&Arc::new(Plan::draw(&scenario, 1)));
+    let leaving = Reached { who: Named::Subject(11), condition: "leaving".to_string() };
+    assert!(facts.conditions[&leaving] >= secs(4));
+    assert!(facts.fates.iter().all(|(_, fate)| *fate == Fate::Acknowledged), "{:?}", facts.fates);
+    assert!(facts.subjects.is_empty());
 }
