@@ -17,6 +17,7 @@ pub(super) struct Lifelines(Arc<(Mutex<State>, Condvar)>);
 struct State {
     inputs: BTreeMap<u64, ChildStdin>,
     is_over: bool,
+    was_interrupted: bool,
 }
 
 impl Lifelines {
@@ -27,7 +28,7 @@ impl Lifelines {
         let wait = move || {
             // A system that gives no way to wait ends this process itself.
             if wait_for_interrupt().is_ok() {
-                held.let_go();
+                held.interrupt();
             }
         };
         let watching = thread::Builder::new().name("interrupt".to_owned()).spawn(wait);
@@ -50,9 +51,14 @@ impl Lifelines {
         self.0.1.notify_all();
     }
 
-    /// Says whether the end was asked for.
-    pub(super) fn is_over(&self) -> bool {
-        self.state().is_over
+    /// Says whether somebody asked for the end.
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.state().was_interrupted
+    }
+
+    fn interrupt(&self) {
+        self.state().was_interrupted = true;
+        self.let_go();
     }
 
     /// Waits until the end is asked for.

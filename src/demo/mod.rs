@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Answer, Problem> {
     let lifelines = Lifelines::until_interrupted()?;
     let told = story(arguments, &teller, &lifelines);
     // Whoever ends it in the middle makes the nodes fail, which is no problem then.
-    if told.is_err() && !lifelines.is_over() {
+    if told.is_err() && !lifelines.was_interrupted() {
         return told.map(|()| Answer::Yes);
     }
     teller.tell("the nodes are stopped, and their stores are gone")?;

@@ -87,9 +87,16 @@ impl Nodes {
         self.lifelines.hold(number, child.stdin.take());
         let output = child.stdout.take().expect("it is piped");
         let mut line = String::new();
-        let read = BufReader::new(output).read_line(&mut line);
-        read.map_err(|error| failed(error.to_string()))?;
-        let listens = serde_json::from_str(&line).map_err(|_| failed("it says why above".to_owned()))?;
+        let read = BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string());
+        let said = read.and_then(|_| serde_json::from_str(&line).map_err(|_| "it says why above".to_owned()));
+        let listens = match said {
+            Ok(listens) => listens,
+            Err(why) => {
+                // What does not start is not left behind.
+                drop(child.kill().and_then(|()| child.wait()));
+                return Err(failed(why));
+            }
+        };
         self.running.insert(number, Process { child, listens });
         Ok(())
     }

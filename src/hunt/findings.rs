@@ -1,5 +1,6 @@
-//! What a hunt found: each fault once, however often chance comes upon it.
+//! What a hunt found: each invariant once in each scenario, and each story once, however often chance comes upon it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{fs, mem};
@@ -48,10 +49,15 @@ impl Findings {
     /// smallest story is looked for, which may be that of another finding. Returns it if it is new all the same.
     pub(super) fn take(&self, failure: &Failure<'_>, folder: &Path) -> Option<Finding> {
         let place = self.begin(failure)?;
-        let small = smallest(failure);
+        // Before anything is locked, for both take long.
+        let small = smallest(failure).and_then(|small| Ok((prove_small(failure, &small, folder)?, small)));
         let mut known = self.known();
-        let told = small.as_ref().ok().map(|small| small.tale.clone());
-        let twin = told.as_ref().and_then(|told| known.iter().position(|(_, tale)| tale.as_ref() == Some(told)));
+        let told = small.as_ref().ok().map(|(_, small)| small.tale.clone());
+        let twin = told.as_ref().and_then(|told| {
+            known
+                .iter()
+                .position(|(it, tale)| it.invariant == failure.violation.invariant && tale.as_ref() == Some(told))
+        });
         if let Some(twin) = twin {
             // What is left of it only says that it is known.
             let again = mem::take(&mut known[place].0.scenarios);
@@ -60,7 +66,7 @@ impl Findings {
             known[twin].0.times += times;
             return None;
         }
-        let saved = small.and_then(|small| save(failure, &small, folder));
+        let saved = small.and_then(|(file, small)| write(&file, &small.text).map(|()| file));
         let (finding, tale) = &mut known[place];
         *tale = told;
         match saved {
@@ -129,12 +135,16 @@ fn smallest(failure: &Failure<'_>) -> Result<Small, Problem> {
     Ok(Small { text, tale })
 }
 
-/// Writes a story that was run again from its text, beside those that are there.
-fn save(failure: &Failure<'_>, small: &Small, folder: &Path) -> Result<PathBuf, Problem> {
+/// Runs a story again from its text. Returns where it belongs.
+fn prove_small(failure: &Failure<'_>, small: &Small, folder: &Path) -> Result<PathBuf, Problem> {
     let file = folder.join(format!("{}.toml", name_of(failure)));
-    prove(&small.text, &file, failure.violation)?;
-    fs::write(&file, &small.text).map_err(|error| Problem::new(format!("cannot write {}: {error}", file.display())))?;
-    Ok(file)
+    prove(&small.text, &file, failure.violation).map(|_| file)
+}
+
+/// Writes a file that is not there yet.
+fn write(file: &Path, text: &str) -> Result<(), Problem> {
+    let made = fs::File::create_new(file).and_then(|mut made| made.write_all(text.as_bytes()));
+    made.map_err(|error| Problem::new(format!("cannot write {}: {error}", file.display())))
 }
 
 /// Names a file: by the invariant and the seed, until a person knows better.

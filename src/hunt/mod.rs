@@ -171,6 +171,8 @@ impl Hunt {
     /// Tells how far it is, and ends it when somebody asks for that.
     fn watch_over(&self, bar: &Bar, are_done: impl Fn() -> bool) {
         let (interrupt, interrupted) = std::sync::mpsc::channel();
+        // Held here, too, so that it is a pause also when nobody will interrupt any more.
+        let _held = interrupt.clone();
         // It lives as long as the process: nobody can take back that somebody waits for a signal.
         thread::spawn(move || {
             // A system that gives no way to wait ends this process itself.

@@ -116,18 +116,23 @@ impl Federation {
         self.settings.push(setting.to_owned());
     }
 
-    /// Returns the command that runs a node.
+    /// Returns the command that runs a node, at the place where it was if it ran before.
     pub(crate) fn command(&self, number: u64, more: &[&str]) -> Command {
+        let (listen, http) = match self.nodes.get(&number) {
+            Some(before) => (before.listen.as_str(), before.http.trim_start_matches("http://").trim_end_matches('/')),
+            None => ("127.0.0.1:0", "127.0.0.1:0"),
+        };
+        self.command_at(number, listen, http, more)
+    }
+
+    /// Returns the command that runs a node at a place.
+    pub(crate) fn command_at(&self, number: u64, listen: &str, http: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_delian"));
         command.args(["node", "--json", "--until-eof", "--name", &format!("node-{number}"), "--data"]);
         command.arg(self.data(number));
         if self.security == Security::Plain {
             command.arg("--dev");
         }
-        let (listen, http) = match self.nodes.get(&number) {
-            Some(before) => (before.listen.as_str(), before.http.trim_start_matches("http://").trim_end_matches('/')),
-            None => ("127.0.0.1:0", "127.0.0.1:0"),
-        };
         command.args(["--listen", listen, "--http", http]);
         command.args(self.settings.iter().flat_map(|setting| ["--set", setting.as_str()])).args(more);
         // They end with this process, however it ends.

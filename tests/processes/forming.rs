@@ -1,6 +1,7 @@
 //! How a federation comes about, goes and comes back.
 
 use std::fs;
+use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
@@ -144,6 +145,30 @@ fn a_node_that_was_taken_out_stays_out_until_it_is_started_again() {
     assert_eq!(federation.end(other), Some(0));
     federation.join(other);
     federation.wait(other, "it is registered again", |status| status["members"] == 2);
+}
+
+#[test]
+fn nodes_that_found_together_find_each_other_without_being_told_to_join() {
+    let mut federation = Federation::new("together");
+    // They must know each other's places beforehand, so these are taken, and let go for them.
+    let doors: Vec<_> = (1..=3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free")).collect();
+    let places: Vec<_> = doors.iter().map(|door| door.local_addr().expect("it is bound").to_string()).collect();
+    drop(doors);
+    let founders: Vec<_> = (1..).zip(&places).map(|(number, place)| format!("n{number}@{place}")).collect();
+    federation.set(&format!("cluster.founders={}", founders.join(",")));
+    for (number, place) in (1..).zip(&places) {
+        let id = format!("node.id=n{number}");
+        let command = federation.command_at(number, place, "127.0.0.1:0", &["--found", "--set", &id]);
+        federation.run(number, command);
+    }
+    for number in 1..=3 {
+        federation.wait_for_text(number, "/v1/members", "it has all in its pool", |members| {
+            (1..=3).all(|other| members.contains(&format!("\"n{other}\"")))
+        });
+        federation.wait(number, "all vote, and somebody leads", |status| {
+            status["leader"].is_object() && status["log_members"].as_array().is_some_and(|members| members.len() == 3)
+        });
+    }
 }
 
 #[test]

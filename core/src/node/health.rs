@@ -139,7 +139,8 @@ impl Node {
         let Some(mut monitor) = self.monitor.take() else { return };
         let newcomers = monitor.take_in(now, self.raft.id(), self.topology(), out);
         for node in newcomers {
-            // A pool that holds it dead found that of an earlier life: whoever registers has just been heard of.
+            // A pool that holds it dead may have found that of an earlier life. If this one is dead, too, it says nothing
+            // from here on, and its silence tells.
             let reach = match self.reach_of(node) {
                 Reach::Reachable => Reach::Reachable,
                 Reach::Unreachable | Reach::Unknown => Reach::Unknown,

@@ -151,6 +151,7 @@ impl Node {
         if self.raft.halted().is_some() {
             return refuse_halted(&input, out);
         }
+        let led = (self.raft.term(), self.raft.leader());
         match input {
             Input::Wake => {
                 self.raft.wake(now, out);
@@ -193,7 +194,9 @@ impl Node {
             Input::Receive(from, Message::PullAnswer(answer)) => self.on_pull_answer(now, from, *answer, out),
         }
         self.apply_committed(out);
-        self.hurry_forwards(now);
+        if (self.raft.term(), self.raft.leader()) != led {
+            self.hurry_forwards(now);
+        }
         self.settle_reads(out);
         self.settle_handover(now, out);
         self.join_roles(now, out);

@@ -123,7 +123,7 @@ impl Ring {
     ///
     /// Returns the first member that cannot be in the ring beside the others, or a name that nobody has; the ring is as
     /// before.
-    pub fn amend(&mut self, leavers: &[Arc<str>], members: &[Member]) -> Result<(), RingError> {
+    pub(crate) fn amend(&mut self, leavers: &[Arc<str>], members: &[Member]) -> Result<(), RingError> {
         for name in leavers {
             self.known(name)?;
         }

@@ -72,10 +72,13 @@ impl Daemon {
         let advertised = bound.advertised_in(Tier::Local).unwrap_or_else(|| bound.address());
         let base = format!("http://{}", options.http.advertise.clone().unwrap_or_else(|| server.address().into()));
         let config = effective.core_at(id, advertised, bound.advertised_in(Tier::Wide));
+        let peers = begin::founders(options).await?;
+        // Who founds together belongs together, whoever else is to be joined.
+        let founders = peers.iter().filter(|(founder, _)| **founder != id).map(|(_, address)| *address);
         let upkeep = Upkeep {
-            seeds: begin::resolve(&options.cluster.join).await?,
+            seeds: begin::resolve(&options.cluster.join).await?.into_iter().chain(founders).collect(),
             wide_seeds: begin::resolve(&options.network.wide_join).await?,
-            peers: begin::founders(options).await?,
+            peers,
             joins_log: options.cluster.voter,
             registration: Some(registration(&effective, id, advertised, &base)),
             sampler: Some(measure::sampler(options.node.data.clone(), options.node.total_bytes)),

@@ -23,7 +23,7 @@ pub(super) enum Leaving {
     #[default]
     Stays,
     /// It leads, and another one is to.
-    HandsOver { outcome: oneshot::Receiver<Result<Term, Rejected>>, until: Instant },
+    HandsOver { outcome: Option<oneshot::Receiver<Result<Term, Rejected>>>, until: Instant },
     /// Its pools are told.
     Told { until: Instant },
 }
@@ -49,7 +49,7 @@ impl Driver {
         let Leaving::Stays = self.leaving else { return };
         let Some(heir) = self.heir() else { return self.say_farewell().await };
         let (asked, outcome) = oneshot::channel();
-        self.leaving = Leaving::HandsOver { outcome, until: Instant::now() + HANDOVER_MAX };
+        self.leaving = Leaving::HandsOver { outcome: Some(outcome), until: Instant::now() + HANDOVER_MAX };
         tracing::info!(%heir, "hands over before it leaves");
         let request = self.waiting.transfer(&mut self.numbers, asked);
         self.step(Input::Transfer(request, heir)).await;
@@ -58,7 +58,17 @@ impl Driver {
     /// Goes on with leaving when another one leads, or none does in time.
     pub(super) async fn go_on_leaving(&mut self) {
         let Leaving::HandsOver { outcome, until } = &mut self.leaving else { return };
-        let is_over = !matches!(outcome.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        let told = outcome.as_mut().map(oneshot::Receiver::try_recv);
+        let is_over = match told {
+            Some(Err(oneshot::error::TryRecvError::Empty)) => false,
+            Some(Ok(Err(Rejected::Transferring(_)))) => {
+                // Somebody asked for another hand-over before, which is as good; but nobody tells its outcome here.
+                *outcome = None;
+                false
+            }
+            Some(Ok(_) | Err(oneshot::error::TryRecvError::Closed)) => true,
+            None => !self.node.raft().is_leader(),
+        };
         if is_over || Instant::now() >= *until {
             self.say_farewell().await;
         }
@@ -81,7 +91,7 @@ impl Driver {
         let Role::Leader(leadership) = raft.role() else { return None };
         let voters = &raft.configuration().voters;
         let peers = leadership.progress().iter();
-        let able = peers.filter(|(peer, progress)| voters.contains(peer) && progress.answered);
+        let able = peers.filter(|(peer, progress)| voters.contains(peer) && (progress.heard || progress.answered));
         able.max_by_key(|(_, progress)| progress.matched).map(|(peer, _)| peer)
     }
 }

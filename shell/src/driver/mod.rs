@@ -218,7 +218,8 @@ impl Driver {
             self.take_flush().await;
             let arrival = self.arrivals.try_recv().ok();
             // Peers that never pause must not keep clients, or a request to end, waiting for ever.
-            let ask = if arrival.is_none() || number % ASK_EVERY == 0 { self.asks.try_recv().ok() } else { None };
+            let takes = self.leaving.until().is_none() && (arrival.is_none() || number % ASK_EVERY == 0);
+            let ask = if takes { self.asks.try_recv().ok() } else { None };
             if arrival.is_none() && ask.is_none() {
                 return;
             }

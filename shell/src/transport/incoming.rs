@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use delian_core::node::Tier;
@@ -44,6 +45,8 @@ pub(super) struct Door {
     guests: Arc<Semaphore>,
     /// The newest connection of each node on each lane.
     newest: Mutex<BTreeMap<(NodeId, Lane), Newest>>,
+    /// How many connections came so far, to whichever listener.
+    count: AtomicU64,
     stopped: watch::Receiver<()>,
 }
 
@@ -54,6 +57,7 @@ impl Door {
             handshakes: Arc::new(Semaphore::new(limits.handshakes_max.min(Semaphore::MAX_PERMITS))),
             guests: Arc::new(Semaphore::new(limits.incoming_max.min(Semaphore::MAX_PERMITS))),
             newest: Mutex::default(),
+            count: AtomicU64::new(0),
             shared,
             arrivals,
             stopped,
@@ -62,13 +66,10 @@ impl Door {
 
     /// Lets in whoever comes to this listener.
     pub(super) async fn keep(self: Arc<Self>, tier: Tier, listener: TcpListener) {
-        let mut number = 0;
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => {
-                    number += 1;
-                    // Both tiers number their connections, so the parity tells them apart.
-                    let serial = number * 2 + u64::from(tier == Tier::Wide);
+                    let serial = self.count.fetch_add(1, Ordering::Relaxed);
                     self.open(tier, serial, stream, from);
                 }
                 Err(error) => {
