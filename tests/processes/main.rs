@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "real processes are waited for in real time")]
 
 mod api;
+mod demo;
 mod disks;
 mod failures;
 mod federation;
