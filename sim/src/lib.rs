@@ -20,6 +20,7 @@ pub mod plan;
 mod random;
 mod fingerprint;
 mod network;
+pub mod links;
 mod clock;
 mod disk;
 pub mod embedder;

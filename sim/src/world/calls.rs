@@ -75,14 +75,36 @@ pub(super) struct Calls {
 }
 
 /// What an answer means for the operation that it is about.
-#[derive(Clone, Copy)]
-enum Meaning {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
     /// It is the answer.
     Final,
     /// This attempt had no effect; another may.
     NoEffect,
     /// Nobody knows.
     Uncertain,
+}
+
+impl Meaning {
+    /// Returns what a refusal means.
+    pub const fn of(rejected: &Rejected) -> Self {
+        match rejected {
+            Rejected::NotLeader(_)
+            | Rejected::Busy
+            | Rejected::Superseded
+            | Rejected::Halted
+            | Rejected::OutsideWindow { .. }
+            | Rejected::Transferring(_)
+            | Rejected::TooOften { .. } => Self::NoEffect,
+            Rejected::Unknown | Rejected::TimedOut => Self::Uncertain,
+            Rejected::Refused(_)
+            | Rejected::QuorumRefused(_)
+            | Rejected::LeaseDisabled
+            | Rejected::TransferRefused(_)
+            | Rejected::SessionExpired(_)
+            | Rejected::Forgotten { .. } => Self::Final,
+        }
+    }
 }
 
 impl Calls {
@@ -229,7 +251,7 @@ impl World {
         self.note_proof(outcome.is_ok());
         let meaning = match outcome {
             Ok(_) => Meaning::Final,
-            Err(rejected) => meaning(rejected),
+            Err(rejected) => Meaning::of(rejected),
         };
         self.note_answer(request, meaning, &Conclusion::Outcome(outcome.clone()));
     }
@@ -249,7 +271,7 @@ impl World {
         };
         let meaning = match outcome {
             Ok(_) => Meaning::Final,
-            Err(rejected) => meaning(rejected),
+            Err(rejected) => Meaning::of(rejected),
         };
         self.note_answer(request, meaning, &conclusion);
     }
@@ -363,24 +385,5 @@ impl World {
             },
             Conclusion::Nothing => {}
         }
-    }
-}
-
-fn meaning(rejected: &Rejected) -> Meaning {
-    match rejected {
-        Rejected::NotLeader(_)
-        | Rejected::Busy
-        | Rejected::Superseded
-        | Rejected::Halted
-        | Rejected::OutsideWindow { .. }
-        | Rejected::Transferring(_)
-        | Rejected::TooOften { .. } => Meaning::NoEffect,
-        Rejected::Unknown | Rejected::TimedOut => Meaning::Uncertain,
-        Rejected::Refused(_)
-        | Rejected::QuorumRefused(_)
-        | Rejected::LeaseDisabled
-        | Rejected::TransferRefused(_)
-        | Rejected::SessionExpired(_)
-        | Rejected::Forgotten { .. } => Meaning::Final,
     }
 }

@@ -11,9 +11,10 @@ use super::process::{Arrived, Down, Gag, Hearing, Reach};
 use super::queue::Happening;
 use super::{World, lifecycle};
 use crate::disk::Health;
+use crate::links::{self, pairs};
 use crate::network::{LinkState, Packet};
 use crate::random::nanos;
-use crate::scenario::{Direction, Fault, Latency, LinkQuality, Target, facts};
+use crate::scenario::{Fault, Latency, LinkQuality, Target, facts};
 use crate::trace::Line;
 
 /// The faults that hold now, and the messages that they hold back.
@@ -106,10 +107,11 @@ impl World {
         let targets = |target: &Target| self.resolve(*target);
         let laid: Vec<Laid> = match fault {
             Fault::Partition(sides) => vec![Laid::Links(self.links_between(sides), LinkState::Cut)],
-            Fault::Isolate(target, direction) => {
-                targets(target).into_iter().map(|p| Laid::Links(self.links_of(p, *direction), LinkState::Cut)).collect()
-            }
-            Fault::Bridge(target) => vec![Laid::Links(self.links_around(targets(target)[0]), LinkState::Cut)],
+            Fault::Isolate(target, direction) => targets(target)
+                .into_iter()
+                .map(|p| Laid::Links(links::of(p, *direction, &self.all()), LinkState::Cut))
+                .collect(),
+            Fault::Bridge(target) => vec![Laid::Links(links::around(targets(target)[0], &self.all()), LinkState::Cut)],
             Fault::Degrade(from, to, quality) => vec![Laid::Quality(pairs(&targets(from), &targets(to)), *quality)],
             Fault::Clog(from, to) => vec![Laid::Links(pairs(&targets(from), &targets(to)), LinkState::Clogged)],
             Fault::Crash(target) => {
@@ -359,7 +361,7 @@ impl World {
                 vec![others().find(up).or_else(|| others().next()).unwrap_or(leader)]
             }
             Target::Followers => voters().filter(|number| *number != self.leader()).collect(),
-            Target::Everyone => (0..self.processes.len() as u16).collect(),
+            Target::Everyone => self.all(),
         }
     }
 
@@ -373,37 +375,11 @@ impl World {
     }
 
     fn links_between(&self, sides: &[Vec<Target>]) -> Vec<(u16, u16)> {
-        // Whoever is on no list is on the side of number `sides.len()`.
-        let mut side = vec![sides.len(); self.processes.len()];
-        for (number, targets) in sides.iter().enumerate() {
-            for process in targets.iter().flat_map(|target| self.resolve(*target)) {
-                side[usize::from(process)] = number;
-            }
-        }
-        let all: Vec<u16> = (0..self.processes.len() as u16).collect();
-        let apart = |(a, b): &(u16, u16)| side[usize::from(*a)] != side[usize::from(*b)];
-        pairs(&all, &all).into_iter().filter(apart).collect()
+        let side = |targets: &Vec<Target>| targets.iter().flat_map(|target| self.resolve(*target)).collect();
+        links::between(&sides.iter().map(side).collect::<Vec<_>>(), &self.all())
     }
 
-    fn links_of(&self, process: u16, direction: Direction) -> Vec<(u16, u16)> {
-        let others: Vec<u16> = (0..self.processes.len() as u16).filter(|other| *other != process).collect();
-        let (inbound, outbound) = (pairs(&others, &[process]), pairs(&[process], &others));
-        match direction {
-            Direction::Both => [inbound, outbound].concat(),
-            Direction::Inbound => inbound,
-            Direction::Outbound => outbound,
-        }
+    fn all(&self) -> Vec<u16> {
+        (0..self.processes.len() as u16).collect()
     }
-
-    /// Cuts all others into two halves that only reach each other through `bridge`.
-    fn links_around(&self, bridge: u16) -> Vec<(u16, u16)> {
-        let others: Vec<u16> = (0..self.processes.len() as u16).filter(|other| *other != bridge).collect();
-        let (left, right) = others.split_at(others.len() / 2);
-        [pairs(left, right), pairs(right, left)].concat()
-    }
-}
-
-/// Returns every directed link from one of `from` to another of `to`.
-fn pairs(from: &[u16], to: &[u16]) -> Vec<(u16, u16)> {
-    from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b).collect()
 }

@@ -30,6 +30,7 @@ use delian_core::raft::Recovered;
 use delian_core::{Incarnation, Input, Message, Node, NodeId, Outbox, Seed, Time};
 
 use self::calls::Calls;
+pub use self::calls::Meaning;
 pub use self::census::Census;
 use self::clients::Clients;
 pub use self::clients::{Answer, Exchange, command, registration};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::history::Exchanges;
 use super::sight::Sight;
 use super::{Facts, Fate, Heard, LinkMatrix, Moment, Passage, Reply, Request, Trouble, What, World};
+use crate::links::{self, pairs};
 use crate::plan::Plan;
 use crate::scenario::{Action, Direction, Fault, LinkQuality, Operation, Target, facts};
 
@@ -139,13 +140,13 @@ impl<'a> Campaign<'a> {
         let laid: Vec<Laid> = match &step.fault {
             Fault::Partition(sides) => vec![cut(self.links_between(sides))],
             Fault::Isolate(target, direction) => {
-                targets(target).into_iter().map(|it| cut(self.links_of(it, *direction))).collect()
+                targets(target).into_iter().map(|it| cut(links::of(it, *direction, &self.all()))).collect()
             }
-            Fault::Bridge(target) => vec![cut(self.links_around(targets(target)[0]))],
+            Fault::Bridge(target) => vec![cut(links::around(targets(target)[0], &self.all()))],
             Fault::Degrade(from, to, quality) => vec![Laid::Quality(pairs(&targets(from), &targets(to)), *quality)],
             Fault::Clog(from, to) => vec![Laid::Links(pairs(&targets(from), &targets(to)), Passage::Held)],
             Fault::Deafen(target) => {
-                let inbound = |it| Laid::Links(self.links_of(it, Direction::Inbound), Passage::Held);
+                let inbound = |it| Laid::Links(links::of(it, Direction::Inbound, &self.all()), Passage::Held);
                 targets(target).into_iter().map(inbound).collect()
             }
             Fault::Crash(target) => {
@@ -273,35 +274,12 @@ impl<'a> Campaign<'a> {
     }
 
     fn links_between(&self, sides: &[Vec<Target>]) -> Vec<(u16, u16)> {
-        let all: Vec<u16> = self.sight.resolve(Target::Everyone);
-        let side_of = |process: u16| {
-            let is_there = |side: &Vec<Target>| side.iter().any(|it| self.sight.resolve(*it).contains(&process));
-            // Whoever is on no list is on the side of number `sides.len()`.
-            sides.iter().rposition(is_there).unwrap_or(sides.len())
-        };
-        pairs(&all, &all).into_iter().filter(|(a, b)| side_of(*a) != side_of(*b)).collect()
+        let side = |targets: &Vec<Target>| targets.iter().flat_map(|target| self.sight.resolve(*target)).collect();
+        links::between(&sides.iter().map(side).collect::<Vec<_>>(), &self.all())
     }
 
-    fn links_of(&self, process: u16, direction: Direction) -> Vec<(u16, u16)> {
-        let others = self.others(process);
-        let (inbound, outbound) = (pairs(&others, &[process]), pairs(&[process], &others));
-        match direction {
-            Direction::Both => [inbound, outbound].concat(),
-            Direction::Inbound => inbound,
-            Direction::Outbound => outbound,
-        }
-    }
-
-    fn links_around(&self, bridge: u16) -> Vec<(u16, u16)> {
-        let others = self.others(bridge);
-        let (left, right) = others.split_at(others.len() / 2);
-        [pairs(left, right), pairs(right, left)].concat()
-    }
-
-    fn others(&self, process: u16) -> Vec<u16> {
-        let mut others = self.sight.resolve(Target::Everyone);
-        others.retain(|other| *other != process);
-        others
+    fn all(&self) -> Vec<u16> {
+        self.sight.resolve(Target::Everyone)
     }
 
     /// Ends the account of a run.
@@ -372,9 +350,4 @@ pub(super) fn label(operation: &Operation) -> String {
         other @ (Action::Custom(_) | Action::Quorum(_) | Action::ForgetLeader) => format!("{other:?}"),
     };
     format!("{at} {what} through {via}")
-}
-
-/// Returns every directed link from one of `from` to another of `to`.
-fn pairs(from: &[u16], to: &[u16]) -> Vec<(u16, u16)> {
-    from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b).collect()
 }
