@@ -2,9 +2,8 @@
 //! overlap never undo each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
-use delian_sim::scenario::{Direction, Latency};
+use delian_sim::scenario::Latency;
 
 /// A fault with its targets named; processes are numbered from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,36 +109,6 @@ impl FaultsInForce {
     }
 }
 
-/// Returns every directed link from one of `from` to another of `to`.
-pub fn pairs(from: &[u16], to: &[u16]) -> Vec<(u16, u16)> {
-    from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b).collect()
-}
-
-/// Returns the links between sides; whoever is on none is on a side with the others of whom that is true.
-pub fn links_between(sides: &[Vec<u16>], all: Range<u16>) -> Vec<(u16, u16)> {
-    let side = |process: &u16| sides.iter().position(|side| side.contains(process));
-    let all: Vec<u16> = all.collect();
-    pairs(&all, &all).into_iter().filter(|(a, b)| side(a) != side(b)).collect()
-}
-
-/// Returns the links of one process with all others, as a cut of this direction has them.
-pub fn links_of(process: u16, direction: Direction, all: Range<u16>) -> Vec<(u16, u16)> {
-    let others: Vec<u16> = all.filter(|other| *other != process).collect();
-    let (inbound, outbound) = (pairs(&others, &[process]), pairs(&[process], &others));
-    match direction {
-        Direction::Both => [inbound, outbound].concat(),
-        Direction::Inbound => inbound,
-        Direction::Outbound => outbound,
-    }
-}
-
-/// Returns the links between two halves of all others, which only reach each other through `bridge`.
-pub fn links_around(bridge: u16, all: Range<u16>) -> Vec<(u16, u16)> {
-    let others: Vec<u16> = all.filter(|other| *other != bridge).collect();
-    let (left, right) = others.split_at(others.len() / 2);
-    [pairs(left, right), pairs(right, left)].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,21 +125,5 @@ mod tests {
         assert_eq!(sum.frozen, BTreeSet::from([2]));
         assert_eq!(faults.lift(2).len(), 2);
         assert_eq!(faults.sum(), Sum::default());
-    }
-
-    #[test]
-    fn a_partition_cuts_exactly_what_lies_between_its_sides() {
-        let cut = links_between(&[vec![0, 1]], 0..4);
-        assert_eq!(cut.len(), 8);
-        assert!(cut.iter().all(|(a, b)| (*a < 2) != (*b < 2)));
-        assert_eq!(links_of(1, Direction::Inbound, 0..3), [(0, 1), (2, 1)]);
-        assert_eq!(links_of(1, Direction::Both, 0..3).len(), 4);
-    }
-
-    #[test]
-    fn a_bridge_reaches_everyone_and_its_halves_reach_it_alone() {
-        let cut = links_around(2, 0..5);
-        assert!(cut.iter().all(|(a, b)| *a != 2 && *b != 2));
-        assert_eq!(cut.len(), 8);
     }
 }

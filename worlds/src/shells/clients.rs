@@ -12,7 +12,7 @@ use delian_core::{SessionId, WallTime};
 use delian_shell::clock::Clock;
 use delian_shell::{Failure, Handle};
 use delian_sim::scenario::{Action, Change, Manner, Target};
-use delian_sim::world::command;
+use delian_sim::world::{Meaning, command};
 use madsim::time::{sleep, timeout};
 
 use super::clock::WorldClock;
@@ -65,16 +65,6 @@ enum Answer {
     Failed(Rejected),
     /// Nobody knows: the connection is gone, or the client gave up.
     Nothing,
-}
-
-/// What an answer means for the operation that it is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    Final,
-    /// This attempt had no effect; another may.
-    NoEffect,
-    /// Nobody knows.
-    Uncertain,
 }
 
 /// One operation of one client.
@@ -307,7 +297,7 @@ fn note(seen: &mut Seen, answer: &Answer, action: &Action, client: u16) -> Meani
         }
         Answer::Failed(rejected) => {
             seen.mix(&format!("client {client} {action:?} {rejected:?}"));
-            let meaning = meaning(rejected);
+            let meaning = Meaning::of(rejected);
             seen.counts.add("rejected", u64::from(meaning != Meaning::Uncertain));
             meaning
         }
@@ -321,25 +311,6 @@ fn answer(outcome: Result<Applied, Failure>) -> Answer {
         Ok(applied) => Answer::Applied(applied),
         Err(Failure::Rejected(rejected)) => Answer::Failed(rejected),
         Err(Failure::Stopped) => Answer::Nothing,
-    }
-}
-
-fn meaning(rejected: &Rejected) -> Meaning {
-    match rejected {
-        Rejected::NotLeader(_)
-        | Rejected::Busy
-        | Rejected::Superseded
-        | Rejected::Halted
-        | Rejected::OutsideWindow { .. }
-        | Rejected::Transferring(_)
-        | Rejected::TooOften { .. } => Meaning::NoEffect,
-        Rejected::Unknown | Rejected::TimedOut => Meaning::Uncertain,
-        Rejected::Refused(_)
-        | Rejected::QuorumRefused(_)
-        | Rejected::LeaseDisabled
-        | Rejected::TransferRefused(_)
-        | Rejected::SessionExpired(_)
-        | Rejected::Forgotten { .. } => Meaning::Final,
     }
 }
 

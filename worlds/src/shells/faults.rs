@@ -1,13 +1,14 @@
 //! What each fault means when it begins, and what follows when it ends.
 
 use delian_core::FeatureLevel;
+use delian_sim::links::{self, pairs};
 use delian_sim::scenario::{Fault, LinkQuality, Target, facts};
 use madsim::net::NetSim;
 
 use super::clients::Door;
 use super::process::{Down, Process, address_of};
 use super::world::World;
-use crate::laid::{Laid, Sum, links_around, links_between, links_of, pairs};
+use crate::laid::{Laid, Sum};
 
 impl World {
     pub(super) async fn begin_fault(&mut self, step: usize) {
@@ -71,24 +72,23 @@ impl World {
 
     /// Names the targets of a fault that lasts; nothing for one that happens at once.
     fn named(&self, fault: &Fault) -> Option<Vec<Laid>> {
-        let all = 0..self.size();
+        let all: Vec<u16> = self.resolve(Target::Everyone);
         let each = |target: &Target, laid: fn(u16) -> Laid| self.resolve(*target).into_iter().map(laid).collect();
         Some(match fault {
             Fault::Partition(sides) => {
                 let side = |side: &Vec<Target>| side.iter().flat_map(|target| self.resolve(*target)).collect();
                 let sides: Vec<Vec<u16>> = sides.iter().map(side).collect();
-                vec![Laid::Cut(links_between(&sides, all))]
+                vec![Laid::Cut(links::between(&sides, &all))]
             }
             Fault::Isolate(target, direction) => {
-                let cut = |process| Laid::Cut(links_of(process, *direction, all.clone()));
+                let cut = |process| Laid::Cut(links::of(process, *direction, &all));
                 self.resolve(*target).into_iter().map(cut).collect()
             }
-            Fault::Bridge(target) => vec![Laid::Cut(links_around(self.resolve(*target)[0], all))],
+            Fault::Bridge(target) => vec![Laid::Cut(links::around(self.resolve(*target)[0], &all))],
             Fault::Degrade(_, _, LinkQuality { latency, loss, .. }) => vec![Laid::Quality(*latency, *loss)],
             Fault::Clog(from, to) => vec![Laid::Cut(pairs(&self.resolve(*from), &self.resolve(*to)))],
             Fault::Deafen(target) => {
-                let everyone: Vec<u16> = all.collect();
-                self.resolve(*target).into_iter().map(|it| Laid::Cut(pairs(&everyone, &[it]))).collect()
+                self.resolve(*target).into_iter().map(|it| Laid::Cut(pairs(&all, &[it]))).collect()
             }
             Fault::Crash(target) => {
                 let up = |process: &u16| self.process(*process).is_up();
