@@ -19,8 +19,10 @@ use crate::screen::{self, Screen};
 use crate::stopwatch::{Stopwatch, cpu_seconds};
 
 pub(crate) fn run(arguments: &SimArguments) -> Result<Answer, Problem> {
-    if arguments.world != WorldKind::Des {
-        return elsewhere(arguments);
+    let others: Vec<WorldKind> =
+        WorldKind::NAMES.map(|(_, world)| world).into_iter().filter(|it| is_beside(arguments, *it)).collect();
+    if !others.is_empty() {
+        return elsewhere(arguments, &others);
     }
     let stopwatch = Stopwatch::start();
     let scenarios = load::scenarios(&arguments.paths)?;
@@ -61,14 +63,19 @@ pub(crate) fn run(arguments: &SimArguments) -> Result<Answer, Problem> {
     Ok(if report.ok() { Answer::Yes } else { Answer::No })
 }
 
+/// Whether a world is asked for beside that of discrete events, which is there always.
+fn is_beside(arguments: &SimArguments, world: WorldKind) -> bool {
+    world != WorldKind::Des && arguments.worlds.contains(&world)
+}
+
 #[cfg(unix)]
-fn elsewhere(arguments: &SimArguments) -> Result<Answer, Problem> {
-    crate::worlds::run(arguments, arguments.world)
+fn elsewhere(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<Answer, Problem> {
+    crate::worlds::run(arguments, worlds)
 }
 
 #[cfg(not(unix))]
-fn elsewhere(arguments: &SimArguments) -> Result<Answer, Problem> {
-    Err(Problem::new(format!("the world {} needs signals and a whole loopback network", arguments.world)))
+fn elsewhere(_: &SimArguments, worlds: &[WorldKind]) -> Result<Answer, Problem> {
+    Err(Problem::new(format!("the world {} needs signals and a whole loopback network", worlds[0])))
 }
 
 fn campaign(arguments: &SimArguments) -> Campaign {

@@ -1,33 +1,36 @@
 //! `delian sim --world`: scenarios in another world than that of discrete events, and whether the two agree.
 
 mod process;
+mod simulated;
 mod table;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use delian_sim::plan::Plan;
+use delian_sim::report::human::span;
 use delian_sim::scenario::Scenario;
 use delian_sim::story::Story;
-use delian_sim::worlds::agreement::{Row, compare};
+use delian_sim::worlds::agreement::{Elsewhere, Row, compare};
 use delian_sim::worlds::{Facts, WorldKind, campaign, des};
 
 use self::process::Processes;
+use self::simulated::Program;
 use crate::answer::{Answer, Problem};
 use crate::cli::SimArguments;
 use crate::load;
 use crate::screen::{self, Screen};
 use crate::stopwatch::{Stopwatch, cpu_seconds};
 
-/// How many seeds of discrete events say what may be, unless said otherwise.
+/// How many seeds run in worlds whose time is simulated, unless said otherwise.
 const SEEDS: u64 = 20;
 
-/// How many clusters run at a time, unless said otherwise: each has several processes.
+/// How many clusters of real processes run at a time, unless said otherwise.
 const JOBS: usize = 1;
 
 /// The most that may: each has a place of its own within the loopback network.
@@ -36,38 +39,62 @@ const JOBS_MAX: usize = 4;
 /// What a scenario came to.
 pub(crate) struct Verdict {
     pub(crate) scenario: Arc<Scenario>,
-    pub(crate) facts: Facts,
+    pub(crate) elsewhere: Vec<Elsewhere>,
     pub(crate) rows: Vec<Row>,
-    pub(crate) took: Duration,
 }
 
 impl Verdict {
-    /// Returns whether nothing was broken and both worlds agree.
+    /// Returns whether nothing was broken and all worlds agree.
     pub(crate) fn is_good(&self) -> bool {
-        self.facts.holds() && self.rows.iter().all(|row| row.agrees)
+        self.broken().next().is_none() && self.rows.iter().all(Row::agrees)
+    }
+
+    /// Returns what was broken, and where.
+    pub(crate) fn broken(&self) -> impl Iterator<Item = (WorldKind, &str)> {
+        let of = |it: &Elsewhere| it.world;
+        self.elsewhere
+            .iter()
+            .flat_map(move |it| it.runs.iter().flat_map(|facts| &facts.broken).map(move |broken| (of(it), broken.as_str())))
     }
 }
 
-/// Runs the scenarios that run in this world.
-pub(crate) fn run(arguments: &SimArguments, world: WorldKind) -> Result<Answer, Problem> {
+/// What a world took for all scenarios.
+pub(crate) struct Pace {
+    pub(crate) world: WorldKind,
+    pub(crate) runs: u64,
+    /// How much time of the scenarios passed.
+    pub(crate) told: Duration,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) wall: Duration,
+}
+
+/// All that was found.
+pub(crate) struct Found {
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) left_out: Vec<LeftOut>,
+    pub(crate) paces: Vec<Pace>,
+}
+
+/// Runs the scenarios that run in all of these worlds, with discrete events beside them.
+pub(crate) fn run(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<Answer, Problem> {
     let stopwatch = Stopwatch::start();
-    let (scenarios, left_out) = chosen(arguments, world)?;
+    let (scenarios, left_out) = chosen(arguments, worlds)?;
     let directory = &arguments.report;
     let logs = directory.join("worlds");
     fs::create_dir_all(&logs)
         .map_err(|error| Problem::new(format!("cannot write the report to {}: {error}", directory.display())))?;
-    let seeds = arguments.seeds.unwrap_or(SEEDS);
-    let runner = Runner { world, seed: arguments.seed.unwrap_or_default(), seeds, logs: &logs };
-    let verdicts = runner.run_all(&scenarios, arguments.jobs.unwrap_or(JOBS).min(JOBS_MAX), arguments.fail_fast);
+    let runner = Runner::prepare(arguments, worlds, &logs)?;
+    let (verdicts, paces) = runner.run_all(&scenarios, worlds);
+    let found = Found { verdicts, left_out, paces };
 
-    let is_good = verdicts.iter().all(Verdict::is_good);
-    let document = table::document(world, &verdicts, &left_out, stopwatch.wall_seconds(), cpu_seconds());
-    let written = fs::write(directory.join("agreement.md"), table::markdown(world, &verdicts, &left_out))
+    let is_good = found.verdicts.iter().all(Verdict::is_good);
+    let document = table::document(&found, stopwatch.wall_seconds(), cpu_seconds());
+    let written = fs::write(directory.join("agreement.md"), table::markdown(&found))
         .and_then(|()| fs::write(directory.join("agreement.json"), format!("{document:#}\n")));
     if arguments.json {
         screen::say(&format!("{document:#}\n"))?;
     } else {
-        let mut text = table::text(&verdicts, &left_out, Screen::of_output());
+        let mut text = table::text(&found, Screen::of_output());
         text.extend(["See ", &directory.join("agreement.md").display().to_string(), " and agreement.json.\n"]);
         screen::say(&text)?;
     }
@@ -78,24 +105,28 @@ pub(crate) fn run(arguments: &SimArguments, world: WorldKind) -> Result<Answer, 
 /// A scenario that does not run in a world, and why.
 pub(crate) struct LeftOut {
     pub(crate) name: String,
+    pub(crate) world: WorldKind,
     pub(crate) why: String,
 }
 
-/// Returns the scenarios that run in this world, and those that say why they do not.
-fn chosen(arguments: &SimArguments, world: WorldKind) -> Result<(Vec<Arc<Scenario>>, Vec<LeftOut>), Problem> {
+/// Returns the scenarios that run in all of these worlds, and those that say why they do not.
+fn chosen(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<(Vec<Arc<Scenario>>, Vec<LeftOut>), Problem> {
     let (mut scenarios, mut left_out) = (Vec::new(), Vec::new());
     for story in load::scenarios(&arguments.paths)? {
         load::refuse_other_seed(&story, arguments.seed)?;
         let Story::Cluster(scenario) = story else { continue };
-        if scenario.worlds.run_in.contains(&world) {
-            scenarios.push(scenario);
-        } else if let Some(why) = scenario.worlds.not_in.get(&world) {
-            left_out.push(LeftOut { name: scenario.name.clone(), why: why.clone() });
+        let missing = worlds.iter().find(|world| !scenario.worlds.run_in.contains(world));
+        match missing.map(|world| (*world, scenario.worlds.not_in.get(world).cloned())) {
+            None => scenarios.push(scenario),
+            Some((world, Some(why))) => left_out.push(LeftOut { name: scenario.name.clone(), world, why }),
+            Some((_, None)) => {}
         }
     }
     if scenarios.is_empty() {
+        let names: Vec<&str> = worlds.iter().map(|world| world.name()).collect();
         return Err(Problem::new(format!(
-            "none of these scenarios runs in the world {world}: name some of scenarios/worlds, or add `[worlds]` to one"
+            "none of these scenarios runs in the world {}: name some of scenarios/worlds, or add `[worlds]` to one",
+            names.join(" and ")
         )));
     }
     Ok((scenarios, left_out))
@@ -103,60 +134,113 @@ fn chosen(arguments: &SimArguments, world: WorldKind) -> Result<(Vec<Arc<Scenari
 
 /// How scenarios are run.
 struct Runner<'a> {
-    world: WorldKind,
-    seed: u64,
-    seeds: u64,
+    seeds: Vec<u64>,
+    jobs: Option<usize>,
+    fails_fast: bool,
     logs: &'a Path,
+    simulated: Option<Program>,
 }
 
-impl Runner<'_> {
-    /// Runs them, some at a time, and returns what came of each, in their order.
-    fn run_all(&self, scenarios: &[Arc<Scenario>], jobs: usize, fails_fast: bool) -> Vec<Verdict> {
-        let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+impl<'a> Runner<'a> {
+    fn prepare(arguments: &SimArguments, worlds: &[WorldKind], logs: &'a Path) -> Result<Self, Problem> {
+        let seeds = (0..arguments.seeds.unwrap_or(SEEDS)).collect();
+        let is_simulated = worlds.contains(&WorldKind::Madsim);
+        Ok(Self {
+            seeds: arguments.seed.map_or(seeds, |seed| vec![seed]),
+            jobs: arguments.jobs,
+            fails_fast: arguments.fail_fast,
+            logs,
+            simulated: is_simulated.then(Program::build).transpose()?,
+        })
+    }
+
+    /// Runs all scenarios in one world after another, so that it is known what each world took.
+    fn run_all(&self, scenarios: &[Arc<Scenario>], worlds: &[WorldKind]) -> (Vec<Verdict>, Vec<Pace>) {
+        let mut paces = Vec::new();
+        let des = self.in_world(WorldKind::Des, scenarios, &mut paces);
+        let others: Vec<_> =
+            worlds.iter().map(|world| (*world, self.in_world(*world, scenarios, &mut paces))).collect();
+        let verdict = |(place, scenario): (usize, &Arc<Scenario>)| {
+            let of = |(world, runs): &(WorldKind, Vec<Vec<Facts>>)| {
+                let runs = runs[place].clone();
+                (!runs.is_empty()).then_some(Elsewhere { world: *world, runs })
+            };
+            let elsewhere: Vec<Elsewhere> = others.iter().filter_map(of).collect();
+            let rows = compare(scenario, &des[place], &elsewhere);
+            Verdict { scenario: Arc::clone(scenario), elsewhere, rows }
+        };
+        (scenarios.iter().enumerate().map(verdict).collect(), paces)
+    }
+
+    /// Runs all scenarios in a world, some at a time, and returns the runs of each, in their order; none of those that were
+    /// not begun because another one failed.
+    fn in_world(&self, world: WorldKind, scenarios: &[Arc<Scenario>], paces: &mut Vec<Pace>) -> Vec<Vec<Facts>> {
+        let (watch, cpu_before) = (Stopwatch::start(), cpu_seconds());
+        let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let results = Mutex::new(vec![Vec::new(); scenarios.len()]);
         thread::scope(|scope| {
-            for cluster in 0..jobs {
-                let (next, results) = (&next, &results);
+            for job in 0..self.jobs_in(world) {
+                let (next, is_over, results) = (&next, &is_over, &results);
                 scope.spawn(move || {
-                    while let Some((place, scenario)) = Some(next.fetch_add(1, Ordering::Relaxed))
-                        .and_then(|place| scenarios.get(place).map(|scenario| (place, scenario)))
+                    while !is_over.load(Ordering::Relaxed)
+                        && let Some((place, scenario)) = Some(next.fetch_add(1, Ordering::Relaxed))
+                            .and_then(|place| scenarios.get(place).map(|scenario| (place, scenario)))
                     {
-                        let verdict = self.run_one(scenario, cluster as u8);
-                        if fails_fast && !verdict.is_good() {
-                            next.store(scenarios.len(), Ordering::Relaxed);
-                        }
-                        screen::complain(&progress(&verdict));
-                        results.lock().unwrap_or_else(PoisonError::into_inner).push((place, verdict));
+                        let begun = Stopwatch::start();
+                        let runs = self.runs(world, scenario, job);
+                        let is_good = runs.iter().all(Facts::holds);
+                        is_over.fetch_or(self.fails_fast && !is_good, Ordering::Relaxed);
+                        screen::complain(&progress(world, scenario, is_good, begun.elapsed()));
+                        results.lock().unwrap_or_else(PoisonError::into_inner)[place] = runs;
                     }
                 });
             }
         });
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(place, _)| *place);
-        results.into_iter().map(|(_, verdict)| verdict).collect()
+        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let runs = results.iter().flatten();
+        let told = runs.clone().map(|facts| facts.lasted).sum();
+        let (cpu_seconds, wall) = (cpu_seconds() - cpu_before, watch.elapsed());
+        paces.push(Pace { world, runs: runs.count() as u64, told, cpu_seconds, wall });
+        results
     }
 
-    fn run_one(&self, scenario: &Arc<Scenario>, cluster: u8) -> Verdict {
-        let seeds = scenario.seed.map_or_else(|| (0..self.seeds).collect(), |pinned| vec![pinned]);
-        let des: Vec<Facts> =
-            seeds.into_iter().map(|seed| des::facts_of(&Arc::new(Plan::draw(scenario, seed)))).collect();
-        let plan = Plan::draw(scenario, scenario.seed.unwrap_or(self.seed));
-        let watch = Stopwatch::start();
-        let facts = match Processes::prepare(&plan, &self.logs.join(&scenario.name), cluster) {
+    /// Returns how many scenarios run at a time: real processes need time for themselves, all else has the cores.
+    fn jobs_in(&self, world: WorldKind) -> usize {
+        match world {
+            WorldKind::Process => self.jobs.unwrap_or(JOBS).min(JOBS_MAX),
+            WorldKind::Des | WorldKind::Madsim => {
+                self.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+            }
+        }
+    }
+
+    fn runs(&self, world: WorldKind, scenario: &Arc<Scenario>, job: usize) -> Vec<Facts> {
+        let seeds = scenario.seed.map_or_else(|| self.seeds.clone(), |pinned| vec![pinned]);
+        match (world, &self.simulated) {
+            (WorldKind::Madsim, Some(program)) => program.runs(scenario, &seeds),
+            (WorldKind::Process, _) => vec![self.process(scenario, seeds[0], job as u8)],
+            (WorldKind::Des | WorldKind::Madsim, _) => {
+                seeds.into_iter().map(|seed| des::facts_of(&Arc::new(Plan::draw(scenario, seed)))).collect()
+            }
+        }
+    }
+
+    /// Runs a scenario once with real processes; `cluster` tells apart those that run at a time.
+    fn process(&self, scenario: &Arc<Scenario>, seed: u64, cluster: u8) -> Facts {
+        let plan = Plan::draw(scenario, seed);
+        match Processes::prepare(&plan, &self.logs.join(&scenario.name), cluster) {
             Ok(mut processes) => campaign(&mut processes, &plan),
             Err(trouble) => {
-                let mut facts = Facts::new(self.world);
+                let mut facts = Facts::new(WorldKind::Process);
                 facts.broken.push(format!("the world could not be set up: {trouble}"));
                 facts
             }
-        };
-        let took = watch.elapsed();
-        let rows = compare(scenario, &des, &facts);
-        Verdict { scenario: Arc::clone(scenario), facts, rows, took }
+        }
     }
 }
 
 /// Returns a line that says how one scenario ended, for whoever waits.
-fn progress(verdict: &Verdict) -> String {
-    let word = if verdict.is_good() { "ok" } else { "FAILED" };
-    format!("{word}  {}  {}", verdict.scenario.name, delian_sim::report::human::span(verdict.took))
+fn progress(world: WorldKind, scenario: &Scenario, is_good: bool, took: Duration) -> String {
+    let word = if is_good { "ok" } else { "FAILED" };
+    format!("{word}  {world}  {}  {}", scenario.name, span(took))
 }

@@ -1,99 +1,122 @@
-//! What came of scenarios in another world, beside discrete events: for people and for programs.
+//! What came of scenarios in other worlds, beside discrete events: for people and for programs.
 
-use delian_sim::report::human::{plural, span};
-use delian_sim::worlds::WorldKind;
+use delian_sim::report::human::{grouped, plural, span};
 use serde_json::{Value, json};
 
-use super::{LeftOut, Verdict};
+use super::{Found, LeftOut, Pace, Verdict};
 use crate::screen::{Screen, row};
 
 /// How wide the names of facts are.
 const FACT_WIDTH: usize = 44;
 
+impl Pace {
+    /// Returns how many seconds of a scenario pass in a second of one core.
+    fn speed(&self) -> f64 {
+        self.told.as_secs_f64() / self.cpu_seconds.max(1e-3)
+    }
+}
+
 /// Returns the table as text.
-pub(super) fn text(verdicts: &[Verdict], left_out: &[LeftOut], screen: Screen) -> String {
+pub(super) fn text(found: &Found, screen: Screen) -> String {
     let mut text = String::new();
-    for verdict in verdicts {
+    for verdict in &found.verdicts {
         let word = if verdict.is_good() { screen.good("ok") } else { screen.bad("FAILED") };
-        text.extend([format!("{word}  {}  {}\n", screen.strong(&verdict.scenario.name), span(verdict.took))]);
+        text.extend([format!("{word}  {}\n", screen.strong(&verdict.scenario.name))]);
         for it in &verdict.rows {
-            let mark = if it.agrees { "  " } else { "≠ " };
-            let values = if it.des == it.other { it.des.clone() } else { format!("des {}; here {}", it.des, it.other) };
-            let label = format!("  {mark}{}", it.fact);
-            text.push_str(&row(&label, FACT_WIDTH, &values, screen.width()));
+            let mark = if it.agrees() { "  " } else { "≠ " };
+            let others = it.others.iter().filter(|cell| cell.value != it.des || !cell.agrees);
+            let others: Vec<String> = others.map(|cell| format!("{} {}", cell.world, cell.value)).collect();
+            let values = match others.as_slice() {
+                [] => it.des.clone(),
+                others => format!("des {}; {}", it.des, others.join("; ")),
+            };
+            text.push_str(&row(&format!("  {mark}{}", it.fact), FACT_WIDTH, &values, screen.width()));
         }
-        for broken in &verdict.facts.broken {
-            text.push_str(&row("  broken", FACT_WIDTH, broken, screen.width()));
+        for (world, broken) in verdict.broken() {
+            text.push_str(&row(&format!("  broken in {world}"), FACT_WIDTH, broken, screen.width()));
         }
     }
-    for LeftOut { name, why } in left_out {
-        text.extend([format!("left out  {name}: {why}\n")]);
+    text.extend(found.left_out.iter().map(|LeftOut { name, world, why }| format!("left out of {world}  {name}: {why}\n")));
+    for pace in &found.paces {
+        let speed = grouped(pace.speed().round() as u64);
+        let runs = plural(pace.runs, "run");
+        let took = format!("{runs}, {} of the scenarios in {}, {speed} in a CPU second", span(pace.told), span(pace.wall));
+        text.push_str(&row(pace.world.name(), FACT_WIDTH, &took, screen.width()));
     }
-    let good = verdicts.iter().filter(|verdict| verdict.is_good()).count();
-    text.extend([format!("{} of {} hold and agree.\n", good, plural(verdicts.len() as u64, "scenario"))]);
+    let good = found.verdicts.iter().filter(|verdict| verdict.is_good()).count();
+    text.extend([format!("{} of {} hold and agree.\n", good, plural(found.verdicts.len() as u64, "scenario"))]);
     text
 }
 
 /// Returns the table as a page of Markdown.
-pub(super) fn markdown(world: WorldKind, verdicts: &[Verdict], left_out: &[LeftOut]) -> String {
+pub(super) fn markdown(found: &Found) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
-    let mut text = format!(
-        "# Agreement of worlds\n\nWhat scenarios came to with discrete events over many seeds, and in the world `{world}`. \
-         A value agrees if some seed came to it, too; ≠ marks what does not. Numbers in brackets are runs.\n"
-    );
-    for verdict in verdicts {
-        let ended = if verdict.is_good() { "ok" } else { "FAILED" };
-        let (name, about) = (&verdict.scenario.name, &verdict.scenario.about);
-        text.extend([format!("\n## {name}\n\n{about} {ended}, {}.\n\n", span(verdict.took))]);
-        text.extend([format!("| fact | des | {world} | |\n|---|---|---|---|\n")]);
-        for it in &verdict.rows {
-            let mark = if it.agrees { "" } else { "≠" };
-            text.extend([format!("| {} | {} | {} | {mark} |\n", cell(&it.fact), cell(&it.des), cell(&it.other))]);
-        }
-        for broken in &verdict.facts.broken {
-            text.extend([format!("\n- {broken}\n")]);
-        }
+    let mut text = "# Agreement of worlds\n\nWhat scenarios came to with discrete events, and in other worlds. A value agrees \
+                    if some seed of discrete events came to it, too; ≠ marks what does not. Numbers in brackets are runs.\n"
+        .to_string();
+    text.push_str("\n## Speed\n\n| world | runs | simulated | CPU | simulated seconds in a CPU second |\n|---|---|---|---|---|\n");
+    for pace in &found.paces {
+        let (runs, told) = (grouped(pace.runs), span(pace.told));
+        let (cpu, speed) = (pace.cpu_seconds, grouped(pace.speed().round() as u64));
+        text.extend([format!("| {} | {runs} | {told} | {cpu:.1} s | {speed} |\n", pace.world)]);
     }
-    if !left_out.is_empty() {
-        text.push_str("\n## Left out\n\n");
-        for LeftOut { name, why } in left_out {
-            text.extend([format!("- {name}: {why}\n")]);
+    for verdict in &found.verdicts {
+        let ended = if verdict.is_good() { "ok" } else { "FAILED" };
+        text.extend([format!("\n## {}\n\n{} {ended}.\n\n", verdict.scenario.name, verdict.scenario.about)]);
+        let worlds: Vec<&str> = verdict.elsewhere.iter().map(|it| it.world.name()).collect();
+        text.extend([format!("| fact | des | {} | |\n|---|---|{}---|\n", worlds.join(" | "), "---|".repeat(worlds.len()))]);
+        for it in &verdict.rows {
+            let mark = if it.agrees() { "" } else { "≠" };
+            let others: Vec<String> = it.others.iter().map(|other| cell(&other.value)).collect();
+            text.extend([format!("| {} | {} | {} | {mark} |\n", cell(&it.fact), cell(&it.des), others.join(" | "))]);
         }
+        text.extend(verdict.broken().map(|(world, broken)| format!("\n- {world}: {}\n", cell(broken))));
+    }
+    if !found.left_out.is_empty() {
+        text.push_str("\n## Left out\n\n");
+        text.extend(found.left_out.iter().map(|LeftOut { name, world, why }| format!("- {name}, in {world}: {why}\n")));
     }
     text
 }
 
 /// Returns the table as one document.
-pub(super) fn document(
-    world: WorldKind,
-    verdicts: &[Verdict],
-    left_out: &[LeftOut],
-    wall_seconds: f64,
-    cpu_seconds: f64,
-) -> Value {
-    let scenarios: Vec<Value> = verdicts
-        .iter()
-        .map(|verdict| {
-            let counts: serde_json::Map<String, Value> =
-                verdict.facts.counts.iter().map(|(fact, count)| (fact.to_string(), json!(count))).collect();
-            json!({
-                "name": verdict.scenario.name,
-                "path": verdict.scenario.path,
-                "ok": verdict.is_good(),
-                "seconds": verdict.took.as_secs_f64(),
-                "broken": verdict.facts.broken,
-                "agreement": verdict.rows,
-                "counts": counts,
-            })
+pub(super) fn document(found: &Found, wall_seconds: f64, cpu_seconds: f64) -> Value {
+    let left_out = |it: &LeftOut| json!({ "name": it.name, "world": it.world, "why": it.why });
+    let pace = |pace: &Pace| {
+        json!({
+            "world": pace.world, "runs": pace.runs, "simulated_seconds": pace.told.as_secs_f64(),
+            "cpu_seconds": pace.cpu_seconds, "wall_seconds": pace.wall.as_secs_f64(), "speed": pace.speed(),
         })
-        .collect();
-    let left_out: Vec<Value> = left_out.iter().map(|it| json!({ "name": it.name, "why": it.why })).collect();
+    };
     json!({
-        "world": world.name(),
-        "ok": verdicts.iter().all(Verdict::is_good),
-        "scenarios": scenarios,
-        "left_out": left_out,
+        "ok": found.verdicts.iter().all(Verdict::is_good),
+        "scenarios": found.verdicts.iter().map(scenario).collect::<Vec<_>>(),
+        "left_out": found.left_out.iter().map(left_out).collect::<Vec<_>>(),
+        "speed": found.paces.iter().map(pace).collect::<Vec<_>>(),
         "wall_seconds": wall_seconds,
         "cpu_seconds": cpu_seconds,
+    })
+}
+
+fn scenario(verdict: &Verdict) -> Value {
+    let runs = verdict.elsewhere.iter().map(|it| {
+        let counts = |(place, runs): (usize, &delian_sim::worlds::Facts)| {
+            let counts: serde_json::Map<String, Value> =
+                runs.counts.iter().map(|(fact, count)| (fact.to_string(), json!(count))).collect();
+            json!({ "run": place, "broken": runs.broken, "counts": counts })
+        };
+        json!({ "world": it.world, "runs": it.runs.iter().enumerate().map(counts).collect::<Vec<_>>() })
+    });
+    let agreement = verdict.rows.iter().map(|row| {
+        json!({ "fact": row.fact, "des": row.des, "others": row.others, "agrees": row.agrees() })
+    });
+    let broken = verdict.broken().map(|(world, broken)| json!({ "world": world, "what": broken }));
+    json!({
+        "name": verdict.scenario.name,
+        "path": verdict.scenario.path,
+        "ok": verdict.is_good(),
+        "broken": broken.collect::<Vec<_>>(),
+        "agreement": agreement.collect::<Vec<_>>(),
+        "worlds": runs.collect::<Vec<_>>(),
     })
 }

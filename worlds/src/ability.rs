@@ -187,6 +187,7 @@ mod tests {
 
     use delian_sim::scenario::facts;
     use delian_sim::story::Story;
+    use delian_sim::worlds::WorldKind;
 
     use super::*;
 
@@ -207,6 +208,15 @@ mod tests {
         assert!(FACTS.is_sorted());
         assert!(FACTS.iter().all(|fact| facts::names().any(|name| name == *fact)));
         assert!(counts("elections") && !counts("replayed"));
+    }
+
+    #[test]
+    fn a_scenario_that_says_that_it_runs_here_can_be_told_whole() {
+        for scenario in scenarios().iter().filter(|it| it.worlds.run_in.contains(&WorldKind::Madsim)) {
+            assert_eq!(obstacles(scenario), Vec::<String>::new(), "{}", scenario.name);
+            let without = adapted(scenario).map(|(_, without)| without);
+            assert_eq!(without.as_deref(), Some([].as_slice()), "{}", scenario.name);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use delian_sim::outcome::Counts;
 use delian_sim::scenario::Expectations;
+use delian_sim::worlds::Facts;
 use serde_json::{Value, json};
 
 use crate::ability;
@@ -18,12 +19,8 @@ pub struct Verdict {
     pub seed: u64,
     /// What went wrong, if anything did.
     pub breach: Option<Breach>,
-    /// What happened how often.
-    pub counts: Counts,
-    /// How much simulated time passed.
-    pub simulated: Duration,
-    /// From the end of the faults until the whole nodes agreed.
-    pub settled_after: Option<Duration>,
+    /// What the run came to, as every world tells it.
+    pub facts: Facts,
     /// The running fingerprint over every event with its simulated time.
     pub fingerprint: u64,
     /// How many events went into it.
@@ -43,6 +40,7 @@ impl Verdict {
             json!({ "invariant": breach.invariant, "at_seconds": at, "facts": breach.facts })
         });
         let counts: serde_json::Map<String, Value> = self
+            .facts
             .counts
             .iter()
             .filter(|(_, count)| *count > 0)
@@ -54,12 +52,13 @@ impl Verdict {
             "verdict": if self.breach.is_none() { "green" } else { "red" },
             "breach": breach,
             "counts": counts,
-            "simulated_seconds": self.simulated.as_secs_f64(),
-            "settled_after_millis": self.settled_after.map(millis),
+            "simulated_seconds": self.facts.lasted.as_secs_f64(),
+            "settled_after_millis": self.facts.settled_after.map(millis),
             "fingerprint": format!("{:016x}", self.fingerprint),
             "events": self.events,
             "without": self.without,
             "unjudged": self.unjudged,
+            "facts": self.facts,
         })
     }
 }
@@ -83,6 +82,7 @@ pub fn missed(expect: &Expectations, counts: &Counts) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use delian_core::Time;
+    use delian_sim::worlds::WorldKind;
 
     use super::*;
 
@@ -107,9 +107,7 @@ mod tests {
             scenario: "a".to_owned(),
             seed: 7,
             breach: Some(breach),
-            counts: Counts::default(),
-            simulated: Duration::from_secs(2),
-            settled_after: None,
+            facts: Facts::new(WorldKind::Madsim),
             fingerprint: 255,
             events: 3,
             without: Vec::new(),

@@ -11,6 +11,7 @@ mod groups;
 pub mod histogram;
 mod html;
 pub mod human;
+#[cfg(feature = "explore")]
 pub mod exploration;
 pub mod balance;
 mod json;

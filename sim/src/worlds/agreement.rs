@@ -9,110 +9,187 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Facts, Fate, Named, Reached};
+use super::{Facts, Fate, Named, Reached, WorldKind};
 use crate::report::human;
 use crate::scenario::Scenario;
 
-/// One fact in two worlds.
+/// One fact in every world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// Which fact.
     pub fact: String,
     /// What discrete events came to, each value with the number of runs where there are several.
     pub des: String,
-    /// What the other world came to.
-    pub other: String,
+    /// What the other worlds came to, in the order in which they were given.
+    pub others: Vec<Cell>,
+}
+
+impl Row {
+    /// Returns whether every other world agrees with discrete events.
+    pub fn agrees(&self) -> bool {
+        self.others.iter().all(|cell| cell.agrees)
+    }
+}
+
+/// One fact in a world beside discrete events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// Where.
+    pub world: WorldKind,
+    /// What it came to there, each value with the number of runs where there are several.
+    pub value: String,
     /// Whether that agrees.
     pub agrees: bool,
 }
 
-/// Compares a run elsewhere with runs of discrete events.
-pub fn compare(scenario: &Scenario, des: &[Facts], other: &Facts) -> Vec<Row> {
+/// The runs of one scenario in a world beside discrete events: at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Where.
+    pub world: WorldKind,
+    /// What each run came to.
+    pub runs: Vec<Facts>,
+}
+
+/// What is compared: a scenario, and all that was run of it.
+struct Told<'a> {
+    scenario: &'a Scenario,
+    des: &'a [Facts],
+    others: &'a [Elsewhere],
+}
+
+/// Compares runs elsewhere with runs of discrete events.
+pub fn compare(scenario: &Scenario, des: &[Facts], others: &[Elsewhere]) -> Vec<Row> {
+    let told = Told { scenario, des, others };
     let mut rows = vec![
-        alike(
-            "broken",
-            des,
-            other,
-            |facts| if facts.holds() { "nothing".to_string() } else { facts.broken[0].clone() },
-        ),
-        alike("leaders in a term", des, other, |facts| {
+        told.alike("broken", |facts| if facts.holds() { "nothing".to_string() } else { facts.broken[0].clone() }),
+        told.alike("leaders in a term", |facts| {
             let most = facts.leaders.values().map(BTreeSet::len).max().unwrap_or_default();
             if most <= 1 { "one at most".to_string() } else { most.to_string() }
         }),
-        led(des, other),
-        among("another leads in between", des, other, |facts| {
+        told.led(),
+        told.among("another leads in between", |facts| {
             if facts.counts.get("leader_changes") > 0 { "yes".to_string() } else { "no".to_string() }
         }),
     ];
-    for (place, (label, _)) in other.fates.iter().enumerate() {
+    let labels = others.iter().flat_map(|other| &other.runs).next().map_or(&[][..], |facts| &facts.fates[..]);
+    for (place, (label, _)) in labels.iter().enumerate() {
         let fate = |facts: &Facts| facts.fates.get(place).map_or(Fate::NotAsked, |(_, fate)| fate.clone()).to_string();
-        rows.push(among(label, des, other, fate));
+        rows.push(told.among(label, fate));
     }
     // What random clients left behind depends on what they asked for, which every seed draws anew.
     if scenario.workload.is_none() {
-        rows.push(among("registered at the end", des, other, |facts| {
+        rows.push(told.among("registered at the end", |facts| {
             let subjects: Vec<String> =
                 facts.subjects.iter().map(|(subject, condition)| format!("m{subject} {condition}")).collect();
             if subjects.is_empty() { "nobody".to_string() } else { subjects.join(", ") }
         }));
     }
-    rows.push(among("voters at the end", des, other, |facts| numbers(&facts.voters)));
-    rows.extend(conditions(scenario, des, other));
-    rows.push(settled(scenario, des, other));
+    rows.push(told.among("voters at the end", |facts| numbers(&facts.voters)));
+    rows.extend(told.conditions());
+    rows.push(told.settled());
     rows
 }
 
-/// A fact that has the same value in every run of every world.
-fn alike(fact: &str, des: &[Facts], other: &Facts, value: impl Fn(&Facts) -> String) -> Row {
-    let row = among(fact, des, other, &value);
-    let agrees = des.iter().all(|facts| value(facts) == row.other);
-    Row { agrees, ..row }
+impl Told<'_> {
+    /// Makes a row of what each world came to.
+    fn row(&self, fact: &str, des: String, other: impl Fn(&[Facts]) -> (String, bool)) -> Row {
+        let cell = |elsewhere: &Elsewhere| {
+            let (value, agrees) = other(&elsewhere.runs);
+            Cell { world: elsewhere.world, value, agrees }
+        };
+        Row { fact: fact.to_string(), des, others: self.others.iter().map(cell).collect() }
+    }
+
+    /// A fact that has the same value in every run of every world.
+    fn alike(&self, fact: &str, value: impl Fn(&Facts) -> String) -> Row {
+        let known = values(self.des, &value);
+        self.row(fact, listed(&known), |runs| {
+            let here = values(runs, &value);
+            (listed(&here), known.len() == 1 && here.keys().eq(known.keys()))
+        })
+    }
+
+    /// A fact that has a value that some run of discrete events has.
+    fn among(&self, fact: &str, value: impl Fn(&Facts) -> String) -> Row {
+        let known = values(self.des, &value);
+        self.row(fact, listed(&known), |runs| {
+            let here = values(runs, &value);
+            (listed(&here), here.keys().all(|it| known.contains_key(it)))
+        })
+    }
+
+    /// Who led: nobody who never does in any run of discrete events.
+    fn led(&self) -> Row {
+        let who = |facts: &Facts| facts.leaders.values().flatten().copied().collect::<BTreeSet<u16>>();
+        let of = |runs: &[Facts]| runs.iter().flat_map(who).collect::<BTreeSet<u16>>();
+        let may = of(self.des);
+        self.row("who led", numbers(&may), |runs| {
+            let did = of(runs);
+            (numbers(&did), did.is_subset(&may) && runs.iter().all(|facts| !facts.leaders.is_empty()))
+        })
+    }
+
+    /// Conditions: what every run of discrete events reached is reached, and nothing that none did.
+    fn conditions(&self) -> Vec<Row> {
+        let elsewhere = self.others.iter().flat_map(|other| &other.runs);
+        let reached = |facts: &Facts| facts.conditions.keys().cloned().collect::<BTreeSet<Reached>>();
+        let all: BTreeSet<Reached> = self.des.iter().chain(elsewhere).flat_map(reached).collect();
+        let watches = self.scenario.cluster.config.health.is_some();
+        let row = |condition: &Reached| {
+            let known = times(self.des, condition);
+            let (is_possible, is_certain) = (!known.is_empty(), known.len() == self.des.len());
+            let fact = format!("{} is {}", condition.who, condition.condition);
+            self.row(&fact, at(&known, self.des.len()), |runs| {
+                let here = times(runs, condition);
+                let agrees = (here.is_empty() || is_possible) && (here.len() == runs.len() || !is_certain);
+                (at(&here, runs.len()), agrees)
+            })
+        };
+        all.iter().filter(|condition| is_compared(condition, watches)).map(row).collect()
+    }
+
+    /// Settling: within the scenario's bound.
+    fn settled(&self) -> Row {
+        let has = |runs: &[Facts]| runs.iter().all(|facts| facts.settled_after.is_some());
+        let told = |runs: &[Facts]| match runs.iter().filter_map(|facts| facts.settled_after).max() {
+            _ if !has(runs) => "never".to_string(),
+            Some(slowest) if runs.len() > 1 => format!("in {} at most", human::span(slowest)),
+            slowest => format!("in {}", human::span(slowest.unwrap_or_default())),
+        };
+        let fact = format!("settled within {}", human::span(self.scenario.settle));
+        self.row(&fact, told(self.des), |runs| (told(runs), has(runs) && has(self.des)))
+    }
 }
 
-/// A fact that has a value that some run of discrete events has.
-fn among(fact: &str, des: &[Facts], other: &Facts, value: impl Fn(&Facts) -> String) -> Row {
+/// Returns each value with the number of runs that have it.
+fn values(runs: &[Facts], value: impl Fn(&Facts) -> String) -> BTreeMap<String, usize> {
     let mut values: BTreeMap<String, usize> = BTreeMap::new();
-    for facts in des {
+    for facts in runs {
         *values.entry(value(facts)).or_default() += 1;
     }
-    let other = value(other);
-    let agrees = values.contains_key(&other);
-    let des = match values.len() {
-        1 => values.into_keys().collect(),
+    values
+}
+
+fn listed(values: &BTreeMap<String, usize>) -> String {
+    match values.len() {
+        1 => values.keys().cloned().collect(),
         _ => values.iter().map(|(value, runs)| format!("{value} ({runs})")).collect::<Vec<_>>().join(", "),
-    };
-    Row { fact: fact.to_string(), des, other, agrees }
+    }
 }
 
-/// Who led: nobody who never does in any run of discrete events.
-fn led(des: &[Facts], other: &Facts) -> Row {
-    let who = |facts: &Facts| facts.leaders.values().flatten().copied().collect::<BTreeSet<u16>>();
-    let may: BTreeSet<u16> = des.iter().flat_map(who).collect();
-    let did = who(other);
-    let agrees = !did.is_empty() && did.is_subset(&may);
-    Row { fact: "who led".to_string(), des: numbers(&may), other: numbers(&did), agrees }
+/// Returns when a condition was reached first, in each run in which it was.
+fn times(runs: &[Facts], condition: &Reached) -> Vec<Duration> {
+    runs.iter().filter_map(|facts| facts.conditions.get(condition).copied()).collect()
 }
 
-/// Conditions: what every run of discrete events reached is reached, and nothing that none did.
-fn conditions(scenario: &Scenario, des: &[Facts], other: &Facts) -> Vec<Row> {
-    let reached = |facts: &Facts| facts.conditions.keys().cloned().collect::<BTreeSet<Reached>>();
-    let all: BTreeSet<Reached> = des.iter().chain([other]).flat_map(reached).collect();
-    let row = |condition: &Reached| {
-        let times: Vec<Duration> = des.iter().filter_map(|facts| facts.conditions.get(condition).copied()).collect();
-        let told = match (times.iter().min(), times.iter().max()) {
-            (Some(least), Some(most)) => {
-                let often = if times.len() == des.len() { String::new() } else { format!(" ({} runs)", times.len()) };
-                format!("at {} to {}{often}", human::span(*least), human::span(*most))
-            }
-            _ => "never".to_string(),
-        };
-        let at = other.conditions.get(condition);
-        let agrees = if at.is_some() { !times.is_empty() } else { times.len() < des.len() };
-        let other = at.map_or("never".to_string(), |at| format!("at {}", human::span(*at)));
-        Row { fact: format!("{} is {}", condition.who, condition.condition), des: told, other, agrees }
-    };
-    let watches = scenario.cluster.config.health.is_some();
-    all.iter().filter(|condition| is_compared(condition, watches)).map(row).collect()
+fn at(times: &[Duration], runs: usize) -> String {
+    let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else { return "never".to_string() };
+    let often = if times.len() == runs { String::new() } else { format!(" ({} runs)", times.len()) };
+    match (human::span(*least), human::span(*most)) {
+        (least, most) if least == most => format!("at {least}{often}"),
+        (least, most) => format!("at {least} to {most}{often}"),
+    }
 }
 
 /// Whether a condition says more than that somebody is well, of somebody whose health is watched in every world.
@@ -122,16 +199,6 @@ fn is_compared(condition: &Reached, watches: bool) -> bool {
         Named::Subject(_) => true,
     };
     is_watched && condition.condition != "healthy"
-}
-
-/// Settling: within the scenario's bound.
-fn settled(scenario: &Scenario, des: &[Facts], other: &Facts) -> Row {
-    let slowest = des.iter().filter_map(|facts| facts.settled_after).max();
-    let told =
-        |after: Option<Duration>| after.map_or("never".to_string(), |after| format!("in {}", human::span(after)));
-    let agrees = other.settled_after.is_some() && des.iter().all(|facts| facts.settled_after.is_some());
-    let fact = format!("settled within {}", human::span(scenario.settle));
-    Row { fact, des: format!("{} at most", told(slowest)), other: told(other.settled_after), agrees }
 }
 
 fn numbers(processes: &BTreeSet<u16>) -> String {
@@ -147,7 +214,6 @@ mod tests {
 
     use super::*;
     use crate::scenario::secs;
-    use crate::worlds::WorldKind;
 
     fn facts(world: WorldKind, leader: u16, fate: Fate) -> Facts {
         let mut facts = Facts::new(world);
@@ -158,20 +224,31 @@ mod tests {
         facts
     }
 
-    fn differences(des: &[Facts], other: &Facts) -> Vec<String> {
+    fn differences(des: &[Facts], runs: &[Facts]) -> Vec<String> {
         let scenario = Scenario::build("a-fact").about("It is real.").health(HealthConfig::default());
         let scenario = scenario.finish().expect("it makes sense");
-        let rows = compare(&scenario, des, other).into_iter();
-        rows.filter(|row| !row.agrees).map(|row| format!("{}: {} / {}", row.fact, row.des, row.other)).collect()
+        let elsewhere = [Elsewhere { world: WorldKind::Process, runs: runs.to_vec() }];
+        let rows = compare(&scenario, des, &elsewhere).into_iter().filter(|row| !row.agrees());
+        rows.map(|row| format!("{}: {} / {}", row.fact, row.des, row.others[0].value)).collect()
     }
 
     #[test]
     fn what_some_seed_came_to_agrees_and_all_else_is_a_difference() {
         let des = [facts(WorldKind::Des, 1, Fate::Acknowledged), facts(WorldKind::Des, 2, Fate::Unknown)];
-        assert_eq!(differences(&des, &facts(WorldKind::Process, 2, Fate::Acknowledged)), Vec::<String>::new());
+        let likely = facts(WorldKind::Process, 2, Fate::Acknowledged);
+        assert_eq!(differences(&des, &[likely.clone()]), Vec::<String>::new());
+        let stranger = facts(WorldKind::Process, 3, Fate::NotAsked);
         assert_eq!(
-            differences(&des, &facts(WorldKind::Process, 3, Fate::NotAsked)),
+            differences(&des, &[stranger.clone()]),
             ["who led: n1 n2 / n3", "5s register m11 through n1: acknowledged (1), unknown (1) / nobody listened",]
+        );
+        assert_eq!(
+            differences(&des, &[likely, stranger]),
+            [
+                "who led: n1 n2 / n2 n3",
+                "5s register m11 through n1: acknowledged (1), unknown (1) / acknowledged (1), nobody listened (1)",
+            ],
+            "one of many runs is enough"
         );
     }
 
@@ -182,9 +259,9 @@ mod tests {
         other.broken.push("one-leader-per-term: term 3 had two".to_string());
         other.leaders.insert(3, [1, 2].into());
         other.settled_after = None;
-        let told = differences(&des, &other).join("\n");
+        let told = differences(&des, &[other]).join("\n");
         assert!(told.contains("broken: nothing / one-leader-per-term") && told.contains("leaders in a term"), "{told}");
-        assert!(told.contains("settled within 30.0 s: in 2.00 s at most / never"), "{told}");
+        assert!(told.contains("settled within 30.0 s: in 2.00 s / never"), "{told}");
     }
 
     #[test]
@@ -193,8 +270,13 @@ mod tests {
         let mut one = facts(WorldKind::Des, 1, Fate::Acknowledged);
         one.conditions.insert(condition(Named::Process(3)), secs(9));
         let other = facts(WorldKind::Process, 1, Fate::Acknowledged);
-        assert_eq!(differences(&[one.clone()], &other), ["n3 is unreachable: at 9.00 s to 9.00 s / never"]);
+        assert_eq!(differences(&[one.clone()], &[other.clone()]), ["n3 is unreachable: at 9.00 s / never"]);
+        assert_eq!(
+            differences(&[one.clone()], &[one.clone(), other.clone()]),
+            ["n3 is unreachable: at 9.00 s / at 9.00 s (1 runs)"],
+            "one of many runs did not"
+        );
         let calm = facts(WorldKind::Des, 1, Fate::Acknowledged);
-        assert_eq!(differences(&[one, calm], &other), Vec::<String>::new(), "some seeds did without");
+        assert_eq!(differences(&[one, calm], &[other]), Vec::<String>::new(), "some seeds did without");
     }
 }

@@ -286,7 +286,7 @@ impl<'a> Campaign<'a> {
     fn conclude(mut self) -> Facts {
         let split: Vec<String> = Sight::split_terms(&self.facts.leaders).collect();
         self.facts.broken.extend(split.into_iter().map(|sentence| format!("one-leader-per-term: {sentence}")));
-        match self.exchanges.judge(&self.plan.operations) {
+        match self.exchanges.judge(&self.plan.operations, |_| false) {
             Ok(judged) => self.sight.counts.add("judged_operations", judged),
             Err(facts) => {
                 self.facts.broken.extend(facts.into_iter().map(|fact| format!("history-is-linearizable: {fact}")));
@@ -295,35 +295,26 @@ impl<'a> Campaign<'a> {
         self.count_fates();
         self.sight.counts.merge(&self.world.counts());
         self.facts.counts = self.sight.counts.clone();
+        self.facts.lasted = self.world.now();
         self.expected();
         self.facts
     }
 
     fn count_fates(&mut self) {
-        let mut given = self.plan.scenario.operations.clone();
         for (number, operation) in self.plan.operations.iter().enumerate() {
-            let fate = self.exchanges.fate(number);
-            let fact = match (&operation.action, &fate) {
-                (_, Fate::NotAsked) => None,
-                (_, Fate::Unknown) => Some("unknown"),
-                (_, Fate::Refused(_)) => Some("rejected"),
-                (Action::Read, _) => Some("reads"),
-                (Action::ReadQuorum(_), _) => Some("quorum_reads"),
-                (Action::ReadLease(_), _) => Some("lease_reads"),
-                (Action::Transfer(_), _) => Some("transfers"),
-                (_, Fate::Acknowledged | Fate::Present | Fate::Absent) => Some("acknowledged"),
+            let fact = match (&operation.action, self.exchanges.fate(number)) {
+                (_, Fate::NotAsked) => continue,
+                (_, Fate::Unknown) => "unknown",
+                (_, Fate::Refused(_)) => "rejected",
+                (Action::Read, _) => "reads",
+                (Action::ReadQuorum(_), _) => "quorum_reads",
+                (Action::ReadLease(_), _) => "lease_reads",
+                (Action::Transfer(_), _) => "transfers",
+                (_, Fate::Acknowledged | Fate::Present | Fate::Absent) => "acknowledged",
             };
-            if let Some(fact) = fact {
-                self.sight.counts.add(fact, 1);
-            }
-            if !has_fate(&operation.action) {
-                continue;
-            }
-            if let Some(place) = given.iter().position(|it| it == operation) {
-                given.remove(place);
-                self.facts.fates.push((label(operation), fate));
-            }
+            self.sight.counts.add(fact, 1);
         }
+        self.facts.fates = self.exchanges.fates(self.plan);
     }
 }
 

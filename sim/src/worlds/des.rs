@@ -14,7 +14,6 @@ use crate::linearizability::topology_model::{Heard, heard};
 use crate::panics::caught;
 use crate::plan::Plan;
 use crate::run::{digest_embedder, outcome};
-use crate::scenario::Scenario;
 use crate::trace::Tracer;
 use crate::world::{Answer, Exchange, World};
 
@@ -40,7 +39,7 @@ pub fn facts_of(plan: &Arc<Plan>) -> Facts {
     let scenario = &plan.scenario;
     if let Some(node) = world.whole_nodes().next() {
         let known = node.topology().members().filter_map(|member| {
-            let subject = subject_of(scenario, member.node())?;
+            let Named::Subject(subject) = Named::of(scenario, member.node()) else { return None };
             Some((subject, member.condition.to_string()))
         });
         facts.subjects = known.collect();
@@ -50,6 +49,7 @@ pub fn facts_of(plan: &Arc<Plan>) -> Facts {
     facts.fates = fates(plan, world.history());
     facts.settled_after = outcome.settled_after;
     facts.counts = outcome.counts;
+    facts.lasted = world.now().since(Time::ZERO);
     facts
 }
 
@@ -72,7 +72,7 @@ fn note_conditions(world: &World, seen: &mut LogIndex, reached: &mut BTreeMap<Re
             | Err(_) => None,
         };
         if let Some((node, condition)) = found {
-            let who = named(&world.plan().scenario, node);
+            let who = Named::of(&world.plan().scenario, node);
             let at = world.now().since(Time::ZERO);
             reached.entry(Reached { who, condition: condition.to_string() }).or_insert(at);
         }
@@ -81,16 +81,6 @@ fn note_conditions(world: &World, seen: &mut LogIndex, reached: &mut BTreeMap<Re
 
 fn number_of(id: NodeId) -> u16 {
     u16::try_from(id.get()).unwrap_or(u16::MAX)
-}
-
-/// Returns which subject a node of the topology is; processes register only where their health is watched.
-fn subject_of(scenario: &Scenario, id: NodeId) -> Option<u16> {
-    let is_process = scenario.cluster.config.health.is_some() && number_of(id) <= scenario.cluster.processes();
-    (!is_process).then(|| number_of(id))
-}
-
-fn named(scenario: &Scenario, id: NodeId) -> Named {
-    subject_of(scenario, id).map_or(Named::Process(number_of(id)), Named::Subject)
 }
 
 /// Returns what became of the operations that the scenario gives.

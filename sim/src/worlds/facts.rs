@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Named, WorldKind};
 use crate::outcome::Counts;
 
 /// What became of one operation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Fate {
     /// It took effect.
     Acknowledged,
@@ -38,7 +40,7 @@ impl fmt::Display for Fate {
 }
 
 /// A condition that somebody was found in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reached {
     /// Who.
     pub who: Named,
@@ -46,8 +48,8 @@ pub struct Reached {
     pub condition: String,
 }
 
-/// The facts of one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The facts of one run. They can be written down and read again, so that a process may tell another of its run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Where it ran.
     pub world: WorldKind,
@@ -60,11 +62,15 @@ pub struct Facts {
     /// Who voted at the end.
     pub voters: BTreeSet<u16>,
     /// Which conditions were reached, and when first.
+    #[serde(with = "as_pairs")]
     pub conditions: BTreeMap<Reached, Duration>,
     /// How long after the last fault the whole processes agreed; nothing if they did not in time.
     pub settled_after: Option<Duration>,
     /// What happened how often, as far as the world counts it.
+    #[serde(with = "as_counts")]
     pub counts: Counts,
+    /// How much time of the scenario passed.
+    pub lasted: Duration,
     /// What was broken, a sentence each.
     pub broken: Vec<String>,
 }
@@ -81,6 +87,7 @@ impl Facts {
             conditions: BTreeMap::new(),
             settled_after: None,
             counts: Counts::default(),
+            lasted: Duration::ZERO,
             broken: Vec::new(),
         }
     }
@@ -88,5 +95,75 @@ impl Facts {
     /// Returns whether nothing was broken.
     pub const fn holds(&self) -> bool {
         self.broken.is_empty()
+    }
+}
+
+/// A map whose keys are no text, as a list of pairs.
+mod as_pairs {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Reached;
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Reached, Duration>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reached, Duration>, D::Error> {
+        Vec::<(Reached, Duration)>::deserialize(from).map(|pairs| pairs.into_iter().collect())
+    }
+}
+
+/// Counts by the names of their facts, of which there are only those that this program knows.
+mod as_counts {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use crate::outcome::Counts;
+    use crate::scenario::facts;
+
+    pub(super) fn serialize<S: Serializer>(counts: &Counts, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(counts.iter())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Counts, D::Error> {
+        let mut counts = Counts::default();
+        for (told, count) in BTreeMap::<String, u64>::deserialize(from)? {
+            let fact = facts::names().find(|name| *name == told);
+            counts.add(fact.ok_or_else(|| de::Error::custom(format!("there is no fact {told}")))?, count);
+        }
+        Ok(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_that_are_written_down_are_read_as_they_were() {
+        let mut facts = Facts::new(WorldKind::Madsim);
+        facts.leaders.insert(3, [1, 2].into());
+        facts.fates.push(("5s register m11 through leader".to_string(), Fate::Refused("busy".to_string())));
+        facts.subjects.insert(11, "healthy".to_string());
+        facts.conditions.insert(
+            Reached { who: Named::Process(2), condition: "silent".to_string() },
+            Duration::from_nanos(1_500_000_001),
+        );
+        facts.settled_after = Some(Duration::from_millis(50));
+        facts.counts.add("elections", 2);
+        let written = serde_json::to_string(&facts).expect("they can be written");
+        assert_eq!(serde_json::from_str::<Facts>(&written).expect("they can be read"), facts);
+    }
+
+    #[test]
+    fn counts_of_what_nobody_knows_are_refused_by_name() {
+        let mut written = serde_json::to_value(Facts::new(WorldKind::Madsim)).expect("they can be written");
+        written["counts"] = serde_json::json!({ "miracles": 1 });
+        let refused = serde_json::from_value::<Facts>(written).expect_err("it is unknown");
+        assert_eq!(refused.to_string(), "there is no fact miracles");
     }
 }

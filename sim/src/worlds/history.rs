@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use delian_core::{NodeId, Time};
 
+use super::campaign::{has_fate, label};
 use super::{Fate, Reply};
 use crate::linearizability::history::{History, Operation};
 use crate::linearizability::search::{Verdict, search};
 use crate::linearizability::topology_model::{Action as Asked, Input, Output, Registrations};
+use crate::plan::Plan;
 use crate::scenario::{Action, Operation as Planned};
 
 /// How far the search may go; a history that needs more is undecided, which is no pass.
@@ -26,14 +28,16 @@ struct Exchange {
 
 /// All requests of a run, by the number of their operation.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exchanges(BTreeMap<usize, Exchange>);
+pub struct Exchanges(BTreeMap<usize, Exchange>);
 
 impl Exchanges {
-    pub(super) fn ask(&mut self, number: usize, now: Duration) {
+    /// Notes that the operation of this number is asked for.
+    pub fn ask(&mut self, number: usize, now: Duration) {
         self.0.insert(number, Exchange { asked_at: now, reply: None });
     }
 
-    pub(super) fn answer(&mut self, number: usize, now: Duration, reply: Reply) {
+    /// Notes what became of it; the first answer counts.
+    pub fn answer(&mut self, number: usize, now: Duration, reply: Reply) {
         if let Some(exchange) = self.0.get_mut(&number) {
             exchange.reply.get_or_insert((now.max(exchange.asked_at), reply));
         }
@@ -45,7 +49,7 @@ impl Exchanges {
     }
 
     /// Returns what became of an operation.
-    pub(super) fn fate(&self, number: usize) -> Fate {
+    pub fn fate(&self, number: usize) -> Fate {
         match self.0.get(&number).map(|exchange| exchange.reply.as_ref().map(|(_, reply)| reply)) {
             None => Fate::NotAsked,
             Some(None | Some(Reply::Unknown)) => Fate::Unknown,
@@ -57,18 +61,32 @@ impl Exchanges {
         }
     }
 
-    /// Returns how many operations were judged.
+    /// Returns what became of the operations that the scenario itself gives, in the order of the plan.
+    pub fn fates(&self, plan: &Plan) -> Vec<(String, Fate)> {
+        let mut given = plan.scenario.operations.clone();
+        let mut fates = Vec::new();
+        for (number, operation) in plan.operations.iter().enumerate().filter(|(_, it)| has_fate(&it.action)) {
+            if let Some(place) = given.iter().position(|it| it == operation) {
+                given.remove(place);
+                fates.push((label(operation), self.fate(number)));
+            }
+        }
+        fates
+    }
+
+    /// Returns how many operations were judged. What is told of subjects that something else than clients adds or removes
+    /// must be left out.
     ///
     /// # Errors
     ///
     /// Returns why no system that does one thing at a time could have answered so, a sentence each.
-    pub(super) fn judge(&self, plan: &[Planned]) -> Result<u64, Vec<String>> {
+    pub fn judge(&self, plan: &[Planned], leaves_out: impl Fn(u16) -> bool) -> Result<u64, Vec<String>> {
         let drained: BTreeSet<u16> = plan.iter().filter_map(|planned| drains(&planned.action)).collect();
         let asked = self.0.iter().filter_map(|(number, exchange)| {
             let planned = &plan[*number];
             let (subject, action) = asked(&planned.action)?;
             let input = Input { subject: NodeId::new(u64::from(subject)), action };
-            let is_judged = !drained.contains(&subject);
+            let is_judged = !drained.contains(&subject) && !leaves_out(subject);
             let told = is_judged.then(|| told(action, exchange))?;
             let called_at = Time::ZERO + exchange.asked_at;
             let answer = match told {
@@ -171,9 +189,9 @@ mod tests {
         let plan = [planned(Action::Register(4)), planned(Action::ReadQuorum(4))];
         let since = Epoch::new(3);
         let honest = told(&plan, &[Reply::Applied(since), Reply::Registered(Some(since))]);
-        assert_eq!(honest.judge(&plan), Ok(2));
+        assert_eq!(honest.judge(&plan, |_| false), Ok(2));
         let stale = told(&plan, &[Reply::Applied(since), Reply::Registered(None)]);
-        assert!(stale.judge(&plan).is_err());
+        assert!(stale.judge(&plan, |_| false).is_err());
         assert_eq!((stale.fate(0), stale.fate(1), stale.fate(2)), (Fate::Acknowledged, Fate::Absent, Fate::NotAsked));
     }
 
@@ -181,9 +199,9 @@ mod tests {
     fn a_refused_command_took_no_effect_and_a_drained_subject_is_left_out() {
         let plan = [planned(Action::Register(4)), planned(Action::ReadQuorum(4)), planned(Action::Drain(5, None))];
         let refused = Reply::Refused("busy".to_string());
-        assert_eq!(told(&plan, &[refused.clone(), Reply::Registered(None)]).judge(&plan), Ok(1));
-        assert!(told(&plan, &[refused, Reply::Registered(Some(Epoch::new(2)))]).judge(&plan).is_err());
+        assert_eq!(told(&plan, &[refused.clone(), Reply::Registered(None)]).judge(&plan, |_| false), Ok(1));
+        assert!(told(&plan, &[refused, Reply::Registered(Some(Epoch::new(2)))]).judge(&plan, |_| false).is_err());
         let plan = [planned(Action::Drain(4, None)), planned(Action::ReadQuorum(4))];
-        assert_eq!(told(&plan, &[Reply::Applied(Epoch::new(2)), Reply::Registered(None)]).judge(&plan), Ok(0));
+        assert_eq!(told(&plan, &[Reply::Applied(Epoch::new(2)), Reply::Registered(None)]).judge(&plan, |_| false), Ok(0));
     }
 }

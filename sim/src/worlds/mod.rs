@@ -24,14 +24,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use delian_core::Epoch;
+use delian_core::{Epoch, NodeId};
+use serde::{Deserialize, Serialize};
 
 pub use self::campaign::campaign;
 pub use self::facts::{Facts, Fate, Reached};
+pub use self::history::Exchanges;
 pub use self::kind::WorldKind;
 pub use self::links::{Link, LinkMatrix, Passage};
 use crate::outcome::Counts;
-use crate::scenario::{Action, Fault};
+use crate::scenario::{Action, Fault, Scenario};
 
 /// Nodes that run somewhere, with a network that can be made worse. Processes are numbered from 1, as in a scenario.
 pub trait World {
@@ -206,12 +208,22 @@ pub enum Change {
 }
 
 /// Whom a condition is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Named {
     /// A process.
     Process(u16),
     /// A subject that clients registered.
     Subject(u16),
+}
+
+impl Named {
+    /// Returns who has this identity where subjects and processes share their numbers: processes are in the topology only
+    /// where their health is watched, and in all other scenarios a number is that of a subject.
+    pub fn of(scenario: &Scenario, id: NodeId) -> Self {
+        let number = u16::try_from(id.get()).unwrap_or(u16::MAX);
+        let is_process = scenario.cluster.config.health.is_some() && number <= scenario.cluster.processes();
+        if is_process { Self::Process(number) } else { Self::Subject(number) }
+    }
 }
 
 impl fmt::Display for Named {

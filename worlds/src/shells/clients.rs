@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use delian_core::raft::QuorumChange;
-use delian_core::{Applied, Consistency, NodeId, ReadAt, Rejected};
-use delian_core::{SessionId, WallTime};
+use delian_core::{Applied, Consistency, Epoch, Node, NodeId, ReadAt, Rejected, SessionId, Time, WallTime};
 use delian_shell::clock::Clock;
 use delian_shell::{Failure, Handle};
+use delian_sim::linearizability::topology_model::{Heard, Output, heard};
 use delian_sim::scenario::{Action, Change, Manner, Target};
 use delian_sim::world::{Meaning, command};
+use delian_sim::worlds::Reply;
+use delian_sim::worlds::des::word;
 use madsim::time::{sleep, timeout};
 
 use super::clock::WorldClock;
@@ -61,7 +63,10 @@ impl Doors {
 /// What came of one attempt.
 enum Answer {
     Applied(Applied),
-    Read(Consistency, ReadAt),
+    /// Since when the subject is registered.
+    Read(Consistency, ReadAt, Option<Epoch>),
+    /// A status that nobody else vouches for.
+    Looked,
     Failed(Rejected),
     /// Nobody knows: the connection is gone, or the client gave up.
     Nothing,
@@ -69,6 +74,8 @@ enum Answer {
 
 /// One operation of one client.
 struct Call {
+    /// Its place among all operations of the plan.
+    number: usize,
     common: Arc<Common>,
     sessions: Sessions,
     client: u16,
@@ -81,7 +88,9 @@ impl World {
     pub(super) fn operate(&mut self, number: usize) {
         let operation = self.plan.operations[number].clone();
         self.common.record.with(|seen| seen.mix(&format!("operation {number}")));
-        for process in self.resolve(operation.via) {
+        let asked = self.resolve(operation.via);
+        self.common.record.with(|seen| seen.has_chorus |= asked.len() > 1);
+        for process in asked {
             if let Action::Transfer(target) = &operation.action {
                 self.transfer(operation.via, process, *target);
                 continue;
@@ -91,6 +100,7 @@ impl World {
                 continue;
             }
             let call = Call {
+                number,
                 common: Arc::clone(&self.common),
                 sessions: self.sessions.clone(),
                 client: operation.client,
@@ -183,9 +193,12 @@ impl Call {
         let sequence = session.as_ref().map(|session| session.begin());
         let (mut via, mut left, mut uncertain) = (first, self.manner.retries, false);
         let asks_again = self.manner.retries > 0;
-        let mut command = None;
+        let (mut command, mut reply) = (None, None);
         loop {
             let Some((number, door)) = self.common.doors.find(via, asks_again) else { break };
+            if reply.is_none() {
+                self.common.record.with(|seen| seen.exchanges.ask(self.number, seen.now().since(Time::ZERO)));
+            }
             let in_session = session.as_ref().zip(sequence);
             let attempt = self.attempt(&door, in_session, &mut command);
             let repeats = is_read || session.is_some();
@@ -195,6 +208,7 @@ impl Call {
                 attempt.await
             };
             let meaning = self.note(&answer);
+            reply = Some(reply_of(answer));
             if meaning == Meaning::Final {
                 uncertain = false;
                 break;
@@ -209,7 +223,11 @@ impl Call {
             self.common.record.with(|seen| seen.counts.add("retries", 1));
         }
         if uncertain {
+            reply = Some(Reply::Unknown);
             self.common.record.with(|seen| seen.counts.add("unknown", 1));
+        }
+        if let Some(reply) = reply {
+            self.common.record.with(|seen| seen.exchanges.answer(self.number, seen.now().since(Time::ZERO), reply));
         }
         if let Some((session, sequence)) = session.zip(sequence) {
             session.end(sequence);
@@ -227,10 +245,10 @@ impl Call {
             Action::Read => {
                 let looked = door.handle.look(|node, _| node.topology().epoch()).await;
                 self.common.record.with(|seen| seen.counts.add("reads", u64::from(looked.is_ok())));
-                return Answer::Nothing;
+                return if looked.is_ok() { Answer::Looked } else { Answer::Nothing };
             }
-            Action::ReadQuorum(_) => return self.read(&door.handle, Consistency::Quorum).await,
-            Action::ReadLease(_) => return self.read(&door.handle, Consistency::Lease).await,
+            Action::ReadQuorum(it) => return self.read(&door.handle, Consistency::Quorum, *it).await,
+            Action::ReadLease(it) => return self.read(&door.handle, Consistency::Lease, *it).await,
             Action::Register(_)
             | Action::Deregister(_)
             | Action::Evict(_)
@@ -262,15 +280,17 @@ impl Call {
         answer(outcome)
     }
 
-    async fn read(&self, handle: &Handle, consistency: Consistency) -> Answer {
+    async fn read(&self, handle: &Handle, consistency: Consistency, subject: u16) -> Answer {
         let known = self.common.record.with(|seen| seen.ledger.acknowledged());
-        match handle.read(consistency, |_, _| ()).await {
-            Ok((at, ())) => {
+        let subject = NodeId::new(u64::from(subject));
+        let since = move |node: &Node, _| node.topology().get(subject).map(|member| member.registered);
+        match handle.read(consistency, since).await {
+            Ok((at, since)) => {
                 self.common.record.with(|seen| {
                     let now = seen.now();
                     seen.ledger.on_read(now, known, at.applied);
                 });
-                Answer::Read(consistency, at)
+                Answer::Read(consistency, at, since)
             }
             Err(failure) => answer(Err(failure)),
         }
@@ -290,7 +310,7 @@ fn note(seen: &mut Seen, answer: &Answer, action: &Action, client: u16) -> Meani
             seen.ledger.on_acknowledged(now, *applied);
             Meaning::Final
         }
-        Answer::Read(consistency, at) => {
+        Answer::Read(consistency, at, _) => {
             seen.mix(&format!("client {client} {action:?} {at:?}"));
             seen.counts.add(if *consistency == Consistency::Lease { "lease_reads" } else { "quorum_reads" }, 1);
             Meaning::Final
@@ -301,8 +321,24 @@ fn note(seen: &mut Seen, answer: &Answer, action: &Action, client: u16) -> Meani
             seen.counts.add("rejected", u64::from(meaning != Meaning::Uncertain));
             meaning
         }
+        Answer::Looked => Meaning::Final,
         Answer::Nothing if *action == Action::Read => Meaning::Final,
         Answer::Nothing => Meaning::Uncertain,
+    }
+}
+
+/// Returns what a client was told, as every world has it.
+fn reply_of(answer: Answer) -> Reply {
+    match answer {
+        Answer::Applied(applied) => Reply::Applied(applied.epoch),
+        Answer::Read(_, _, since) => Reply::Registered(since),
+        Answer::Looked => Reply::Done,
+        Answer::Failed(rejected) => match heard(&Err(rejected.clone())) {
+            Heard::Answer(Output::Unregistered) => Reply::Unregistered,
+            Heard::Answer(_) | Heard::NoEffect => Reply::Refused(word(&rejected).to_owned()),
+            Heard::Unknown => Reply::Unknown,
+        },
+        Answer::Nothing => Reply::Unknown,
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use delian_core::raft::Configuration;
+use delian_core::topology::Changed;
 use delian_core::{Event, LogIndex, NodeId, Term, Time};
 use delian_shell::driver::Ended;
 use delian_shell::journal::Reader;
 use delian_sim::outcome::Counts;
+use delian_sim::plan::Plan;
 use delian_sim::world::Census;
+use delian_sim::worlds::{Exchanges, Facts, Named, Reached, WorldKind};
 use madsim::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -25,6 +29,13 @@ pub(super) struct Record(Arc<Mutex<Seen>>);
 /// What was seen so far.
 pub(super) struct Seen {
     began_at: Instant,
+    plan: Arc<Plan>,
+    /// What is compared with other worlds.
+    pub(super) facts: Facts,
+    /// What clients asked for and were told, by the number of the operation.
+    pub(super) exchanges: Exchanges,
+    /// Whether some operation was asked of several processes, so that no client knows what became of it.
+    pub(super) has_chorus: bool,
     pub(super) ledger: Ledger,
     pub(super) census: Census,
     /// What clients and the world itself count.
@@ -44,9 +55,13 @@ pub(super) struct Seen {
 }
 
 impl Record {
-    pub(super) fn new(founding: Configuration) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>, founding: Configuration) -> Self {
         let seen = Seen {
             began_at: now(),
+            plan: Arc::clone(plan),
+            facts: Facts::new(WorldKind::Madsim),
+            exchanges: Exchanges::default(),
+            has_chorus: false,
             ledger: Ledger::default(),
             census: Census::default(),
             counts: Counts::default(),
@@ -113,6 +128,10 @@ impl Seen {
         self.ledger.on_event(now, node, event);
         if let Event::BecameLeader { term } = event {
             self.leaders.push((*term, node));
+            self.facts.leaders.entry(term.get()).or_default().insert(number_of(node));
+        } else if let Event::Changed { what: Changed::ConditionSet(subject, condition), .. } = event {
+            let reached = Reached { who: Named::of(&self.plan.scenario, *subject), condition: condition.to_string() };
+            self.facts.conditions.entry(reached).or_insert(now.since(Time::ZERO));
         } else if let Event::SteppedDown { .. } = event {
             self.leaders.retain(|(_, leader)| *leader != node);
         } else if let Event::QuorumChanged { position, configuration } = event
@@ -120,6 +139,25 @@ impl Seen {
         {
             self.configuration = (position.index, (**configuration).clone());
         }
+    }
+
+    /// Judges what clients were told, and returns what the run came to.
+    pub(super) fn conclude(&mut self, counts: &Counts, settled_after: Option<Duration>) -> Facts {
+        let (plan, now) = (Arc::clone(&self.plan), self.now());
+        // Whoever watches health removes whom it finds dead, which no client asks for.
+        let is_judged = !self.has_chorus && plan.scenario.cluster.config.health.is_none();
+        if is_judged && let Err(facts) = self.exchanges.judge(&plan.operations, |_| false) {
+            self.ledger.note("history-is-linearizable", now, facts);
+        }
+        let mut facts = self.facts.clone();
+        facts.fates = self.exchanges.fates(&plan);
+        facts.voters = self.configuration.1.all_voters().map(number_of).collect();
+        facts.settled_after = settled_after;
+        facts.counts = counts.clone();
+        facts.lasted = now.since(Time::ZERO);
+        let breach = self.ledger.breach();
+        facts.broken = breach.map(|it| format!("{}: {}", it.invariant, it.facts.join("; "))).into_iter().collect();
+        facts
     }
 
     /// Notes that a node ended by itself.
@@ -137,6 +175,10 @@ impl Seen {
     pub(super) fn on_stop(&mut self, node: NodeId) {
         self.leaders.retain(|(_, leader)| *leader != node);
     }
+}
+
+fn number_of(node: NodeId) -> u16 {
+    u16::try_from(node.get()).unwrap_or(u16::MAX)
 }
 
 #[expect(clippy::print_stderr, reason = "a trace is asked for by whoever looks into a run")]

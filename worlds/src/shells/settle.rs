@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use delian_core::{Epoch, LogIndex, NodeId, Position, Term, Time};
 use delian_sim::scenario::Expectations;
+use delian_sim::worlds::Named;
 use madsim::time::{sleep, timeout};
 
 use super::clients::prove;
@@ -37,8 +38,8 @@ struct Stand {
 struct Witness {
     id: NodeId,
     leads: bool,
-    /// The subjects of scenarios that it knows.
-    subjects: Vec<u16>,
+    /// Who is in its topology, each with the condition.
+    members: Vec<(NodeId, String)>,
     stand: Stand,
 }
 
@@ -127,8 +128,8 @@ impl World {
                     topology: topology.fingerprint(),
                     embedder,
                 };
-                let subjects = topology.members().filter_map(|it| u16::try_from(it.registration.node.get()).ok());
-                Witness { id, leads: raft.is_leader(), subjects: subjects.collect(), stand }
+                let members = topology.members().map(|it| (it.registration.node, it.condition.to_string()));
+                Witness { id, leads: raft.is_leader(), members: members.collect(), stand }
             });
             stands.push(timeout(LOOK_PATIENCE, looked).await.ok().and_then(Result::ok));
         }
@@ -137,14 +138,21 @@ impl World {
 
     /// Judges what must hold of whole nodes that agree.
     fn judge(&self, stands: &[Option<Witness>]) {
-        let Expectations { everywhere, nowhere, .. } = &self.plan.scenario.expect;
+        let scenario = &self.plan.scenario;
+        let Expectations { everywhere, nowhere, .. } = &scenario.expect;
         self.common.record.with(|seen| {
             let now = seen.now();
-            for Witness { id, subjects, stand, .. } in stands.iter().flatten() {
+            let first = stands.iter().flatten().next().into_iter().flat_map(|witness| &witness.members);
+            let subjects = first.filter_map(|(member, condition)| match Named::of(scenario, *member) {
+                Named::Subject(subject) => Some((subject, condition.clone())),
+                Named::Process(_) => None,
+            });
+            seen.facts.subjects = subjects.collect();
+            for Witness { id, members, stand, .. } in stands.iter().flatten() {
                 seen.ledger.on_end(now, *id, stand.applied, stand.epoch);
-                let missing =
-                    everywhere.iter().filter(|it| !subjects.contains(it)).map(|it| format!("{id} misses m{it}"));
-                let left = nowhere.iter().filter(|it| subjects.contains(it)).map(|it| format!("{id} still has m{it}"));
+                let knows = |it: &u16| members.iter().any(|(member, _)| *member == NodeId::new(u64::from(*it)));
+                let missing = everywhere.iter().filter(|it| !knows(it)).map(|it| format!("{id} misses m{it}"));
+                let left = nowhere.iter().filter(|it| knows(it)).map(|it| format!("{id} still has m{it}"));
                 let facts: Vec<String> = missing.chain(left).collect();
                 if !facts.is_empty() {
                     seen.ledger.note("expected", now, facts);

@@ -56,7 +56,7 @@ impl World {
             range.map(|number| NodeId::new(u64::from(number))).collect()
         };
         let (voters, founders) = (cluster.voters, cluster.voters + cluster.learners);
-        let record = Record::new(Configuration::founding(ids(1..=voters), ids(voters + 1..=founders)));
+        let record = Record::new(plan, Configuration::founding(ids(1..=voters), ids(voters + 1..=founders)));
         let mut world = Self {
             plan: Arc::clone(plan),
             common: Arc::new(Common::new(Arc::clone(plan), record)),
@@ -166,14 +166,13 @@ impl World {
             if !missed.is_empty() {
                 seen.ledger.note("expected", now, missed);
             }
+            let facts = seen.conclude(&known(&counts), settled_after);
             let (fingerprint, events) = seen.fingerprint();
             Verdict {
                 scenario: scenario.name.clone(),
                 seed: self.plan.seed,
                 breach: seen.ledger.breach().cloned(),
-                counts: known(&counts),
-                simulated: now.since(Time::ZERO),
-                settled_after,
+                facts,
                 fingerprint,
                 events,
                 without,

@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Says it as one JSON document
     #[arg(long)]
     json: bool,
+    /// Builds the program that runs one seed, says where it is, and runs none
+    #[arg(long, conflicts_with_all = ["seeds", "first", "scenario", "list", "json"])]
+    program: bool,
 }
 
 /// A scenario as the program sees it.
@@ -66,6 +69,10 @@ struct Candidate {
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     let root = process::root();
     let program = build(&root, None)?;
+    if arguments.program {
+        table::program(&program);
+        return Ok(Answer::Yes);
+    }
     let fits =
         |candidate: &Candidate| arguments.scenario.as_ref().is_none_or(|it| candidate.name.contains(it.as_str()));
     let candidates: Vec<Candidate> = candidates(&root, &program)?.into_iter().filter(fits).collect();
@@ -193,7 +200,7 @@ mod tests {
             without: Vec::new(),
         };
         let (a, b) = (named("a"), named("b"));
-        let arguments = Arguments { seeds: 2, first: 7, scenario: None, list: false, json: false };
+        let arguments = Arguments { seeds: 2, first: 7, scenario: None, list: false, json: false, program: false };
         let tasks = tasks(&[&a, &b], &arguments);
         let seeds: Vec<(usize, u64)> = tasks.iter().map(|task| (task.scenario, task.seed)).collect();
         assert_eq!(seeds, [(0, 7), (0, 7), (0, 8), (1, 7), (1, 7), (1, 8)]);

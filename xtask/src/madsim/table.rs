@@ -1,5 +1,7 @@
 //! What is said of many runs: a table for people, in Markdown, and one document for programs.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::fleet::Outcome;
@@ -111,6 +113,12 @@ fn document(rows: &[Row], candidates: &[Candidate]) -> Value {
 fn refused(candidates: &[Candidate]) -> Vec<Value> {
     let refused = candidates.iter().filter(|it| !it.obstacles.is_empty());
     refused.map(|it| json!({ "scenario": it.name, "reasons": it.obstacles })).collect()
+}
+
+/// Says where the program is.
+#[expect(clippy::print_stdout, reason = "printing is the job of a developer command")]
+pub(super) fn program(path: &Path) {
+    println!("{}", path.display());
 }
 
 /// Says which scenarios can be told, and why not the others.
