@@ -14,7 +14,10 @@
 //!
 //! Beside all that, [`explore`] samples nothing: it visits every state that a small system can reach; and
 //! [`abstract_trace`] lets a judge of another kind look at a run.
-#![cfg_attr(not(feature = "explore"), expect(dead_code, reason = "the explorer asks more of invariants than a run does"))]
+#![cfg_attr(
+    not(feature = "explore"),
+    expect(dead_code, reason = "the explorer asks more of invariants than a run does")
+)]
 
 pub mod scenario;
 pub mod plan;

@@ -52,9 +52,9 @@ impl Verdict {
     /// Returns what was broken, and where.
     pub(crate) fn broken(&self) -> impl Iterator<Item = (WorldKind, &str)> {
         let of = |it: &Elsewhere| it.world;
-        self.elsewhere
-            .iter()
-            .flat_map(move |it| it.runs.iter().flat_map(|facts| &facts.broken).map(move |broken| (of(it), broken.as_str())))
+        self.elsewhere.iter().flat_map(move |it| {
+            it.runs.iter().flat_map(|facts| &facts.broken).map(move |broken| (of(it), broken.as_str()))
+        })
     }
 }
 

@@ -53,7 +53,8 @@ impl Program {
         for name in told.collect::<Vec<_>>() {
             command.env_remove(name);
         }
-        let built = command.current_dir(checkout).args(["xtask", "madsim", "--program"]).stderr(Stdio::inherit()).output();
+        let built =
+            command.current_dir(checkout).args(["xtask", "madsim", "--program"]).stderr(Stdio::inherit()).output();
         let built = built.map_err(|error| Problem::new(format!("cannot start cargo: {error}")))?;
         let said = String::from_utf8_lossy(&built.stdout);
         match said.lines().next_back() {

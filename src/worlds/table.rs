@@ -31,16 +31,22 @@ pub(super) fn text(found: &Found, screen: Screen) -> String {
                 others => format!("des {}; {}", it.des, others.join("; ")),
             };
             text.push_str(&row(&format!("  {mark}{}", it.fact), FACT_WIDTH, &values, screen.width()));
+            if let Some(why) = it.explanation() {
+                text.push_str(&row("      differs, because", FACT_WIDTH, why, screen.width()));
+            }
         }
         for (world, broken) in verdict.broken() {
             text.push_str(&row(&format!("  broken in {world}"), FACT_WIDTH, broken, screen.width()));
         }
     }
-    text.extend(found.left_out.iter().map(|LeftOut { name, world, why }| format!("left out of {world}  {name}: {why}\n")));
+    text.extend(
+        found.left_out.iter().map(|LeftOut { name, world, why }| format!("left out of {world}  {name}: {why}\n")),
+    );
     for pace in &found.paces {
         let speed = grouped(pace.speed().round() as u64);
         let runs = plural(pace.runs, "run");
-        let took = format!("{runs}, {} of the scenarios in {}, {speed} in a CPU second", span(pace.told), span(pace.wall));
+        let took =
+            format!("{runs}, {} of the scenarios in {}, {speed} in a CPU second", span(pace.told), span(pace.wall));
         text.push_str(&row(pace.world.name(), FACT_WIDTH, &took, screen.width()));
     }
     let good = found.verdicts.iter().filter(|verdict| verdict.is_good()).count();
@@ -51,10 +57,14 @@ pub(super) fn text(found: &Found, screen: Screen) -> String {
 /// Returns the table as a page of Markdown.
 pub(super) fn markdown(found: &Found) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
-    let mut text = "# Agreement of worlds\n\nWhat scenarios came to with discrete events, and in other worlds. A value agrees \
-                    if some seed of discrete events came to it, too; ≠ marks what does not. Numbers in brackets are runs.\n"
-        .to_string();
-    text.push_str("\n## Speed\n\n| world | runs | simulated | CPU | simulated seconds in a CPU second |\n|---|---|---|---|---|\n");
+    let mut text =
+        "# Agreement of worlds\n\nWhat scenarios came to with discrete events, and in other worlds. A value agrees \
+                    if some seed of discrete events came to it, too; ≠ marks what does not, and where a \
+                    scenario says why it need not, that stands there. Numbers in brackets are runs.\n"
+            .to_string();
+    text.push_str(
+        "\n## Speed\n\n| world | runs | simulated | CPU | simulated seconds in a CPU second |\n|---|---|---|---|---|\n",
+    );
     for pace in &found.paces {
         let (runs, told) = (grouped(pace.runs), span(pace.told));
         let (cpu, speed) = (pace.cpu_seconds, grouped(pace.speed().round() as u64));
@@ -64,9 +74,13 @@ pub(super) fn markdown(found: &Found) -> String {
         let ended = if verdict.is_good() { "ok" } else { "FAILED" };
         text.extend([format!("\n## {}\n\n{} {ended}.\n\n", verdict.scenario.name, verdict.scenario.about)]);
         let worlds: Vec<&str> = verdict.elsewhere.iter().map(|it| it.world.name()).collect();
-        text.extend([format!("| fact | des | {} | |\n|---|---|{}---|\n", worlds.join(" | "), "---|".repeat(worlds.len()))]);
+        text.extend([format!(
+            "| fact | des | {} | |\n|---|---|{}---|\n",
+            worlds.join(" | "),
+            "---|".repeat(worlds.len())
+        )]);
         for it in &verdict.rows {
-            let mark = if it.agrees() { "" } else { "≠" };
+            let mark = it.explanation().unwrap_or(if it.agrees() { "" } else { "≠" });
             let others: Vec<String> = it.others.iter().map(|other| cell(&other.value)).collect();
             text.extend([format!("| {} | {} | {} | {mark} |\n", cell(&it.fact), cell(&it.des), others.join(" | "))]);
         }
@@ -108,7 +122,10 @@ fn scenario(verdict: &Verdict) -> Value {
         json!({ "world": it.world, "runs": it.runs.iter().enumerate().map(counts).collect::<Vec<_>>() })
     });
     let agreement = verdict.rows.iter().map(|row| {
-        json!({ "fact": row.fact, "des": row.des, "others": row.others, "agrees": row.agrees() })
+        json!({
+            "fact": row.fact, "des": row.des, "others": row.others, "agrees": row.agrees(),
+            "explanation": row.explanation(),
+        })
     });
     let broken = verdict.broken().map(|(world, broken)| json!({ "world": world, "what": broken }));
     json!({

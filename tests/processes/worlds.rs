@@ -1,20 +1,12 @@
-//! Scenarios in the world of real processes, beside discrete events: a few of `scenarios/worlds`, one for each way in which a
-//! process or a link may fail.
+//! Scenarios in the world of real processes, beside discrete events: a few of `scenarios/worlds`.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// All of them take about a minute, two at a time; `delian sim scenarios/worlds --world process` runs the others.
-const GATE: [&str; 6] = [
-    "a-calm-cluster-serves-in-every-world",
-    "a-killed-leader-is-replaced-and-comes-back",
-    "a-paused-leader-is-replaced-and-follows",
-    "a-follower-that-hears-nothing-deposes-nobody",
-    "a-loss-of-power-everywhere-keeps-what-was-acknowledged",
-    "clients-see-one-system-through-kills-and-pauses",
-];
+/// Enough to try the command; `cargo xtask ci` runs all of them.
+const GATE: [&str; 2] = ["a-calm-cluster-serves-in-every-world", "a-killed-leader-is-replaced-and-comes-back"];
 
 #[test]
 fn shared_scenarios_come_to_the_same_with_real_processes() {

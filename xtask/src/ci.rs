@@ -3,7 +3,7 @@
 //! Each step runs on the caller's terminal, so what a tool says stays visible. The first failure ends the run and names
 //! the command that repeats it. A tool that is missing is replaced or skipped aloud, never silently.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,9 +12,21 @@ use clap::ValueEnum;
 use crate::process::Stopwatch;
 use crate::{Answer, Problem, process};
 
-/// How many seeds each scenario gets: enough to meet every fault family, few enough for about half a minute with what is
-/// looked at beside them.
-const SCENARIO_SEEDS: u32 = 24;
+/// How many seeds each scenario gets: enough to meet every fault family, few enough for some minutes with what is looked at
+/// beside them.
+const SCENARIO_SEEDS: u32 = 20;
+
+/// How many seeds each shared scenario gets in the worlds whose time is simulated.
+const WORLD_SEEDS: u32 = 20;
+
+/// How many clusters of real processes run at a time: they mostly wait.
+const WORLD_JOBS: u32 = 4;
+
+/// How many seeds each scenario gets that the shell can tell in its simulated world.
+const MADSIM_SEEDS: u32 = 3;
+
+/// What is built beside the default, in every step alike: another choice would build half of it anew.
+const FEATURES: &str = "delian/opentelemetry";
 
 /// What `cargo xtask ci` accepts.
 #[derive(clap::Args)]
@@ -46,6 +58,10 @@ enum Step {
     Scenarios,
     /// Every state of the default set of models
     Models,
+    /// Every scenario that the shell can tell in its simulated world
+    Madsim,
+    /// The scenarios that all worlds share, and whether the worlds agree
+    Worlds,
 }
 
 /// The optional tools of this machine.
@@ -68,6 +84,8 @@ enum Plan {
     Prepare,
     /// Runs cargo with these arguments and one variable of the environment.
     Cargo { arguments: Vec<String>, variable: Option<(&'static str, &'static str)>, remark: Option<&'static str> },
+    /// Runs the command that the tests were built with, which has more checks than a release.
+    Built { arguments: Vec<String> },
     /// Leaves the step out, for this reason.
     Skip(&'static str),
 }
@@ -119,6 +137,15 @@ fn carry_out(plan: &Plan, root: &Path) -> Result<bool, Problem> {
             println!("$ {}", shell_line(plan));
             process::succeeds(process::cargo(root).args(arguments).envs(*variable))
         }
+        Plan::Built { arguments } => {
+            let program = built(root);
+            if !program.is_file() {
+                let place = program.display();
+                return Err(format!("{place} is not there: the step `{}` builds it", name(Step::Tests)));
+            }
+            println!("$ {}", shell_line(plan));
+            process::succeeds(process::untold(&program).current_dir(root).args(arguments))
+        }
         Plan::Skip(_) => Ok(true),
     }
 }
@@ -142,11 +169,17 @@ fn prepare(root: &Path) -> Result<bool, Problem> {
     Ok(true)
 }
 
+/// Returns where the tests leave the command.
+pub(crate) fn built(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    target.join("debug").join(format!("delian{}", std::env::consts::EXE_SUFFIX))
+}
+
 fn plan(step: Step, tools: Tools) -> Plan {
     match step {
         Step::Setup => Plan::Prepare,
         Step::Fmt => cargo("fmt --all --check"),
-        Step::Clippy => cargo("clippy --workspace --all-targets --features delian/opentelemetry -- -D warnings"),
+        Step::Clippy => cargo(&format!("clippy --workspace --all-targets --features {FEATURES} -- -D warnings")),
         Step::Docs => Plan::Cargo {
             arguments: words("doc --workspace --no-deps"),
             variable: Some(("RUSTDOCFLAGS", "-D warnings")),
@@ -154,26 +187,34 @@ fn plan(step: Step, tools: Tools) -> Plan {
         },
         Step::Tests => match tools.nextest {
             Found::Here => {
-                remarked("nextest run --workspace --features delian/opentelemetry", "tests run under nextest")
+                remarked(&format!("nextest run --workspace --features {FEATURES}"), "tests run under nextest")
             }
             Found::Missing => remarked(
-                "test --workspace --features delian/opentelemetry --tests",
+                &format!("test --workspace --features {FEATURES} --tests"),
                 "nextest is missing, tests run under cargo test; to add it: cargo install --locked cargo-nextest",
             ),
         },
-        Step::Doctests => cargo("test --workspace --features delian/opentelemetry --doc"),
+        Step::Doctests => cargo(&format!("test --workspace --features {FEATURES} --doc")),
         Step::Deny => match tools.deny {
             Found::Here => cargo("deny check"),
             Found::Missing => Plan::Skip("cargo-deny is missing; to add it: cargo install --locked cargo-deny"),
         },
-        Step::Api => cargo("xtask fuzz-api"),
-        Step::Scenarios => cargo(&format!("run --release -- sim --seeds {SCENARIO_SEEDS} --report target/ci-report")),
-        Step::Models => cargo("run --release -- check --report target/ci-report"),
+        Step::Api => cargo("xtask fuzz-api --built"),
+        Step::Scenarios => own(&format!("sim --seeds {SCENARIO_SEEDS} --report target/ci-report")),
+        Step::Models => own("check --report target/ci-report"),
+        Step::Madsim => cargo(&format!("xtask madsim --seeds {MADSIM_SEEDS}")),
+        Step::Worlds => own(&format!(
+            "sim scenarios/worlds --world madsim,process --seeds {WORLD_SEEDS} --jobs {WORLD_JOBS} --report target/ci-worlds"
+        )),
     }
 }
 
 fn cargo(line: &str) -> Plan {
     Plan::Cargo { arguments: words(line), variable: None, remark: None }
+}
+
+fn own(line: &str) -> Plan {
+    Plan::Built { arguments: words(line) }
 }
 
 fn remarked(line: &str, remark: &'static str) -> Plan {
@@ -192,6 +233,7 @@ fn shell_line(plan: &Plan) -> String {
             let variable = variable.map(|(key, value)| format!("{key}='{value}' ")).unwrap_or_default();
             format!("{variable}cargo {}", arguments.join(" "))
         }
+        Plan::Built { arguments } => format!("target/debug/delian {}", arguments.join(" ")),
     }
 }
 
@@ -248,6 +290,15 @@ mod tests {
             shell_line(&plan(Step::Tests, NONE)),
             "cargo test --workspace --features delian/opentelemetry --tests"
         );
+    }
+
+    #[test]
+    fn what_runs_long_is_the_command_that_the_tests_built() {
+        for step in [Step::Scenarios, Step::Models, Step::Worlds] {
+            assert!(matches!(plan(step, NONE), Plan::Built { .. }), "{step:?}");
+            assert!(step > Step::Tests, "{step:?}");
+        }
+        assert!(shell_line(&plan(Step::Models, ALL)).starts_with("target/debug/delian check"));
     }
 
     #[test]

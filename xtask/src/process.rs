@@ -18,10 +18,15 @@ pub(crate) fn root() -> PathBuf {
 
 /// A cargo of the same toolchain, started in `directory`.
 pub(crate) fn cargo(directory: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = untold(&PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())));
     command.current_dir(directory);
-    // What cargo told this process of its own package is not for others: build scripts that look at it would run anew,
-    // and all that stands on them be built again.
+    command
+}
+
+/// A program that is not told what cargo told this process of its own package: build scripts that look at it would run anew,
+/// and all that stands on them be built again.
+pub(crate) fn untold(program: &Path) -> Command {
+    let mut command = Command::new(program);
     let told = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         name.to_str().is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|own| name.starts_with(own)))
     });

@@ -100,7 +100,8 @@ fn worlds() -> impl Strategy<Value = Worlds> {
         let mut worlds = Worlds::default();
         if says_any {
             worlds.scale = scale;
-            worlds.not_in.insert(WorldKind::Process, one);
+            worlds.not_in.insert(WorldKind::Process, one.clone());
+            worlds.differs.insert(format!("{two} is {one}"), two.clone());
             if in_madsim {
                 worlds.run_in.insert(WorldKind::Madsim);
             } else {

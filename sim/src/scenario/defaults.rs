@@ -90,7 +90,12 @@ impl Default for Cluster {
 /// Discrete events alone.
 impl Default for Worlds {
     fn default() -> Self {
-        Self { run_in: BTreeSet::from([WorldKind::Des]), not_in: BTreeMap::new(), scale: Self::REAL }
+        Self {
+            run_in: BTreeSet::from([WorldKind::Des]),
+            not_in: BTreeMap::new(),
+            differs: BTreeMap::new(),
+            scale: Self::REAL,
+        }
     }
 }
 

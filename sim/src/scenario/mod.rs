@@ -83,6 +83,8 @@ pub struct Worlds {
     pub run_in: BTreeSet<WorldKind>,
     /// Where it does not, and why. A scenario that says nothing of worlds runs with discrete events alone.
     pub not_in: BTreeMap<WorldKind, String>,
+    /// The facts that may come to something else elsewhere than with discrete events, such as `n3 is silent`, and why.
+    pub differs: BTreeMap<String, String>,
     /// How long a second of the scenario takes where time is real, in thousandths of one.
     pub scale: u16,
 }

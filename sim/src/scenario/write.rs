@@ -167,6 +167,9 @@ fn write_worlds(text: &mut Text, worlds: &Worlds) {
     text.unless(&BTreeMap::new(), "not_in", &worlds.not_in, |not_in| {
         pairs(not_in.iter().map(|(world, why)| (world.name().to_string(), quoted(why))))
     });
+    text.unless(&BTreeMap::new(), "differs", &worlds.differs, |differs| {
+        pairs(differs.iter().map(|(fact, why)| (quoted(fact), quoted(why))))
+    });
     text.unless(&Worlds::REAL, "scale", &worlds.scale, |scale| quoted(&write_permille(*scale)));
 }
 

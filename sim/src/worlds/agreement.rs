@@ -22,12 +22,19 @@ pub struct Row {
     pub des: String,
     /// What the other worlds came to, in the order in which they were given.
     pub others: Vec<Cell>,
+    /// Why they may come to something else, as the scenario says.
+    pub explained: Option<String>,
 }
 
 impl Row {
-    /// Returns whether every other world agrees with discrete events.
+    /// Returns whether every other world agrees with discrete events, or the scenario says why not.
     pub fn agrees(&self) -> bool {
-        self.others.iter().all(|cell| cell.agrees)
+        self.explained.is_some() || self.others.iter().all(|cell| cell.agrees)
+    }
+
+    /// Returns why some world may differ from discrete events and does.
+    pub fn explanation(&self) -> Option<&str> {
+        self.explained.as_deref().filter(|_| self.others.iter().any(|cell| !cell.agrees))
     }
 }
 
@@ -98,7 +105,8 @@ impl Told<'_> {
             let (value, agrees) = other(&elsewhere.runs);
             Cell { world: elsewhere.world, value, agrees }
         };
-        Row { fact: fact.to_string(), des, others: self.others.iter().map(cell).collect() }
+        let explained = self.scenario.worlds.differs.get(fact).cloned();
+        Row { fact: fact.to_string(), des, others: self.others.iter().map(cell).collect(), explained }
     }
 
     /// A fact that has the same value in every run of every world.
@@ -278,5 +286,22 @@ mod tests {
         );
         let calm = facts(WorldKind::Des, 1, Fate::Acknowledged);
         assert_eq!(differences(&[one, calm], &[other]), Vec::<String>::new(), "some seeds did without");
+    }
+
+    #[test]
+    fn a_difference_that_the_scenario_explains_is_told_and_held_against_nobody() {
+        let mut worlds = crate::scenario::Worlds::default();
+        worlds.differs.insert("who led".to_string(), "n3 is quick".to_string());
+        let scenario =
+            Scenario { worlds, ..Scenario::build("a-fact").about("It is real.").finish().expect("it is right") };
+        let des = [facts(WorldKind::Des, 1, Fate::Acknowledged)];
+        let led = |leader| {
+            let runs = vec![facts(WorldKind::Madsim, leader, Fate::Acknowledged)];
+            let rows = compare(&scenario, &des, &[Elsewhere { world: WorldKind::Madsim, runs }]);
+            assert!(rows.iter().all(Row::agrees));
+            rows.into_iter().find(|row| row.fact == "who led").expect("it is always told")
+        };
+        assert_eq!(led(3).explanation(), Some("n3 is quick"));
+        assert_eq!(led(1).explanation(), None, "it agrees");
     }
 }

@@ -202,6 +202,9 @@ mod tests {
         assert_eq!(told(&plan, &[refused.clone(), Reply::Registered(None)]).judge(&plan, |_| false), Ok(1));
         assert!(told(&plan, &[refused, Reply::Registered(Some(Epoch::new(2)))]).judge(&plan, |_| false).is_err());
         let plan = [planned(Action::Drain(4, None)), planned(Action::ReadQuorum(4))];
-        assert_eq!(told(&plan, &[Reply::Applied(Epoch::new(2)), Reply::Registered(None)]).judge(&plan, |_| false), Ok(0));
+        assert_eq!(
+            told(&plan, &[Reply::Applied(Epoch::new(2)), Reply::Registered(None)]).judge(&plan, |_| false),
+            Ok(0)
+        );
     }
 }

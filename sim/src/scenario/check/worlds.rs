@@ -12,7 +12,7 @@ const REAL_MAX: Duration = Duration::from_mins(5);
 impl Checker<'_> {
     /// Checks what a scenario says of worlds.
     pub(super) fn worlds(&mut self) {
-        let Worlds { run_in, not_in, scale } = &self.scenario.worlds;
+        let Worlds { run_in, not_in, differs, scale } = &self.scenario.worlds;
         if !run_in.contains(&WorldKind::Des) {
             let message = "in leaves `des` out, but every scenario runs there: add it";
             self.find(Section::Worlds, "in", message.to_string());
@@ -23,6 +23,12 @@ impl Checker<'_> {
                 self.find(Section::Worlds, &key, format!("not_in names `{world}`, which in names too"));
             } else if why.trim().is_empty() {
                 self.find(Section::Worlds, &key, format!("not_in says nothing of `{world}`: say why not"));
+            }
+        }
+        for (fact, why) in differs {
+            if why.trim().is_empty() {
+                let message = format!("differs says nothing of `{fact}`: say why worlds may differ in it");
+                self.find(Section::Worlds, &format!("differs.{fact}"), message);
             }
         }
         if self.scenario.worlds != Worlds::default() {
@@ -192,6 +198,8 @@ mod tests {
         assert!(refusal(story(&worlds)).contains("in leaves `madsim` out without a reason"));
         worlds.not_in.insert(WorldKind::Madsim, " ".to_string());
         assert!(refusal(story(&worlds)).contains("not_in says nothing of `madsim`: say why not"));
+        worlds.differs.insert("n3 is silent".to_string(), " ".to_string());
+        assert!(refusal(story(&worlds)).contains("differs says nothing of `n3 is silent`: say why"));
         worlds.run_in.insert(WorldKind::Madsim);
         assert!(refusal(story(&worlds)).contains("not_in names `madsim`, which in names too"));
         worlds.run_in.remove(&WorldKind::Des);

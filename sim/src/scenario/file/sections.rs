@@ -191,6 +191,15 @@ fn read_worlds<'t>(reader: &mut Reader<'t>, mut table: Table<'t>) -> Worlds {
             }
         }
     }
+    if let Some(entry) = table.take(reader, "differs") {
+        for (fact, span, why) in entry.pairs(reader, r#"{ "n3 is silent" = "why" }"#) {
+            reader.remember(Section::Worlds, &format!("differs.{fact}"), span);
+            match why.str() {
+                Some(why) => drop(worlds.differs.insert(fact, why.to_string())),
+                None => why.refuse(reader, r#"must say why, such as { "n3 is silent" = "it dials first" }"#),
+            }
+        }
+    }
     put(&mut worlds.scale, table.take(reader, "scale").and_then(|entry| entry.parse(reader, read_permille)));
     table.finish(reader);
     // A world that is misspelt is not one that is left out.

@@ -27,6 +27,7 @@ seed = 17
 [worlds]
 in = ["des", "madsim"]
 not_in = { process = "its clients have no sessions" }
+differs = { "n3 is silent" = "its \"first\" words take longer" }
 scale = "50%"
 
 [network]
@@ -104,6 +105,7 @@ fn every_section_is_read() {
     assert_eq!((scenario.chaos, scenario.settle, scenario.seed), (secs(60), secs(30), Some(17)));
     assert_eq!(scenario.worlds.run_in, [WorldKind::Des, WorldKind::Madsim].into());
     assert_eq!(scenario.worlds.not_in[&WorldKind::Process], "its clients have no sessions");
+    assert_eq!(scenario.worlds.differs["n3 is silent"], "its \"first\" words take longer");
     assert_eq!(scenario.worlds.scale, 500);
     assert_eq!((scenario.network.loss, scenario.network.latency.shape), (5, Shape::Uniform));
     assert_eq!((scenario.flush.least, scenario.flush.most), (millis(5), millis(5)));
@@ -133,6 +135,10 @@ fn worlds_are_named_with_their_line_and_the_fix() {
     assert_eq!(
         problem(&format!("{stalls}fault = \"stall-disk\"\ntarget = \"n1\"")),
         "7:9 `stall-disk` does not happen in `process`: its disks are real and do as they please"
+    );
+    assert_eq!(
+        problem("[worlds]\nin = [\"des\", \"madsim\", \"process\"]\ndiffers = { \"n3 is silent\" = 7 }"),
+        "4:30 differs is 7, but must say why, such as { \"n3 is silent\" = \"it dials first\" }"
     );
     assert!(problem("[worlds]\nnot_in = { proces = \"x\" }\nin = [\"des\", \"madsim\"]").contains("not_in names"));
 }
