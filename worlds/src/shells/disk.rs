@@ -1,5 +1,5 @@
-//! The disk of a process under the store that ships: it takes time, hangs, fills up, and loses with the power any part of
-//! what it was still writing.
+//! The disk of a process under the store that ships: it takes time, hangs, fills up, rots, and loses with the power any
+//! part of what it was still writing.
 //!
 //! The store's calls take no simulated time, so a write is done at once and then on its way to the disk for as long as a
 //! flush takes. A crash in between strikes at any of its operations.
@@ -18,6 +18,18 @@ use super::clock::now;
 
 /// How soon it is looked again whether a disk that hangs has come back.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// How many bits are tried until one is met that is in use.
+const FLIPS_MAX: usize = 10_000;
+
+/// What came of damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rot {
+    /// The store refuses what is there.
+    Noticed,
+    /// There was nothing yet that could be damaged.
+    Unnoticed,
+}
 
 /// The disk of one process through all its runs; clones are the same one.
 #[derive(Clone, Debug)]
@@ -59,6 +71,39 @@ impl Drive {
         let found = disk.lose_power(loss, dice);
         state.disk = Disk::of(found);
         state.busy_until = None;
+    }
+
+    /// Flips bits of what it keeps, one after the other, until the store notices: not every byte of a file is in use.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the store took damaged bytes for, if it takes them for anything else than what was written.
+    pub(super) fn rot(&self, owner: &Owner, name: &str) -> Result<Rot, String> {
+        let mut state = self.state();
+        let mut bytes = state.disk.bytes();
+        let look = |bytes: &[u8]| {
+            let place = format!("the disk of {name}");
+            RedbStore::over(Disk::of(bytes.to_vec()), place, Opening::Expect(owner.clone()))?.recover()
+        };
+        let Ok(whole) = look(&bytes) else { return Ok(Rot::Unnoticed) };
+        for _ in 0..FLIPS_MAX {
+            let (at, bit) = (state.dice.roll(bytes.len()), state.dice.roll(8));
+            // Zeros are mostly where nothing is.
+            if bytes[at] == 0 {
+                continue;
+            }
+            bytes[at] ^= 1 << bit;
+            match look(&bytes) {
+                Ok(found) if found == whole => {}
+                Ok(found) => return Err(format!("bit {bit} of byte {at} of {name} made {found:?} of {whole:?}")),
+                Err(StoreError::Damaged { .. } | StoreError::Version { .. }) => {
+                    state.disk = Disk::of(bytes);
+                    return Ok(Rot::Noticed);
+                }
+                Err(other) => return Err(format!("bit {bit} of byte {at} of {name} was taken for: {other}")),
+            }
+        }
+        Ok(Rot::Unnoticed)
     }
 
     /// Sets how it fares.

@@ -1,11 +1,14 @@
 //! What each fault means when it begins, and what follows when it ends.
 
-use delian_core::FeatureLevel;
+use std::sync::Arc;
+
+use delian_core::{FeatureLevel, NodeId};
 use delian_sim::links::{self, pairs};
 use delian_sim::scenario::{Fault, LinkQuality, Target, facts};
 use madsim::net::NetSim;
 
 use super::clients::Door;
+use super::disk::Rot;
 use super::process::{Down, Process, address_of};
 use super::world::World;
 use crate::laid::{Laid, Sum};
@@ -163,13 +166,23 @@ impl World {
                 was_down
             }
             Fault::Wipe(target) => {
-                for process in self.resolve(*target) {
-                    self.crash(process);
-                    let common = std::sync::Arc::clone(&self.common);
-                    self.processes[usize::from(process)].become_stranger(&common);
-                    self.start(process).await;
+                let victims = self.losers(*target);
+                for process in &victims {
+                    self.crash(*process);
+                    let common = Arc::clone(&self.common);
+                    self.processes[usize::from(*process)].become_stranger(&common);
+                    self.processes[usize::from(*process)].down = Down::Crashed;
+                    self.start(*process).await;
                 }
-                true
+                !victims.is_empty()
+            }
+            Fault::CorruptDisk(target) => {
+                let victims = self.losers(*target);
+                let mut any = false;
+                for process in victims {
+                    any |= self.corrupt(process).await;
+                }
+                any
             }
             Fault::Upgrade(target) => self.upgrade(*target).await,
             Fault::WallJump(target, millis) => {
@@ -180,9 +193,8 @@ impl World {
                 self.resolve(*target).into_iter().for_each(|it| self.process(it).clock.leap(*span));
                 true
             }
-            // Scenarios with the first two are refused; all others last, and are laid.
+            // Scenarios with the first are refused; all others last, and are laid.
             Fault::Forget(_)
-            | Fault::CorruptDisk(_)
             | Fault::Partition(_)
             | Fault::Isolate(..)
             | Fault::Bridge(_)
@@ -202,11 +214,58 @@ impl World {
         }
     }
 
+    /// Names the targets whose disks may be lost for good: they still have their first identity and an undamaged disk, and
+    /// those that decide can do without all that is lost then.
+    fn losers(&self, target: Target) -> Vec<u16> {
+        let mut losers = Vec::new();
+        for number in self.resolve(target) {
+            let process = self.process(number);
+            let has_disk = process.is_first() && !matches!(process.down, Down::Lost | Down::Absent);
+            let is_kept = |voter: NodeId| {
+                let holder = self.number_of(voter).map(|number| self.process(number));
+                holder.is_some_and(|it| {
+                    it.id == voter && it.down != Down::Lost && it.number != number && !losers.contains(&it.number)
+                })
+            };
+            if has_disk && self.common.record.with(|seen| seen.configuration.1.is_quorum_of(is_kept)) {
+                losers.push(number);
+            }
+        }
+        losers
+    }
+
+    /// Kills a process, damages what its disk keeps, and tries to start it from that: it must refuse, and stays down for
+    /// good. Returns whether there was anything to damage.
+    async fn corrupt(&mut self, number: u16) -> bool {
+        self.crash(number);
+        let common = Arc::clone(&self.common);
+        let now = self.now();
+        let process = &mut self.processes[usize::from(number)];
+        let id = process.id;
+        let surprise = match process.rot() {
+            Ok(Rot::Unnoticed) => return false,
+            Ok(Rot::Noticed) => match process.start(&common).await {
+                Err(why) if why.contains("is damaged") || why.contains("has format") => None,
+                Err(why) => Some(format!("{id} does not say that its disk is damaged: {why}")),
+                Ok(()) => Some(format!("{id} started from a damaged disk")),
+            },
+            Err(why) => Some(why),
+        };
+        process.down = Down::Lost;
+        self.common.record.with(|seen| {
+            seen.mix(&format!("{id} is lost"));
+            if let Some(surprise) = surprise {
+                seen.ledger.note("damage-is-found", now, vec![surprise]);
+            }
+        });
+        true
+    }
+
     async fn upgrade(&mut self, target: Target) -> bool {
         let mut any = false;
         for number in self.resolve(target) {
             let process = &mut self.processes[usize::from(number)];
-            if process.level >= FeatureLevel::HIGHEST {
+            if process.down == Down::Lost || process.level >= FeatureLevel::HIGHEST {
                 continue;
             }
             process.level = FeatureLevel::HIGHEST;

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 use super::clients::Doors;
 use super::clock::WorldClock;
-use super::disk::Drive;
+use super::disk::{Drive, Rot};
 use super::gagged::{Gagged, Gags};
 use super::record::Record;
 
@@ -59,6 +59,8 @@ pub(super) enum Down {
     Up,
     Absent,
     Crashed,
+    /// Its disk is damaged, and no start will do.
+    Lost,
 }
 
 /// What all processes of a world share.
@@ -144,6 +146,10 @@ pub(super) fn ip_of(number: u16) -> IpAddr {
 
 pub(super) fn address_of(number: u16) -> SocketAddr {
     SocketAddr::new(ip_of(number), PORT)
+}
+
+fn owner_of(id: NodeId) -> Owner {
+    Owner { id, cluster: NAME.to_owned() }
 }
 
 fn first_id(number: u16) -> NodeId {
@@ -234,6 +240,20 @@ impl Process {
         common.record.with(|seen| seen.on_stop(self.id));
     }
 
+    /// Damages what its disk keeps. Returns whether that can be noticed.
+    ///
+    /// # Errors
+    ///
+    /// Returns what a store made of damage that it should have refused.
+    pub(super) fn rot(&self) -> Result<Rot, String> {
+        self.drive.rot(&owner_of(self.id), &format!("n{}", self.number + 1))
+    }
+
+    /// Returns whether it has the identity that it began with.
+    pub(super) fn is_first(&self) -> bool {
+        self.id == first_id(self.number)
+    }
+
     /// Has a stranger come in its place, with an empty disk.
     pub(super) fn become_stranger(&mut self, common: &Common) {
         self.id = NodeId::new(self.id.get() + GENERATION);
@@ -243,7 +263,7 @@ impl Process {
 
     fn shell(&self, common: &Common) -> Shell {
         let cluster = &common.plan.scenario.cluster;
-        let is_founder = self.number < cluster.voters + cluster.learners && self.id == first_id(self.number);
+        let is_founder = self.number < cluster.voters + cluster.learners && self.is_first();
         let mut config = Config { feature_level_max: self.level, ..cluster.config.clone() };
         if is_founder {
             let ids = |range: std::ops::RangeInclusive<u16>| range.map(|it| NodeId::new(u64::from(it))).collect();
@@ -313,9 +333,8 @@ struct Shell {
 impl Shell {
     async fn launch(self) -> Result<Cluster, String> {
         let Self { is_founder, config, upkeep, links, clock, drive, seed, process, gags, machine } = self;
-        let owner = Owner { id: links.id, cluster: NAME.to_owned() };
         let id = links.id;
-        let store = drive.open(&owner, &format!("n{}", process + 1)).map_err(|error| error.to_string())?;
+        let store = drive.open(&owner_of(id), &format!("n{}", process + 1)).map_err(|error| error.to_string())?;
         let bound = Bound::bind(links).await.map_err(|error| error.to_string())?;
         let builder = Cluster::builder(id).config(config).store(store).clock(clock).upkeep(upkeep).seed(seed);
         let builder = builder.events_kept(EVENTS_KEPT).machine(machine);

@@ -101,12 +101,12 @@ impl World {
         }
     }
 
-    /// Starts a process from its disk, unless that is full: whoever mends it starts the process then. One that cannot be
-    /// started otherwise breaks a promise, for no disk here is beyond use.
+    /// Starts a process from its disk, unless that is full or lost: whoever mends a full one starts the process then. One
+    /// that cannot be started otherwise breaks a promise.
     pub(super) async fn start(&mut self, number: u16) {
         let common = Arc::clone(&self.common);
         let process = &mut self.processes[usize::from(number)];
-        if process.is_up() || self.laid.full.contains(&number) {
+        if process.is_up() || process.down == Down::Lost || self.laid.full.contains(&number) {
             return;
         }
         let is_restart = process.runs > 0;
