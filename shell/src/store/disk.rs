@@ -1,16 +1,18 @@
 //! A disk in memory that loses power and refuses, within what disks promise: what was flushed stays, and of what was not
-//! any part may.
+//! any part may. And one that lies: a write is lost or lands elsewhere, a flush keeps nothing, a read brings what was there
+//! before.
 //!
 //! It notes every operation, so each moment of one run can be looked at as the one at which the power was lost. Tests look
 //! at all of them; a simulated world lets one come about, and has the disk forget what can be lost no more.
 
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::StorageBackend;
 
 /// The least that a disk writes as a whole.
-const SECTOR_BYTES: usize = 512;
+pub const SECTOR_BYTES: usize = 512;
 
 /// A disk; clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,7 @@ struct State {
     base: Vec<u8>,
     journal: Vec<Operation>,
     trouble: Option<Trouble>,
+    liar: Option<Liar>,
     /// Whether the power was lost: whoever still holds this disk gets nothing from it any more.
     is_dead: bool,
 }
@@ -62,6 +65,31 @@ pub enum Trouble {
         /// From which operation on.
         at: usize,
     },
+}
+
+/// What a disk does otherwise than it says, once.
+#[derive(Clone, Copy, Debug)]
+pub enum Lie {
+    /// A write is kept nowhere.
+    LosesWrite,
+    /// A write lands at another place of the same file.
+    Misdirects,
+    /// A read brings, in one of its sectors, what was there before that was written last.
+    ReadsStale,
+    /// A read brings a flipped bit, and that bit stays flipped.
+    Rots,
+}
+
+/// A disk's next lie.
+#[derive(Debug)]
+struct Liar {
+    lie: Lie,
+    /// How many more writes, or reads for one that is about them, it is honest.
+    honest: usize,
+    has_lied: bool,
+    dice: Dice,
+    /// What each sector held before it was written last.
+    former: BTreeMap<usize, Vec<u8>>,
 }
 
 /// What becomes of writes that were not flushed as the power is lost.
@@ -120,6 +148,18 @@ impl Disk {
     /// Has the disk refuse from some operation on, or no more.
     pub fn set_trouble(&self, trouble: Option<Trouble>) {
         self.state().trouble = trouble;
+    }
+
+    /// Has the disk lie once, after so many honest writes, or honest reads for a lie about them.
+    #[must_use]
+    pub fn lying(self, lie: Lie, honest: usize, dice: Dice) -> Self {
+        self.state().liar = Some(Liar { lie, honest, has_lied: false, dice, former: BTreeMap::new() });
+        self
+    }
+
+    /// Returns whether the disk has lied.
+    pub fn has_lied(&self) -> bool {
+        self.state().liar.as_ref().is_some_and(|liar| liar.has_lied)
     }
 
     /// Returns what a reader sees.
@@ -191,13 +231,69 @@ impl State {
         if let Some(error) = refusal {
             return Err(error);
         }
-        match &operation {
-            Operation::Write { offset, data } => write(&mut self.bytes, *offset, data),
-            Operation::SetLength(length) => self.bytes.resize(*length, 0),
-            Operation::Flush => {}
+        if let Some(done) = self.falsified(operation) {
+            apply(&mut self.bytes, &done);
+            self.journal.push(done);
         }
-        self.journal.push(operation);
         Ok(())
+    }
+
+    /// Returns what is done where an operation is asked for: another one or none, if the disk lies about it.
+    fn falsified(&mut self, operation: Operation) -> Option<Operation> {
+        let (Some(liar), Operation::Write { offset, data }) = (&mut self.liar, &operation) else {
+            return Some(operation);
+        };
+        let lies = matches!(liar.lie, Lie::LosesWrite | Lie::Misdirects) && liar.is_due();
+        match liar.lie {
+            Lie::LosesWrite if lies => None,
+            Lie::Misdirects if lies => {
+                let sectors = self.bytes.len().saturating_sub(data.len()) / SECTOR_BYTES;
+                let offset = SECTOR_BYTES * liar.dice.roll(sectors + 1);
+                Some(Operation::Write { offset, data: data.clone() })
+            }
+            Lie::ReadsStale => {
+                for sector in offset / SECTOR_BYTES..(offset + data.len()).div_ceil(SECTOR_BYTES) {
+                    let held = self.bytes.get(sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES);
+                    held.and_then(|held| liar.former.insert(sector, held.to_vec()));
+                }
+                Some(operation)
+            }
+            Lie::LosesWrite | Lie::Misdirects | Lie::Rots => Some(operation),
+        }
+    }
+
+    /// Lies about a read, if it is time for that.
+    fn misread(&mut self, offset: usize, out: &mut [u8]) {
+        let Some(liar) = &mut self.liar else { return };
+        if !matches!(liar.lie, Lie::ReadsStale | Lie::Rots) || out.is_empty() || !liar.is_due() {
+            return;
+        }
+        let at = liar.dice.roll(out.len());
+        if let Lie::Rots = liar.lie {
+            out[at] ^= 1 << liar.dice.roll(8);
+            self.bytes[offset + at] = out[at];
+            return;
+        }
+        let sector = (offset + at) / SECTOR_BYTES;
+        let Some(former) = liar.former.get(&sector) else {
+            // It was never written over: another read will do.
+            liar.has_lied = false;
+            return;
+        };
+        for (place, byte) in (sector * SECTOR_BYTES..).zip(former) {
+            if let Some(there) = place.checked_sub(offset).and_then(|place| out.get_mut(place)) {
+                *there = *byte;
+            }
+        }
+    }
+}
+
+impl Liar {
+    fn is_due(&mut self) -> bool {
+        let is_due = !self.has_lied && self.honest == 0;
+        self.honest = self.honest.saturating_sub(1);
+        self.has_lied |= is_due;
+        is_due
     }
 }
 
@@ -207,7 +303,7 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
-        let state = self.state();
+        let mut state = self.state();
         if state.is_dead {
             return Err(no_power());
         }
@@ -215,6 +311,7 @@ impl StorageBackend for Disk {
         let range = start.and_then(|start| Some(start..start.checked_add(out.len())?));
         let found = range.and_then(|range| state.bytes.get(range));
         out.copy_from_slice(found.ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?);
+        state.misread(offset as usize, out);
         Ok(())
     }
 
@@ -257,6 +354,20 @@ impl<'a> Replay<'a> {
         } else {
             self.pending.push(operation);
         }
+    }
+
+    /// Goes on by one operation, and takes a flush for a lie: what came before it may be lost like all that comes later.
+    pub fn step_without_flush(&mut self, operation: &'a Operation) {
+        if !matches!(operation, Operation::Flush) {
+            self.pending.push(operation);
+        }
+    }
+
+    /// Returns what a reader sees at this moment.
+    pub fn seen(&self) -> Vec<u8> {
+        let mut bytes = self.flushed.clone();
+        self.pending.iter().for_each(|operation| apply(&mut bytes, operation));
+        bytes
     }
 
     /// Returns what is found after the power is lost at this moment.

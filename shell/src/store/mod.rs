@@ -3,11 +3,44 @@
 //! A store performs writes in order and forgets none that it acknowledged. It folds no differently than
 //! [`Recovered::fold`] does. What it cannot read it never passes over: a node whose store is damaged does not start, for
 //! with an empty vote it could vote twice in one term.
+//!
+//! # What is promised on which disks
+//!
+//! | the disk … | the store … |
+//! |---|---|
+//! | loses its power at any moment, also while a store is repaired, and of what was not flushed keeps any part | has all that was acknowledged; the batch that was being written is there as a whole or not at all |
+//! | is full, or refuses a flush | refuses that write and all after it; what was acknowledged is there |
+//! | flips a bit, blanks sectors or shortens the file | is refused, and says what does not fit, or was not touched where it is in use |
+//! | loses one write or one sector that it had flushed | likewise |
+//! | puts one write at another place of the file | likewise, but for the first limit |
+//! | reads a bit wrong, or what was there before, as the store is opened | likewise |
+//! | reads a bit wrong while the store is open | finds what became of it by the records' own checksums, when it is opened next |
+//!
+//! A refusal is [`StoreError::Damaged`] or [`StoreError::Version`]: there is no panic, no entry that nobody wrote, and no
+//! log that is shorter than it should be.
+//!
+//! **Limits.** What is whole and old cannot be told from what is whole and new by one file, so these bring an older state
+//! back, in full and without a word:
+//!
+//! 1. the last header lands on the pages of the state that it announces, and the node is killed before the next write;
+//! 2. flushes lie: the disk says that all is kept, keeps nothing from some moment on, and then the power is lost;
+//! 3. the file is replaced by an older copy of itself;
+//! 4. the disk loses the write of a page, and while the store is open that page leaves its memory, is read again as it
+//!    was in an older state, and is built upon.
+//!
+//! Then the node does not know of votes that it gave and of entries that it vouched for. It could vote twice in one term,
+//! and a command that clients were told of could be lost. So a node whose disk may have lied, or was brought back from a
+//! copy, must not be started from it: start it with `--rejoin`, which sets the store aside, and the node comes back as a
+//! learner with an empty memory that nobody counts on.
+//!
+//! `tests/crashes`, `tests/lies`, `tests/rot` and `tests/faults` beside this file show each line, the second and, at rest,
+//! the first limit included; `DELIAN_STORE_SEEDS` has them tell more histories.
 
 mod memory;
 mod redb;
 mod layout;
 mod seal;
+mod slots;
 mod reading;
 mod directory;
 mod lock;

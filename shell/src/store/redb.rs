@@ -2,7 +2,8 @@
 //!
 //! Each batch of records is one transaction with two commits and one flush for all of them, so after a crash a batch is
 //! there as a whole or not at all. With one commit, a bit that rots could bring the state before an acknowledged write
-//! back without a word; with two it is found. On opening, every page in use is checked, and on reading back, every record.
+//! back without a word; with two, and a look at which of the last two states is the newer one, it is found. On opening,
+//! every page in use is checked, and on reading back, every record.
 //!
 //! A store that refused a write refuses all after it: what its file holds then is known again once it is opened anew.
 
@@ -20,6 +21,7 @@ use super::layout::{
 };
 use super::lock::Lock;
 use super::reading::{Place, Reading};
+use super::slots::prefer_the_newer;
 use super::{Owner, Store, StoreError};
 
 /// What is expected of what a store is opened on.
@@ -100,6 +102,7 @@ impl RedbStore {
 
     fn open(backend: impl StorageBackend, place: Place, asked: Option<&Owner>) -> Result<Self, StoreError> {
         let doing = "cannot open the database";
+        prefer_the_newer(&backend).map_err(place.refused(doing))?;
         let database =
             builder().set_check_integrity_on_open(true).create_with_backend(backend).map_err(place.refused(doing))?;
         let transaction = database.begin_read().map_err(place.refused(doing))?;

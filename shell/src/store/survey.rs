@@ -16,6 +16,7 @@ use super::lock::Lock;
 use super::overlay::Overlay;
 use super::reading::{Place, Reading};
 use super::redb::builder;
+use super::slots::prefer_the_newer;
 use super::{Owner, StoreError};
 
 /// How closely a store is looked at.
@@ -86,6 +87,7 @@ impl Survey {
         if file_bytes == 0 {
             return Err(place.damaged("it is empty"));
         }
+        prefer_the_newer(&overlay).map_err(place.refused("cannot open the database"))?;
         let repaired = Arc::new(AtomicBool::new(false));
         let noticed = Arc::clone(&repaired);
         let mut builder = builder();

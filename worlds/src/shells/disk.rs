@@ -2,7 +2,8 @@
 //! part of what it was still writing.
 //!
 //! The store's calls take no simulated time, so a write is done at once and then on its way to the disk for as long as a
-//! flush takes. A crash in between strikes at any of its operations.
+//! flush takes. A crash in between strikes at any of its operations. Its flushes do not lie: scenarios have no such fault,
+//! and what comes of one is shown by the tests of the store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -163,3 +163,23 @@ fn documents_tell_every_record_and_decode_commands() {
     let lines: Vec<String> = survey.documents().map(|document| document.to_string()).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
+
+/// One bit of the header says which of two states counts, and nothing vouches for it.
+#[test]
+fn a_look_and_a_start_agree_on_the_newer_state_of_a_store_whose_mark_was_turned() {
+    let copy = place();
+    let place = place();
+    let mut store = held(&place).create(&owner()).unwrap();
+    store.write(&[hard_state(3), append(0, vec![entry(3, 10)])]).unwrap();
+    store.write(&[hard_state(5), append(1, vec![entry(5, 10)])]).unwrap();
+    let expected = store.recover().unwrap();
+    // As the node leaves it when it is killed.
+    let mut bytes = fs::read(place.path().join("delian.redb")).unwrap();
+    bytes[9] ^= 1;
+    fs::write(copy.path().join("delian.redb"), &bytes).unwrap();
+    for care in [Care::Records, Care::Pages] {
+        assert_eq!(Survey::of(copy.path(), care).unwrap().recovered, expected);
+    }
+    assert_eq!(fs::read(copy.path().join("delian.redb")).unwrap(), bytes, "a look changes nothing");
+    assert_eq!(held(&copy).reopen(&owner()).unwrap().recover().unwrap(), expected);
+}

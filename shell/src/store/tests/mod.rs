@@ -1,8 +1,11 @@
 //! The store beside the fold of its records, on disks that fail, and in directories.
 
 mod directory;
+mod run;
+mod crashes;
 mod faults;
 mod folding;
+mod lies;
 mod rot;
 
 use std::collections::BTreeSet;
@@ -85,7 +88,10 @@ fn next_batch(recovered: &Recovered, dice: &mut Dice) -> Vec<Record> {
             }
             3 if dice.roll(4) == 0 => Record::Install(snapshot(term, last + 5, dice.roll(3000))),
             // Now and then a new leader replaces the end of the log.
-            4 if last > dropped => append(last - 1, vec![entry(term, dice.roll(800))]),
+            4 if last > dropped => {
+                let back = 1 + dice.roll((last - dropped).min(4) as usize) as u64;
+                append(last - back, vec![entry(term, dice.roll(800))])
+            }
             _ => append(last, (0..=dice.roll(5)).map(|_| entry(term, dice.roll(2000))).collect()),
         };
         folded.fold(record.clone());
