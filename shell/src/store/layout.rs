@@ -1,7 +1,7 @@
 //! What lies where in the database of a node.
 //!
 //! Three tables. `meta` has what there is once: the format, the owner, the hard state, how far the log goes, how large
-//! the snapshot is. `log` has an entry at each index, and `snapshot` the snapshot in parts. Hard state, entries and
+//! the snapshot is, and the checksums of all that there is. `log` has an entry at each index, and `snapshot` the snapshot in parts. Hard state, entries and
 //! snapshot are in the form of the core's [`Record`], the rest is sealed, so each has a version and a checksum of its own.
 //!
 //! An entry is an append of one, so its bytes say where it belongs. The snapshot is a compaction, which says what was
@@ -12,12 +12,17 @@ use std::io::{Error as IoError, ErrorKind};
 use delian_core::raft::{Entries, Entry, HardState, Record, RecordError};
 use delian_core::{LogIndex, Position, Term};
 use redb::TableDefinition;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::seal::{Kind, SEAL_BYTES, seal, unseal};
 use super::{Owner, StoreError};
 
-/// The version of what lies where. A store of a later one is refused; an earlier one is still read.
-pub const FORMAT: u32 = 1;
+/// The version of what lies where. A store of a later one is refused; an earlier one is still read, and brought to this one
+/// when a node opens it.
+pub const FORMAT: u32 = 2;
+
+/// The first version that keeps the checksums of all that there is.
+pub(super) const FORMAT_OF_SUMS: u32 = 2;
 
 /// How much a store may keep in memory of what it has on disk. A node reads its store once and then only writes, so more
 /// would hold what nobody asks for; less would write a batch of large entries in more than one go.
@@ -39,6 +44,7 @@ pub(super) const KEY_OWNER: &str = "owner";
 pub(super) const KEY_HARD_STATE: &str = "hard state";
 pub(super) const KEY_EXTENT: &str = "extent";
 pub(super) const KEY_SNAPSHOT: &str = "snapshot";
+pub(super) const KEY_SUMS: &str = "checksum of all";
 
 /// How far the log goes: without it a log that lost its end would look whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +88,45 @@ impl SnapshotHead {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let [bytes, chunks] = numbers(unseal(Kind::SnapshotHead, bytes)?)?;
         Ok(Self { bytes, chunks })
+    }
+}
+
+/// Which records there are, by their checksums. Each record is whole by its own, and so is one that another has replaced:
+/// without these, a page that a disk brings back from an older state would fit, once it was built upon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    /// Of the hard state.
+    pub(super) hard_state: u64,
+    /// Of the snapshot's record; 0 if there is none.
+    pub(super) snapshot: u64,
+    /// Of all entries, added up: what comes and goes changes it without a look at the rest.
+    pub(super) entries: u64,
+}
+
+impl Sums {
+    /// Returns the checksum of a record's bytes.
+    pub(super) fn of(bytes: &[u8]) -> u64 {
+        xxh3_64(bytes)
+    }
+
+    /// Takes in an entry that is written.
+    pub(super) fn add(&mut self, entry: &[u8]) {
+        self.entries = self.entries.wrapping_add(Self::of(entry));
+    }
+
+    /// Takes in an entry that is removed.
+    pub(super) fn remove(&mut self, entry: &[u8]) {
+        self.entries = self.entries.wrapping_sub(Self::of(entry));
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let numbers = [self.hard_state, self.snapshot, self.entries];
+        seal(Kind::Sums, &numbers.map(u64::to_le_bytes).each_ref().map(<[u8; 8]>::as_slice))
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let [hard_state, snapshot, entries] = numbers(unseal(Kind::Sums, bytes)?)?;
+        Ok(Self { hard_state, snapshot, entries })
     }
 }
 
@@ -209,6 +254,11 @@ mod tests {
         assert_eq!(SnapshotHead::from_bytes(&head.to_bytes()), Ok(head));
 
         assert_eq!(content(&chunk_to_bytes(3, b"x")), [1, 5, 3, 0, 0, 0, 0, 0, 0, 0, b'x']);
+        let sums = Sums { hard_state: 1, snapshot: 2, entries: 258 };
+        let golden = [1, 6, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0];
+        assert_eq!(content(&sums.to_bytes()), golden);
+        assert_eq!(Sums::from_bytes(&sums.to_bytes()), Ok(sums));
+
         assert_eq!(content(&format_to_bytes(1)), [1, 1, 1, 0, 0, 0]);
         let owner = Owner { id: delian_core::NodeId::new(7), cluster: "a".to_owned() };
         let bytes = owner_to_bytes(&owner).unwrap();

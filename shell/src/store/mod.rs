@@ -14,7 +14,7 @@
 //! | loses one write or one sector that it had flushed | likewise |
 //! | puts one write at another place of the file | likewise, but for the first limit |
 //! | reads a bit wrong, or what was there before, as the store is opened | likewise |
-//! | reads a bit wrong while the store is open | finds what became of it by the records' own checksums, when it is opened next |
+//! | reads a bit wrong while the store is open, or a page as it was in an older state | finds what became of it when it is opened next, by the records' own checksums and by one over all of them |
 //!
 //! A refusal is [`StoreError::Damaged`] or [`StoreError::Version`]: there is no panic, no entry that nobody wrote, and no
 //! log that is shorter than it should be.
@@ -24,17 +24,15 @@
 //!
 //! 1. the last header lands on the pages of the state that it announces, and the node is killed before the next write;
 //! 2. flushes lie: the disk says that all is kept, keeps nothing from some moment on, and then the power is lost;
-//! 3. the file is replaced by an older copy of itself;
-//! 4. the disk loses the write of a page, and while the store is open that page leaves its memory, is read again as it
-//!    was in an older state, and is built upon.
+//! 3. the file is replaced by an older copy of itself.
 //!
 //! Then the node does not know of votes that it gave and of entries that it vouched for. It could vote twice in one term,
 //! and a command that clients were told of could be lost. So a node whose disk may have lied, or was brought back from a
 //! copy, must not be started from it: start it with `--rejoin`, which sets the store aside, and the node comes back as a
 //! learner with an empty memory that nobody counts on.
 //!
-//! `tests/crashes`, `tests/lies`, `tests/rot` and `tests/faults` beside this file show each line, the second and, at rest,
-//! the first limit included; `DELIAN_STORE_SEEDS` has them tell more histories.
+//! `tests/crashes`, `tests/lies`, `tests/rot` and `tests/faults` beside this file show each line and each limit;
+//! `DELIAN_STORE_SEEDS=1000` has the first two tell a thousand histories each.
 
 mod memory;
 mod redb;

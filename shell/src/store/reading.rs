@@ -1,7 +1,8 @@
 //! Reading a database back, and what is said of one that cannot be.
 //!
 //! Everything is read through its checksum, entries must follow each other without a gap from what was dropped to where
-//! the log is said to end, and what lies where nothing belongs is damage too. Nothing is passed over and nothing is
+//! the log is said to end, and what lies where nothing belongs, or was replaced by something else, is damage too. Nothing
+//! is passed over and nothing is
 //! filled in. A panic of the database's own is an answer like any other: damaged.
 
 use std::any::Any;
@@ -13,8 +14,9 @@ use delian_core::{LogIndex, Position};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::layout::{
-    Extent, FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_OWNER, KEY_SNAPSHOT, LOG, META, SNAPSHOT, SnapshotHead,
-    Unreadable, chunk_from_bytes, entry_from_bytes, format_from_bytes, hard_state_from_bytes, owner_from_bytes,
+    Extent, FORMAT, FORMAT_OF_SUMS, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_OWNER, KEY_SNAPSHOT, KEY_SUMS, LOG,
+    META, SNAPSHOT, SnapshotHead, Sums, Unreadable, chunk_from_bytes, entry_from_bytes, format_from_bytes,
+    hard_state_from_bytes, owner_from_bytes,
 };
 use super::{Owner, StoreError};
 
@@ -32,6 +34,8 @@ pub(super) struct Contents {
     pub(super) snapshot_chunks: u64,
     /// The bytes of all entries' records.
     pub(super) entry_bytes: u64,
+    /// The checksums of all of it.
+    pub(super) sums: Sums,
 }
 
 impl Place {
@@ -101,7 +105,7 @@ impl<'a> Reading<'a> {
     /// Returns the version of the format, if it can be read here.
     pub(super) fn format(&self) -> Result<u32, StoreError> {
         let found = self.meta(KEY_FORMAT, format_from_bytes)?;
-        if found == FORMAT { Ok(found) } else { Err(StoreError::Version { found, known: FORMAT }) }
+        if (1..=FORMAT).contains(&found) { Ok(found) } else { Err(StoreError::Version { found, known: FORMAT }) }
     }
 
     pub(super) fn owner(&self) -> Result<Owner, StoreError> {
@@ -112,29 +116,52 @@ impl<'a> Reading<'a> {
         self.meta(KEY_EXTENT, Extent::from_bytes)
     }
 
+    pub(super) fn sums(&self) -> Result<Sums, StoreError> {
+        self.meta(KEY_SUMS, Sums::from_bytes)
+    }
+
     /// Reads everything, and requires that there is nothing else.
     pub(super) fn contents(&self) -> Result<Contents, StoreError> {
+        let mut sums = Sums::default();
         let extent = self.extent()?;
-        let hard_state = self.hard_state()?;
+        let hard_state = self.hard_state(&mut sums)?;
         let head = self.meta(KEY_SNAPSHOT, SnapshotHead::from_bytes)?;
-        let snapshot = self.snapshot(head)?;
+        let snapshot = self.snapshot(head, &mut sums)?;
         let dropped = snapshot.as_ref().map_or(Position::ZERO, |(_, dropped)| *dropped);
         if dropped != extent.dropped {
             let why = format!("the log is dropped up to {}, but the snapshot says {dropped}", extent.dropped);
             return Err(self.place.damaged(why));
         }
-        let (entries, entry_bytes) = self.entries(extent)?;
+        let (entries, entry_bytes) = self.entries(extent, &mut sums)?;
+        if self.format()? >= FORMAT_OF_SUMS {
+            self.require(sums)?;
+        }
         let snapshot = snapshot.map(|(snapshot, _)| snapshot);
         let recovered = Recovered { hard_state, snapshot, dropped, entries };
-        Ok(Contents { recovered, snapshot_bytes: head.bytes, snapshot_chunks: head.chunks, entry_bytes })
+        Ok(Contents { recovered, snapshot_bytes: head.bytes, snapshot_chunks: head.chunks, entry_bytes, sums })
     }
 
-    fn hard_state(&self) -> Result<HardState, StoreError> {
+    /// Requires that these are the checksums of what was written last.
+    fn require(&self, found: Sums) -> Result<(), StoreError> {
+        let kept = self.sums()?;
+        let differs = [
+            ("the hard state is", kept.hard_state != found.hard_state),
+            ("the snapshot is", kept.snapshot != found.snapshot),
+            ("the entries are", kept.entries != found.entries),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => Err(self.place.damaged(format!("{what} not what was written last"))),
+            None => Ok(()),
+        }
+    }
+
+    fn hard_state(&self, sums: &mut Sums) -> Result<HardState, StoreError> {
         let guard = self.bytes(KEY_HARD_STATE)?;
+        sums.hard_state = Sums::of(guard.value());
         hard_state_from_bytes(guard.value()).map_err(|why| self.unreadable("the hard state", why))
     }
 
-    fn snapshot(&self, head: SnapshotHead) -> Result<Option<(SharedSnapshot, Position)>, StoreError> {
+    fn snapshot(&self, head: SnapshotHead, sums: &mut Sums) -> Result<Option<(SharedSnapshot, Position)>, StoreError> {
         let doing = "cannot read the snapshot";
         let table = self.transaction.open_table(SNAPSHOT).map_err(self.place.refused(doing))?;
         let mut whole = Vec::new();
@@ -159,6 +186,7 @@ impl<'a> Reading<'a> {
         if whole.is_empty() {
             return Ok(None);
         }
+        sums.snapshot = Sums::of(&whole);
         match Record::from_bytes(&whole) {
             Ok(Record::Compact { snapshot, dropped }) => Ok(Some((snapshot, dropped))),
             Ok(Record::HardState(_) | Record::Append { .. } | Record::Install(_)) => {
@@ -168,7 +196,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn entries(&self, extent: Extent) -> Result<(Vec<delian_core::raft::Entry>, u64), StoreError> {
+    fn entries(&self, extent: Extent, sums: &mut Sums) -> Result<(Vec<delian_core::raft::Entry>, u64), StoreError> {
         let doing = "cannot read the log";
         let table = self.transaction.open_table(LOG).map_err(self.place.refused(doing))?;
         let kept = extent.last.distance_from(extent.dropped.index);
@@ -191,6 +219,7 @@ impl<'a> Reading<'a> {
             }
             let entry = entry_from_bytes(index, bytes.value())
                 .map_err(|why| self.unreadable(&format!("the entry {index}"), why))?;
+            sums.add(bytes.value());
             entry_bytes += bytes.value().len() as u64;
             entries.push(entry);
             last = index;

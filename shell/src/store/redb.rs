@@ -15,9 +15,9 @@ use delian_core::raft::{Entries, HardState, Record, Recovered, Snapshot};
 use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, Table, WriteTransaction};
 
 use super::layout::{
-    CACHE_BYTES, CHUNK_BYTES, Extent, FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_OWNER, KEY_SNAPSHOT, LOG,
-    META, SNAPSHOT, SnapshotHead, Unreadable, chunk_to_bytes, entry_from_bytes, entry_to_bytes, format_to_bytes,
-    hard_state_to_bytes, index_after, owner_to_bytes,
+    CACHE_BYTES, CHUNK_BYTES, Extent, FORMAT, FORMAT_OF_SUMS, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_OWNER,
+    KEY_SNAPSHOT, KEY_SUMS, LOG, META, SNAPSHOT, SnapshotHead, Sums, Unreadable, chunk_to_bytes, entry_from_bytes,
+    entry_to_bytes, format_to_bytes, hard_state_to_bytes, index_after, owner_to_bytes,
 };
 use super::lock::Lock;
 use super::reading::{Place, Reading};
@@ -43,6 +43,7 @@ pub struct RedbStore {
     place: Place,
     owner: Owner,
     extent: Extent,
+    sums: Sums,
     state: State,
     /// Let go after the database.
     lock: Option<Lock>,
@@ -81,14 +82,18 @@ impl RedbStore {
         let doing = "cannot make the database";
         let database = builder().create_with_backend(backend).map_err(place.refused(doing))?;
         let transaction = begin(&database, &place)?;
+        let sums;
         {
             let mut meta = transaction.open_table(META).map_err(place.refused(doing))?;
+            let hard_state = hard_state_to_bytes(HardState::default());
+            sums = Sums { hard_state: Sums::of(&hard_state), ..Sums::default() };
             let once = [
                 (KEY_FORMAT, format_to_bytes(FORMAT)),
                 (KEY_OWNER, owner_bytes),
-                (KEY_HARD_STATE, hard_state_to_bytes(HardState::default())),
+                (KEY_HARD_STATE, hard_state),
                 (KEY_EXTENT, Extent::default().to_bytes()),
                 (KEY_SNAPSHOT, SnapshotHead::default().to_bytes()),
+                (KEY_SUMS, sums.to_bytes()),
             ];
             for (key, bytes) in once {
                 meta.insert(key, bytes.as_slice()).map_err(place.refused(doing))?;
@@ -97,7 +102,8 @@ impl RedbStore {
             transaction.open_table(SNAPSHOT).map_err(place.refused(doing))?;
         }
         transaction.commit().map_err(place.refused(doing))?;
-        Ok(Self { database: Some(database), place, owner, extent: Extent::default(), state: State::Writes, lock: None })
+        let (extent, state) = (Extent::default(), State::Writes);
+        Ok(Self { database: Some(database), place, owner, extent, sums, state, lock: None })
     }
 
     fn open(backend: impl StorageBackend, place: Place, asked: Option<&Owner>) -> Result<Self, StoreError> {
@@ -107,14 +113,18 @@ impl RedbStore {
             builder().set_check_integrity_on_open(true).create_with_backend(backend).map_err(place.refused(doing))?;
         let transaction = database.begin_read().map_err(place.refused(doing))?;
         let reading = Reading::new(&place, &transaction)?;
-        reading.format()?;
+        let format = reading.format()?;
         let (owner, extent) = (reading.owner()?, reading.extent()?);
         if let Some(asked) = asked.filter(|asked| **asked != owner) {
             return Err(StoreError::Foreign { found: Box::new(owner), asked: Box::new(asked.clone()) });
         }
+        let sums = if format < FORMAT_OF_SUMS { reading.contents()?.sums } else { reading.sums()? };
         drop(reading);
         drop(transaction);
-        Ok(Self { database: Some(database), place, owner, extent, state: State::Writes, lock: None })
+        if format < FORMAT {
+            bring_up(&database, &place, sums)?;
+        }
+        Ok(Self { database: Some(database), place, owner, extent, sums, state: State::Writes, lock: None })
     }
 
     /// Has the store keep a lock for as long as it is open.
@@ -123,16 +133,16 @@ impl RedbStore {
         self
     }
 
-    fn commit(&self, records: &[Record]) -> Result<Extent, StoreError> {
+    fn commit(&self, records: &[Record]) -> Result<(Extent, Sums), StoreError> {
         let place = &self.place;
         let transaction = begin(self.database(), place)?;
-        let mut batch = Batch::open(&transaction, place, self.extent)?;
+        let mut batch = Batch::open(&transaction, place, (self.extent, self.sums))?;
         for record in records {
             batch.fold(record)?;
         }
-        let extent = batch.finish()?;
+        let after = batch.finish()?;
         transaction.commit().map_err(place.refused("cannot commit"))?;
-        Ok(extent)
+        Ok(after)
     }
 
     fn database(&self) -> &Database {
@@ -161,8 +171,8 @@ impl Store for RedbStore {
             return Ok(());
         }
         match self.place.guarded(|| self.commit(records)) {
-            Ok(extent) => {
-                self.extent = extent;
+            Ok(after) => {
+                (self.extent, self.sums) = after;
                 Ok(())
             }
             Err(error) => {
@@ -191,6 +201,19 @@ pub(super) fn builder() -> Builder {
     builder
 }
 
+/// Brings a database of an earlier format to this one.
+fn bring_up(database: &Database, place: &Place, sums: Sums) -> Result<(), StoreError> {
+    let doing = "cannot bring it to this format";
+    let transaction = begin(database, place)?;
+    {
+        let mut meta = transaction.open_table(META).map_err(place.refused(doing))?;
+        for (key, bytes) in [(KEY_FORMAT, format_to_bytes(FORMAT)), (KEY_SUMS, sums.to_bytes())] {
+            meta.insert(key, bytes.as_slice()).map_err(place.refused(doing))?;
+        }
+    }
+    transaction.commit().map_err(place.refused(doing))
+}
+
 fn begin(database: &Database, place: &Place) -> Result<WriteTransaction, StoreError> {
     let mut transaction = database.begin_write().map_err(place.refused("cannot begin to write"))?;
     transaction.set_two_phase_commit(true);
@@ -204,16 +227,18 @@ struct Batch<'a> {
     place: &'a Place,
     transaction: &'a WriteTransaction,
     log: Table<'a, u64, &'static [u8]>,
-    before: Extent,
+    before: (Extent, Sums),
     extent: Extent,
+    sums: Sums,
     hard_state: Option<HardState>,
     snapshot: Option<&'a Arc<Snapshot>>,
 }
 
 impl<'a> Batch<'a> {
-    fn open(transaction: &'a WriteTransaction, place: &'a Place, extent: Extent) -> Result<Self, StoreError> {
+    fn open(transaction: &'a WriteTransaction, place: &'a Place, before: (Extent, Sums)) -> Result<Self, StoreError> {
         let log = transaction.open_table(LOG).map_err(place.refused("cannot write the log"))?;
-        Ok(Self { place, transaction, log, before: extent, extent, hard_state: None, snapshot: None })
+        let (extent, sums) = before;
+        Ok(Self { place, transaction, log, before, extent, sums, hard_state: None, snapshot: None })
     }
 
     fn fold(&mut self, record: &'a Record) -> Result<(), StoreError> {
@@ -252,7 +277,12 @@ impl<'a> Batch<'a> {
         for entry in entries.iter() {
             index = index.next();
             let bytes = entry_to_bytes(index, entry);
-            self.log.insert(index.get(), bytes.as_slice()).map_err(self.place.refused("cannot write an entry"))?;
+            let doing = "cannot write an entry";
+            let replaced = self.log.insert(index.get(), bytes.as_slice()).map_err(self.place.refused(doing))?;
+            if let Some(replaced) = replaced {
+                self.sums.remove(replaced.value());
+            }
+            self.sums.add(&bytes);
         }
         self.extent.last = last;
         Ok(())
@@ -264,7 +294,12 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let range = after.next().get()..=through.get();
-        self.log.retain_in(range, |_, _| false).map_err(self.place.refused("cannot remove entries"))
+        let sums = &mut self.sums;
+        let goes = |_, entry: &[u8]| {
+            sums.remove(entry);
+            false
+        };
+        self.log.retain_in(range, goes).map_err(self.place.refused("cannot remove entries"))
     }
 
     /// Moves all entries towards the begin. No node asks for it: it is what the fold makes of a snapshot that goes back
@@ -275,6 +310,9 @@ impl<'a> Batch<'a> {
         while index < self.extent.last {
             index = index.next();
             let removed = self.log.remove(index.get()).map_err(self.place.refused(doing))?;
+            if let Some(removed) = &removed {
+                self.sums.remove(removed.value());
+            }
             let entry = removed.as_ref().map(|bytes| entry_from_bytes(index, bytes.value()));
             let entry = match entry {
                 Some(Ok(entry)) => entry,
@@ -290,25 +328,31 @@ impl<'a> Batch<'a> {
             let to = LogIndex::new(index.get() - places);
             let bytes = entry_to_bytes(to, &entry);
             self.log.insert(to.get(), bytes.as_slice()).map_err(self.place.refused(doing))?;
+            self.sums.add(&bytes);
         }
         self.extent.last = LogIndex::new(self.extent.last.get() - places);
         Ok(())
     }
 
-    fn finish(self) -> Result<Extent, StoreError> {
-        let Self { place, transaction, log, before, extent, hard_state, snapshot } = self;
+    fn finish(self) -> Result<(Extent, Sums), StoreError> {
+        let Self { place, transaction, log, before, extent, mut sums, hard_state, snapshot } = self;
         drop(log);
         let mut once = Vec::new();
         if let Some(snapshot) = snapshot {
-            let record = Record::Compact { snapshot: Arc::clone(snapshot), dropped: extent.dropped };
-            let head = write_snapshot(transaction, place, &record.to_bytes())?;
-            once.push((KEY_SNAPSHOT, head.to_bytes()));
+            let record = Record::Compact { snapshot: Arc::clone(snapshot), dropped: extent.dropped }.to_bytes();
+            sums.snapshot = Sums::of(&record);
+            once.push((KEY_SNAPSHOT, write_snapshot(transaction, place, &record)?.to_bytes()));
         }
         if let Some(hard_state) = hard_state {
-            once.push((KEY_HARD_STATE, hard_state_to_bytes(hard_state)));
+            let record = hard_state_to_bytes(hard_state);
+            sums.hard_state = Sums::of(&record);
+            once.push((KEY_HARD_STATE, record));
         }
-        if extent != before {
+        if extent != before.0 {
             once.push((KEY_EXTENT, extent.to_bytes()));
+        }
+        if sums != before.1 {
+            once.push((KEY_SUMS, sums.to_bytes()));
         }
         if !once.is_empty() {
             let doing = "cannot write what there is once";
@@ -317,7 +361,7 @@ impl<'a> Batch<'a> {
                 meta.insert(key, bytes.as_slice()).map_err(place.refused(doing))?;
             }
         }
-        Ok(extent)
+        Ok((extent, sums))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The form of what the store keeps beside the core's own records: the owner, the format, how far the log goes, the
-//! parts of a snapshot.
+//! parts of a snapshot, the checksums of all that there is.
 //!
 //! A version byte, a byte for what it is, the content, and 8 bytes of xxh3 over all of that. What is in the place of
 //! something else does not fit, even if it is whole.
@@ -27,6 +27,7 @@ pub(super) enum Kind {
     Extent = 3,
     SnapshotHead = 4,
     SnapshotChunk = 5,
+    Sums = 6,
 }
 
 /// Returns a content under its seal.

@@ -190,7 +190,7 @@ fn a_vote_that_a_lying_flush_lost_is_lost_without_a_trace() {
     let disk = Disk::default();
     let mut store = create(&disk);
     store.write(&[hard_state(4), append(0, vec![entry(4, 100)])]).unwrap();
-    let before = store.recover().unwrap();
+    let (before, copy) = (store.recover().unwrap(), disk.bytes());
     let honest = disk.operations();
     store.write(&[hard_state(6), append(1, vec![entry(6, 100)])]).unwrap();
     assert_eq!(store.recover().unwrap().hard_state.voted_for, Some(NodeId::new(6)), "it voted");
@@ -201,6 +201,7 @@ fn a_vote_that_a_lying_flush_lost_is_lost_without_a_trace() {
     let found = reopened(replay.crash(Loss::All, &mut Dice::new(1))).unwrap();
     assert_eq!(found, before);
     assert_eq!(found.hard_state.voted_for, Some(NodeId::new(4)), "and does not know it");
+    assert_eq!(reopened(copy).unwrap(), before, "nor does one that begins from an older copy of the file");
 }
 
 /// What came of a store whose disk lied while it lived.
@@ -334,4 +335,44 @@ fn a_log_that_is_read_again_while_it_is_written_never_loses_or_invents_an_entry(
         tally.count(lived.found(disk.bytes(), &|| format!("large log {number}")));
     }
     assert!(tally.older == 0 && tally.refused > 0 && met > LARGE_LOGS as usize / 2, "{tally:?}, and {met} lies");
+}
+
+/// A page of the log whose write was lost holds what it held in an older state: entries at the same places, from an older
+/// term, each of them whole. As soon as it has left the store's memory it is read again, and as the log's begin is dropped
+/// it is built upon.
+#[test]
+fn a_page_that_came_back_from_an_older_state_and_was_built_upon_is_found() {
+    const ENTRIES: u64 = 60;
+    let rewritten = |term| append(0, (0..ENTRIES).map(|_| entry(term, 1900)).collect());
+    let mut found = 0;
+    for honest in (0..40).step_by(4) {
+        let disk = Disk::default();
+        let mut store = create(&disk);
+        let mut lived = Lived::new(Recovered::default());
+        // Each term replaces the entries of the one before, and so uses the pages of the one before that.
+        for term in 1..9 {
+            assert!(lived.write(&mut store, &disk, &[rewritten(term)]));
+        }
+        let disk = disk.lying(Lie::LosesWrite, honest, Dice::new(1));
+        let mut goes_on = lived.write(&mut store, &disk, &[rewritten(9)]);
+        // More than the store keeps in memory.
+        for batch in 0..25 {
+            let pieces = (0..200).map(|_| entry(9, 900)).collect();
+            goes_on = goes_on && lived.write(&mut store, &disk, &[append(ENTRIES + batch * 200, pieces)]);
+        }
+        for upto in 1..ENTRIES {
+            let dropped = Position::new(Term::new(9), LogIndex::new(upto));
+            let records = [Record::Compact { snapshot: snapshot(9, 1000, 9), dropped }];
+            goes_on = goes_on && lived.write(&mut store, &disk, &records);
+        }
+        drop(store);
+        match reopened(disk.bytes()) {
+            Ok(read) => {
+                assert!(read == lived.expected() || Some(read) == lived.unsaid, "the write after {honest} is lost");
+            }
+            Err(StoreError::Damaged { why, .. }) => found += usize::from(why.contains("not what was written last")),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(found > 0, "no page was built upon");
 }

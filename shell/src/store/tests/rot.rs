@@ -1,9 +1,9 @@
 //! Bytes that are not those that were written are never taken for them.
 
-use redb::ReadableTable;
+use redb::{ReadableDatabase, ReadableTable};
 
-use super::super::layout::{Extent, format_to_bytes};
-use super::super::layout::{FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, LOG, META, SNAPSHOT, entry_to_bytes};
+use super::super::layout::{CHUNK_BYTES, Extent, chunk_to_bytes, entry_to_bytes, format_to_bytes, hard_state_to_bytes};
+use super::super::layout::{FORMAT, KEY_EXTENT, KEY_FORMAT, KEY_HARD_STATE, KEY_SUMS, LOG, META, SNAPSHOT};
 use super::*;
 
 /// What a disk looks like after some batches, and what it gives back: closed, or left as a crash leaves it.
@@ -175,6 +175,61 @@ fn what_does_not_fit_is_named() {
         why(&put(KEY_EXTENT, backwards.to_bytes())),
         "the extent: the log ends at i1, before i3, up to where it was dropped"
     );
+}
+
+/// Each of these is whole, and was kept once: the disk has lost the write of a page, brought an older one back while the
+/// store was open, and the store has built upon it.
+#[test]
+fn what_another_one_has_replaced_is_named() {
+    let vote = meddle(|it| {
+        let Record::HardState(older) = hard_state(1) else { unreachable!() };
+        drop(it.open_table(META).unwrap().insert(KEY_HARD_STATE, hard_state_to_bytes(older).as_slice()).unwrap());
+    });
+    assert_eq!(why(&vote), "the hard state is not what was written last");
+    let replaced = meddle(|it| {
+        let bytes = entry_to_bytes(LogIndex::new(7), &entry(1, 20));
+        drop(it.open_table(LOG).unwrap().insert(7, bytes.as_slice()).unwrap());
+    });
+    assert_eq!(why(&replaced), "the entries are not what was written last");
+    let snapshot = meddle(|it| {
+        let dropped = Position::new(Term::new(1), LogIndex::new(4));
+        let older = Record::Compact { snapshot: snapshot(1, 3, 200_000), dropped }.to_bytes();
+        let mut table = it.open_table(SNAPSHOT).unwrap();
+        for (number, part) in (0..).zip(older.chunks(CHUNK_BYTES)) {
+            table.insert(number, chunk_to_bytes(number, part).as_slice()).unwrap();
+        }
+    });
+    assert_eq!(why(&snapshot), "the snapshot is not what was written last");
+}
+
+#[test]
+fn a_store_of_the_first_format_is_read_and_brought_to_this_one() {
+    let disk = Disk::default();
+    let mut store = create(&disk);
+    store.write(&[Record::Install(snapshot(1, 4, 9)), append(4, vec![entry(2, 20)]), hard_state(2)]).unwrap();
+    let expected = store.recover().unwrap();
+    drop(store);
+    let first = |disk: &Disk| {
+        let database = redb::Builder::new().create_with_backend(disk.clone()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut meta = transaction.open_table(META).unwrap();
+            meta.insert(KEY_FORMAT, format_to_bytes(1).as_slice()).unwrap();
+            meta.remove(KEY_SUMS).unwrap();
+        }
+        transaction.commit().unwrap();
+    };
+    first(&disk);
+    let mut store = open(&disk).unwrap();
+    assert_eq!(store.recover().unwrap(), expected);
+    let batch = [append(5, vec![entry(2, 30)]), hard_state(3)];
+    store.write(&batch).unwrap();
+    drop(store);
+    assert_eq!(reopened(disk.bytes()).unwrap(), fold(&expected, &batch));
+    let database = redb::Builder::new().create_with_backend(disk).unwrap();
+    let meta = database.begin_read().unwrap().open_table(META).unwrap();
+    assert_eq!(meta.get(KEY_FORMAT).unwrap().unwrap().value(), format_to_bytes(FORMAT));
+    assert!(meta.get(KEY_SUMS).unwrap().is_some());
 }
 
 #[test]
