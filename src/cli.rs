@@ -216,7 +216,8 @@ pub(crate) enum Command {
     /// Looks for failures in seeds that nobody has run, for as long as there is time
     ///
     /// Seed by seed, all scenarios are run on all cores, with forks of each. What breaks an invariant is shrunk, saved as
-    /// a scenario that replays, and told once, however often chance comes upon it.
+    /// a scenario that replays, and told once, however often chance comes upon it. Several machines share a hunt through a
+    /// server of NATS.
     #[command(after_help = hunt::EXAMPLES)]
     Hunt(HuntArguments),
     /// Visits every state that small clusters of the real node can reach, and judges each

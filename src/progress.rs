@@ -79,6 +79,12 @@ impl Bar {
         self.0.suspend(|| drop(screen::say(text)));
     }
 
+    /// Says something that stays, on standard error, above the line.
+    #[cfg(feature = "nats")]
+    pub(crate) fn remark(&self, text: &str) {
+        self.0.suspend(|| screen::complain(text));
+    }
+
     /// Whether nobody sees the line: standard error is no terminal.
     pub(crate) fn is_hidden(&self) -> bool {
         self.0.is_hidden()

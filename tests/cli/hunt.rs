@@ -32,3 +32,20 @@ fn a_hunt_refuses_before_it_begins() {
     desk.delian("shrink red.toml --seed 7 --out pinned.toml").with(0);
     desk.delian("hunt pinned.toml --for 1s --save .").with(2).complains("pinned to a seed");
 }
+
+#[test]
+#[cfg(not(feature = "nats"))]
+fn a_program_without_the_feature_says_how_to_get_it() {
+    let desk = Desk::new("hunt-without-nats");
+    let refused = desk.delian("hunt scenarios/green.toml --nats nats://127.0.0.1:4222 --save .").with(2);
+    refused.complains("built without the feature nats").complains("--features nats").says_nothing();
+}
+
+#[test]
+fn what_only_a_shared_hunt_has_is_refused_in_others() {
+    let desk = Desk::new("hunt-alone");
+    desk.delian("hunt scenarios/green.toml --worker").with(2).complains("--nats");
+    desk.delian("hunt --nats nats://127.0.0.1:1 --name a.b").with(2).complains("letters, digits");
+    desk.delian("hunt --nats nats://127.0.0.1:1 --worker --first-seed 1").with(2).complains("--first-seed");
+    desk.delian("hunt --nats nats://127.0.0.1:1 --range 257").with(2).complains("257");
+}

@@ -13,5 +13,7 @@ mod replay;
 mod ring;
 mod shrink;
 mod hunt;
+#[cfg(all(unix, feature = "nats"))]
+mod shared_hunt;
 mod sim;
 mod store;

@@ -1,0 +1,82 @@
+//! What a hunt came to, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use delian_sim::report::human::{grouped, plural, span};
+use serde_json::{Map, Value, json};
+
+use super::findings::Finding;
+use crate::answer::{Answer, Problem};
+use crate::screen;
+
+/// What a hunt came to.
+pub(super) struct Told {
+    pub(super) runs: u64,
+    pub(super) first_seed: u64,
+    pub(super) scenarios: usize,
+    pub(super) wall: Duration,
+    pub(super) virtual_time: Duration,
+    pub(super) findings: Vec<Finding>,
+    /// What else there is to tell, in lines: of those who shared in it.
+    pub(super) beside: String,
+    /// The same, for programs.
+    pub(super) fields: Map<String, Value>,
+    /// Whether everything was run that was begun.
+    pub(super) is_whole: bool,
+}
+
+impl Told {
+    pub(super) fn tell(&self, as_json: bool) -> Result<Answer, Problem> {
+        let text = if as_json { format!("{:#}\n", self.to_json()) } else { self.to_text() };
+        screen::say(&text)?;
+        Ok(if self.is_ok() { Answer::Yes } else { Answer::No })
+    }
+
+    const fn is_ok(&self) -> bool {
+        self.findings.is_empty() && self.is_whole
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!(
+            "{} of {} from seed {} on, {} of virtual time in {}.\n{}",
+            plural(self.runs, "run"),
+            plural(self.scenarios as u64, "scenario"),
+            self.first_seed,
+            span(self.virtual_time),
+            span(self.wall),
+            self.beside,
+        );
+        if self.findings.is_empty() {
+            text.push_str("Every invariant held.\n");
+            return text;
+        }
+        let mut by_invariant: BTreeMap<&str, u64> = BTreeMap::new();
+        for finding in &self.findings {
+            let times = by_invariant.entry(&finding.invariant).or_default();
+            *times = times.saturating_add(finding.times);
+        }
+        let broken = by_invariant.into_iter();
+        text.extend(broken.map(|(invariant, times)| format!("{invariant} broke in {}.\n", plural(times, "run"))));
+        let files = self.findings.iter().filter_map(|finding| finding.file.as_ref());
+        text.extend(files.map(|file| format!("  cargo run --release -- replay {}\n", file.display())));
+        text.extend([grouped(self.findings.len() as u64), " found.\n".to_string()]);
+        text
+    }
+
+    fn to_json(&self) -> Value {
+        let mut document = json!({
+            "runs": self.runs,
+            "scenarios": self.scenarios,
+            "first_seed": self.first_seed,
+            "wall_seconds": self.wall.as_secs_f64(),
+            "virtual_seconds": self.virtual_time.as_secs_f64(),
+            "findings": self.findings,
+            "ok": self.is_ok(),
+        });
+        if let Value::Object(fields) = &mut document {
+            fields.extend(self.fields.clone());
+        }
+        document
+    }
+}
