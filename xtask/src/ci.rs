@@ -26,7 +26,7 @@ const WORLD_JOBS: u32 = 4;
 const MADSIM_SEEDS: u32 = 3;
 
 /// What is built beside the default, in every step alike: another choice would build half of it anew.
-const FEATURES: &str = "delian/opentelemetry";
+const FEATURES: &str = "delian/opentelemetry,delian/nats";
 
 /// What `cargo xtask ci` accepts.
 #[derive(clap::Args)]
@@ -166,7 +166,28 @@ fn prepare(root: &Path) -> Result<bool, Problem> {
             return Ok(false);
         }
     }
+    prepare_server(root);
     Ok(true)
+}
+
+/// Gets the server that tests of shared hunts ask, as Debian packs it, and installs and starts nothing.
+fn prepare_server(root: &Path) {
+    let folder = root.join("target").join("nats-server");
+    let places = [PathBuf::from("nats-server"), "/usr/sbin/nats-server".into(), folder.join("usr/sbin/nats-server")];
+    if places.iter().any(|place| process::answers(Command::new(place).arg("--version"))) {
+        return;
+    }
+    println!("nats-server is not there: its package is unpacked into {}", folder.display());
+    let has_come = std::fs::create_dir_all(&folder).is_ok()
+        && process::answers(Command::new("apt-get").current_dir(&folder).args(["download", "nats-server"]))
+        && std::fs::read_dir(&folder).into_iter().flatten().flatten().any(|entry| {
+            let package = entry.path();
+            package.extension().is_some_and(|it| it == "deb")
+                && process::answers(Command::new("dpkg").arg("-x").arg(&package).arg(&folder))
+        });
+    if !has_come {
+        println!("it did not come, so the tests of shared hunts say that they try nothing");
+    }
 }
 
 /// Returns where the tests leave the command.
@@ -284,11 +305,11 @@ mod tests {
     fn tests_run_with_or_without_nextest() {
         assert_eq!(
             shell_line(&plan(Step::Tests, ALL)),
-            "cargo nextest run --workspace --features delian/opentelemetry"
+            "cargo nextest run --workspace --features delian/opentelemetry,delian/nats"
         );
         assert_eq!(
             shell_line(&plan(Step::Tests, NONE)),
-            "cargo test --workspace --features delian/opentelemetry --tests"
+            "cargo test --workspace --features delian/opentelemetry,delian/nats --tests"
         );
     }
 

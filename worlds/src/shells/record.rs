@@ -149,9 +149,8 @@ impl Seen {
     pub(super) fn conclude(&mut self, counts: &Counts, settled_after: Option<Duration>) -> Facts {
         let (plan, now) = (Arc::clone(&self.plan), self.now());
         // Whoever watches health removes whom it finds dead, which no client asks for.
-        let is_judged = !self.has_chorus
-            && plan.scenario.cluster.config.health.is_none()
-            && plan.operations.len() <= JUDGED_MAX;
+        let is_judged =
+            !self.has_chorus && plan.scenario.cluster.config.health.is_none() && plan.operations.len() <= JUDGED_MAX;
         if is_judged && let Err(facts) = self.exchanges.judge(&plan.operations, |_| false) {
             self.ledger.note("history-is-linearizable", now, facts);
         }
