@@ -241,6 +241,6 @@ impl<'a> Runner<'a> {
 
 /// Returns a line that says how one scenario ended, for whoever waits.
 fn progress(world: WorldKind, scenario: &Scenario, is_good: bool, took: Duration) -> String {
-    let word = if is_good { "ok" } else { "FAILED" };
-    format!("{word}  {world}  {}  {}", scenario.name, span(took))
+    let verdict = if is_good { "ok" } else { "FAILED" };
+    format!("{verdict}  {world}  {}  {}", scenario.name, span(took))
 }

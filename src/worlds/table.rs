@@ -1,5 +1,7 @@
 //! What came of scenarios in other worlds, beside discrete events: for people and for programs.
 
+use std::time::Duration;
+
 use delian_sim::report::human::{grouped, plural, span};
 use serde_json::{Value, json};
 
@@ -13,6 +15,11 @@ impl Pace {
     /// Returns how many seconds of a scenario pass in a second of one core.
     fn speed(&self) -> f64 {
         self.told.as_secs_f64() / self.cpu_seconds.max(1e-3)
+    }
+
+    fn speed_text(&self) -> String {
+        let whole = self.told.as_millis() / Duration::from_secs_f64(self.cpu_seconds.max(1e-3)).as_millis();
+        if whole < 100 { format!("{:.1}", self.speed()) } else { grouped(whole as u64) }
     }
 }
 
@@ -43,7 +50,7 @@ pub(super) fn text(found: &Found, screen: Screen) -> String {
         found.left_out.iter().map(|LeftOut { name, world, why }| format!("left out of {world}  {name}: {why}\n")),
     );
     for pace in &found.paces {
-        let speed = grouped(pace.speed().round() as u64);
+        let speed = pace.speed_text();
         let runs = plural(pace.runs, "run");
         let took =
             format!("{runs}, {} of the scenarios in {}, {speed} in a CPU second", span(pace.told), span(pace.wall));
@@ -67,7 +74,7 @@ pub(super) fn markdown(found: &Found) -> String {
     );
     for pace in &found.paces {
         let (runs, told) = (grouped(pace.runs), span(pace.told));
-        let (cpu, speed) = (pace.cpu_seconds, grouped(pace.speed().round() as u64));
+        let (cpu, speed) = (pace.cpu_seconds, pace.speed_text());
         text.extend([format!("| {} | {runs} | {told} | {cpu:.1} s | {speed} |\n", pace.world)]);
     }
     for verdict in &found.verdicts {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use delian_sim::scenario::{Action, Family, Fault, Scenario, Target};
+use delian_sim::scenario::{Action, Family, Scenario};
+use delian_sim::worlds::WorldKind;
 
 /// How many whole shells one world holds: each has a store, certificates and connections to all others.
 const PROCESSES_MAX: u16 = 16;
@@ -99,58 +100,18 @@ pub fn obstacles(scenario: &Scenario) -> Vec<String> {
     for (strikes, fact) in [(doubles, "duplicated"), (overtakes, "reordered"), (replays, "replayed")] {
         // Elsewhere it is one trouble of several, and is left out; here it is what the scenario is about.
         let is_about_it = scenario.expect.at_least.contains_key(fact) || scenario.name.contains(fact);
-        add(strikes && is_about_it, "the network doubles, overtakes and replays no message");
+        add(strikes && is_about_it, "its network doubles, overtakes and replays no message");
     }
     add(!scenario.forks.is_empty(), "its luck is that of the discrete-event world");
     let forgets = swarm.is_some_and(|swarm| swarm.families.contains(&Family::Forget));
     add(forgets, "nobody here sees every memory, as whoever takes one away must");
-    for step in &scenario.steps {
-        if let Some(reason) = of_fault(&step.fault) {
-            add(true, reason);
-        }
-    }
-    for operation in &scenario.operations {
-        add(operation.action == Action::ForgetLeader, "the shell has no such question as to forget a leader");
-    }
+    let here = WorldKind::Madsim;
+    scenario.steps.iter().filter_map(|step| here.refuses_fault(&step.fault)).for_each(|reason| add(true, reason));
+    let asked = scenario.operations.iter();
+    asked.filter_map(|it| here.refuses_action(&it.action, it.manner)).for_each(|reason| add(true, reason));
     reasons.sort();
     reasons.dedup();
     reasons
-}
-
-fn of_fault(fault: &Fault) -> Option<&'static str> {
-    match fault {
-        Fault::Degrade(from, to, quality) => {
-            let is_of_all = *from == Target::Everyone && *to == Target::Everyone;
-            let adds = quality.duplicate > 0 || quality.reorder > 0 || quality.replay > 0;
-            if adds {
-                return Some("the network doubles, overtakes and replays no message");
-            }
-            (!is_of_all).then_some("the network has one quality for all links")
-        }
-        Fault::Forget(_) => Some("nobody here sees every memory, as whoever takes one away must"),
-        Fault::Partition(_)
-        | Fault::Isolate(..)
-        | Fault::Bridge(_)
-        | Fault::Clog(..)
-        | Fault::HealNetwork
-        | Fault::Crash(_)
-        | Fault::Start(_)
-        | Fault::Wipe(_)
-        | Fault::CorruptDisk(_)
-        | Fault::Pause(_)
-        | Fault::Deafen(_)
-        | Fault::SlowDisk(..)
-        | Fault::StallDisk(_)
-        | Fault::FullDisk(_)
-        | Fault::Upgrade(_)
-        | Fault::Drift(..)
-        | Fault::WallJump(..)
-        | Fault::MonotonicJump(..)
-        | Fault::Mute(_)
-        | Fault::MutePool(_)
-        | Fault::DeafenPool(_)
-        | Fault::Score(..) => None,
-    }
 }
 
 /// Returns whether a family of random faults cannot strike here.
@@ -205,7 +166,6 @@ mod tests {
 
     use delian_sim::scenario::facts;
     use delian_sim::story::Story;
-    use delian_sim::worlds::WorldKind;
 
     use super::*;
 

@@ -53,6 +53,7 @@ pub(crate) fn scenarios() -> impl Strategy<Value = Scenario> {
             scenario.expect = expect;
             scenario.worlds = worlds;
             make_sense(&mut scenario, pins_healed);
+            stay_where_it_can_run(&mut scenario);
             scenario
         })
     })
@@ -90,6 +91,16 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
     if pins_healed && !scenario.changes_quorum() {
         let gone = scenario.gone();
         scenario.healed = Some((1..=scenario.cluster.participants()).filter(|it| !gone.contains(it)).collect());
+    }
+}
+
+/// Keeps a scenario that a simulated shell cannot tell with discrete events.
+fn stay_where_it_can_run(scenario: &mut Scenario) {
+    let there = WorldKind::Madsim;
+    let is_refused = scenario.steps.iter().any(|step| there.refuses_fault(&step.fault).is_some())
+        || scenario.operations.iter().any(|it| there.refuses_action(&it.action, it.manner).is_some());
+    if is_refused && scenario.worlds.run_in.remove(&there) {
+        scenario.worlds.not_in.insert(there, "it cannot".to_string());
     }
 }
 

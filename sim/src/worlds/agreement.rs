@@ -244,10 +244,10 @@ mod tests {
     fn what_some_seed_came_to_agrees_and_all_else_is_a_difference() {
         let des = [facts(WorldKind::Des, 1, Fate::Acknowledged), facts(WorldKind::Des, 2, Fate::Unknown)];
         let likely = facts(WorldKind::Process, 2, Fate::Acknowledged);
-        assert_eq!(differences(&des, &[likely.clone()]), Vec::<String>::new());
+        assert_eq!(differences(&des, std::slice::from_ref(&likely)), Vec::<String>::new());
         let stranger = facts(WorldKind::Process, 3, Fate::NotAsked);
         assert_eq!(
-            differences(&des, &[stranger.clone()]),
+            differences(&des, std::slice::from_ref(&stranger)),
             ["who led: n1 n2 / n3", "5s register m11 through n1: acknowledged (1), unknown (1) / nobody listened",]
         );
         assert_eq!(
@@ -278,7 +278,7 @@ mod tests {
         let mut one = facts(WorldKind::Des, 1, Fate::Acknowledged);
         one.conditions.insert(condition(Named::Process(3)), secs(9));
         let other = facts(WorldKind::Process, 1, Fate::Acknowledged);
-        assert_eq!(differences(&[one.clone()], &[other.clone()]), ["n3 is unreachable: at 9.00 s / never"]);
+        assert_eq!(differences(&[one.clone()], std::slice::from_ref(&other)), ["n3 is unreachable: at 9.00 s / never"]);
         assert_eq!(
             differences(&[one.clone()], &[one.clone(), other.clone()]),
             ["n3 is unreachable: at 9.00 s / at 9.00 s (1 runs)"],

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{Action, Fault, Manner};
+use crate::scenario::{Action, Fault, LinkQuality, Manner, Target};
 
 /// A world in which a scenario may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,41 +31,22 @@ impl WorldKind {
 
     /// Says why a fault cannot happen in this world; nothing if it can.
     pub fn refuses_fault(self, fault: &Fault) -> Option<&'static str> {
-        match (self, fault) {
-            (Self::Des | Self::Madsim, _)
-            | (
-                _,
-                Fault::Partition(_)
-                | Fault::Isolate(..)
-                | Fault::Bridge(_)
-                | Fault::Degrade(..)
-                | Fault::Clog(..)
-                | Fault::HealNetwork
-                | Fault::Crash(_)
-                | Fault::Start(_)
-                | Fault::Pause(_)
-                | Fault::Deafen(_),
-            ) => None,
-            (Self::Process, Fault::SlowDisk(..) | Fault::StallDisk(_) | Fault::FullDisk(_) | Fault::CorruptDisk(_)) => {
-                Some("its disks are real and do as they please")
-            }
-            (Self::Process, Fault::Wipe(_) | Fault::Forget(_)) => {
-                Some("its nodes that lost their disks are another test's")
-            }
-            (Self::Process, Fault::Upgrade(_)) => Some("all of its nodes are of one release"),
-            (Self::Process, Fault::Drift(..) | Fault::WallJump(..) | Fault::MonotonicJump(..)) => {
-                Some("all of its nodes share the clocks of one machine")
-            }
-            (Self::Process, Fault::Mute(_) | Fault::MutePool(_) | Fault::DeafenPool(_) | Fault::Score(..)) => {
-                Some("its relays do not read what nodes say")
-            }
+        match self {
+            Self::Des => None,
+            Self::Madsim => refused_by_madsim(fault),
+            Self::Process => refused_by_processes(fault),
         }
     }
 
     /// Says why a client cannot ask for something in this world; nothing if it can.
     pub fn refuses_action(self, action: &Action, manner: Manner) -> Option<&'static str> {
-        if matches!(self, Self::Des | Self::Madsim) {
-            return None;
+        match self {
+            Self::Des => return None,
+            Self::Madsim => {
+                let has_none = *action == Action::ForgetLeader;
+                return has_none.then_some("the shell has no such question as to forget a leader");
+            }
+            Self::Process => {}
         }
         if manner != Manner::default() {
             return Some("its clients speak HTTP: they have no sessions and ask once");
@@ -90,6 +71,67 @@ impl WorldKind {
     /// Returns whether this world counts a fact.
     pub fn counts(self, fact: &str) -> bool {
         matches!(self, Self::Des | Self::Madsim) || fact.starts_with("fault.") || COUNTED.contains(&fact)
+    }
+}
+
+fn refused_by_madsim(fault: &Fault) -> Option<&'static str> {
+    match fault {
+        Fault::Degrade(_, _, LinkQuality { duplicate, reorder, replay, .. }) if duplicate + reorder + replay > 0 => {
+            Some("its network doubles, overtakes and replays no message")
+        }
+        Fault::Degrade(from, to, _) if (*from, *to) != (Target::Everyone, Target::Everyone) => {
+            Some("its network has one quality for all links")
+        }
+        Fault::Forget(_) => Some("nobody there sees every memory, as whoever takes one away must"),
+        Fault::Degrade(..)
+        | Fault::Partition(_)
+        | Fault::Isolate(..)
+        | Fault::Bridge(_)
+        | Fault::Clog(..)
+        | Fault::HealNetwork
+        | Fault::Crash(_)
+        | Fault::Start(_)
+        | Fault::Wipe(_)
+        | Fault::CorruptDisk(_)
+        | Fault::Pause(_)
+        | Fault::Deafen(_)
+        | Fault::SlowDisk(..)
+        | Fault::StallDisk(_)
+        | Fault::FullDisk(_)
+        | Fault::Upgrade(_)
+        | Fault::Drift(..)
+        | Fault::WallJump(..)
+        | Fault::MonotonicJump(..)
+        | Fault::Mute(_)
+        | Fault::MutePool(_)
+        | Fault::DeafenPool(_)
+        | Fault::Score(..) => None,
+    }
+}
+
+fn refused_by_processes(fault: &Fault) -> Option<&'static str> {
+    match fault {
+        Fault::Partition(_)
+        | Fault::Isolate(..)
+        | Fault::Bridge(_)
+        | Fault::Degrade(..)
+        | Fault::Clog(..)
+        | Fault::HealNetwork
+        | Fault::Crash(_)
+        | Fault::Start(_)
+        | Fault::Pause(_)
+        | Fault::Deafen(_) => None,
+        Fault::SlowDisk(..) | Fault::StallDisk(_) | Fault::FullDisk(_) | Fault::CorruptDisk(_) => {
+            Some("its disks are real and do as they please")
+        }
+        Fault::Wipe(_) | Fault::Forget(_) => Some("its nodes that lost their disks are another test's"),
+        Fault::Upgrade(_) => Some("all of its nodes are of one release"),
+        Fault::Drift(..) | Fault::WallJump(..) | Fault::MonotonicJump(..) => {
+            Some("all of its nodes share the clocks of one machine")
+        }
+        Fault::Mute(_) | Fault::MutePool(_) | Fault::DeafenPool(_) | Fault::Score(..) => {
+            Some("its relays do not read what nodes say")
+        }
     }
 }
 

@@ -42,8 +42,35 @@ impl Checker<'_> {
         if *scale == 0 {
             self.find(Section::Worlds, "scale", "scale is 0%, but time must pass".to_string());
         }
+        for world in run_in {
+            self.faults_in(*world);
+        }
+        if run_in.contains(&WorldKind::Madsim) {
+            self.simulated_operations();
+        }
         if run_in.contains(&WorldKind::Process) {
             self.real();
+        }
+    }
+
+    /// Checks that every fault that is laid can happen in a world.
+    fn faults_in(&mut self, world: WorldKind) {
+        for (position, step) in self.scenario.steps.iter().enumerate() {
+            if let Some(why) = world.refuses_fault(&step.fault) {
+                let message = format!("`{}` does not happen in `{world}`: {why}", step.fault.kind());
+                self.find(Section::Step(position), "fault", message);
+            }
+        }
+    }
+
+    /// Checks that a shell in a simulated world can be asked for everything.
+    fn simulated_operations(&mut self) {
+        let world = WorldKind::Madsim;
+        for (position, operation) in self.scenario.operations.iter().enumerate() {
+            if let Some(why) = world.refuses_action(&operation.action, operation.manner) {
+                let message = format!("this cannot be asked for in `{world}`: {why}");
+                self.find(Section::Operation(position), "do", message);
+            }
         }
     }
 
@@ -82,10 +109,6 @@ impl Checker<'_> {
             }
         }
         for (position, step) in scenario.steps.iter().enumerate() {
-            if let Some(why) = world.refuses_fault(&step.fault) {
-                let message = format!("`{}` does not happen in `{world}`: {why}", step.fault.kind());
-                self.find(Section::Step(position), "fault", message);
-            }
             if let Fault::Degrade(_, _, quality) = &step.fault
                 && quality.replay > 0
             {
@@ -153,7 +176,7 @@ impl Action {
 mod tests {
     use delian_core::health::HealthConfig;
 
-    use crate::scenario::{Action, Builder, Fault, Scenario, Target, Workload, Worlds, secs};
+    use crate::scenario::{Action, Builder, Fault, LinkQuality, Scenario, Target, Workload, Worlds, secs};
     use crate::worlds::WorldKind;
 
     fn real() -> Builder {
@@ -188,6 +211,24 @@ mod tests {
         assert!(refusal(real().chaos(secs(300))).contains("above 5m"));
         assert!(refusal(real().workload(Workload::default())).contains("`process` cannot do all that mix draws"));
         assert!(refusal(real().expect_at_least("writes", 1)).contains("writes cannot be counted in `process`"));
+    }
+
+    #[test]
+    fn what_a_simulated_shell_cannot_do_is_found_with_its_reason() {
+        let mut worlds = Worlds::default();
+        worlds.run_in.extend([WorldKind::Madsim]);
+        worlds.not_in.insert(WorldKind::Process, "it is about time".to_string());
+        let story = || Scenario::build("a-fact").about("It is told.").worlds(worlds.clone()).at(secs(5));
+        let usual = story().finish().expect("it makes sense").network;
+        let quality = |duplicate| LinkQuality { duplicate, ..usual };
+        let all = Target::Everyone;
+        let doubled = Fault::Degrade(all, all, quality(10));
+        assert!(refusal(story().fault(doubled)).contains("`degrade` does not happen in `madsim`: its network doubles"));
+        let one = Fault::Degrade(Target::Leader, all, quality(0));
+        assert!(refusal(story().fault(one)).contains("its network has one quality for all links"));
+        let forgets = story().operation(1, Target::Leader, Action::ForgetLeader);
+        assert!(refusal(forgets).contains("this cannot be asked for in `madsim`"));
+        assert!(story().fault(Fault::Degrade(all, all, quality(0))).finish().is_ok());
     }
 
     #[test]
