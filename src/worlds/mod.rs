@@ -39,21 +39,31 @@ const JOBS_MAX: usize = 4;
 /// What a scenario came to.
 pub(crate) struct Verdict {
     pub(crate) scenario: Arc<Scenario>,
+    pub(crate) des: Vec<Facts>,
+    /// Nothing if it was not begun anywhere, because another scenario failed.
     pub(crate) elsewhere: Vec<Elsewhere>,
     pub(crate) rows: Vec<Row>,
 }
 
 impl Verdict {
-    /// Returns whether nothing was broken and all worlds agree.
+    /// Returns whether it ran, nothing was broken and all worlds agree.
     pub(crate) fn is_good(&self) -> bool {
-        self.broken().next().is_none() && self.rows.iter().all(Row::agrees)
+        !self.elsewhere.is_empty() && self.broken().next().is_none() && self.rows.iter().all(Row::agrees)
     }
 
     /// Returns what was broken, and where.
     pub(crate) fn broken(&self) -> impl Iterator<Item = (WorldKind, &str)> {
-        let of = |it: &Elsewhere| it.world;
-        self.elsewhere.iter().flat_map(move |it| {
-            it.runs.iter().flat_map(|facts| &facts.broken).map(move |broken| (of(it), broken.as_str()))
+        let runs = self.des.iter().chain(self.elsewhere.iter().flat_map(|it| &it.runs));
+        runs.flat_map(|facts| facts.broken.iter().map(|broken| (facts.world, broken.as_str())))
+    }
+
+    /// Returns what the scenario expects and a world where it ran does not count.
+    pub(crate) fn unjudged(&self) -> impl Iterator<Item = (WorldKind, Vec<&str>)> {
+        let expect = &self.scenario.expect;
+        self.elsewhere.iter().filter_map(move |it| {
+            let facts = expect.at_least.keys().chain(expect.at_most.keys());
+            let unseen: Vec<&str> = facts.filter(|fact| !it.world.counts(fact)).map(String::as_str).collect();
+            (!unseen.is_empty()).then_some((it.world, unseen))
         })
     }
 }
@@ -72,20 +82,22 @@ pub(crate) struct Pace {
 pub(crate) struct Found {
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) left_out: Vec<LeftOut>,
+    /// How many scenarios say nothing of worlds, or are of pools alone.
+    pub(crate) passed_over: u64,
     pub(crate) paces: Vec<Pace>,
 }
 
-/// Runs the scenarios that run in all of these worlds, with discrete events beside them.
+/// Runs the scenarios that run in any of these worlds, with discrete events beside them.
 pub(crate) fn run(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<Answer, Problem> {
     let stopwatch = Stopwatch::start();
-    let (scenarios, left_out) = chosen(arguments, worlds)?;
+    let Chosen { scenarios, left_out, passed_over } = chosen(arguments, worlds)?;
     let directory = &arguments.report;
     let logs = directory.join("worlds");
     fs::create_dir_all(&logs)
         .map_err(|error| Problem::new(format!("cannot write the report to {}: {error}", directory.display())))?;
     let runner = Runner::prepare(arguments, worlds, &logs)?;
     let (verdicts, paces) = runner.run_all(&scenarios, worlds);
-    let found = Found { verdicts, left_out, paces };
+    let found = Found { verdicts, left_out, passed_over, paces };
 
     let is_good = found.verdicts.iter().all(Verdict::is_good);
     let document = table::document(&found, stopwatch.wall_seconds(), cpu_seconds());
@@ -109,27 +121,42 @@ pub(crate) struct LeftOut {
     pub(crate) why: String,
 }
 
-/// Returns the scenarios that run in all of these worlds, and those that say why they do not.
-fn chosen(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<(Vec<Arc<Scenario>>, Vec<LeftOut>), Problem> {
-    let (mut scenarios, mut left_out) = (Vec::new(), Vec::new());
+/// What is run, and what is not.
+struct Chosen {
+    scenarios: Vec<Arc<Scenario>>,
+    left_out: Vec<LeftOut>,
+    passed_over: u64,
+}
+
+/// Chooses the scenarios that run in any of these worlds, and tells of those that say why they do not run in one.
+fn chosen(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<Chosen, Problem> {
+    let mut chosen = Chosen { scenarios: Vec::new(), left_out: Vec::new(), passed_over: 0 };
     for story in load::scenarios(&arguments.paths)? {
         load::refuse_other_seed(&story, arguments.seed)?;
-        let Story::Cluster(scenario) = story else { continue };
-        let missing = worlds.iter().find(|world| !scenario.worlds.run_in.contains(world));
-        match missing.map(|world| (*world, scenario.worlds.not_in.get(world).cloned())) {
-            None => scenarios.push(scenario),
-            Some((world, Some(why))) => left_out.push(LeftOut { name: scenario.name.clone(), world, why }),
-            Some((_, None)) => {}
+        let scenario = match story {
+            Story::Cluster(scenario) if scenario.worlds.run_in.len() > 1 => scenario,
+            Story::Cluster(_) | Story::Pool(_) => {
+                chosen.passed_over += 1;
+                continue;
+            }
+        };
+        let missing = worlds.iter().filter_map(|world| scenario.worlds.not_in.get_key_value(world));
+        chosen.left_out.extend(missing.map(|(world, why)| {
+            let (name, why) = (scenario.name.clone(), why.clone());
+            LeftOut { name, world: *world, why }
+        }));
+        if worlds.iter().any(|world| scenario.worlds.run_in.contains(world)) {
+            chosen.scenarios.push(scenario);
         }
     }
-    if scenarios.is_empty() {
+    if chosen.scenarios.is_empty() {
         let names: Vec<&str> = worlds.iter().map(|world| world.name()).collect();
         return Err(Problem::new(format!(
             "none of these scenarios runs in the world {}: name some of scenarios/worlds, or add `[worlds]` to one",
-            names.join(" and ")
+            names.join(" or ")
         )));
     }
-    Ok((scenarios, left_out))
+    Ok(chosen)
 }
 
 /// How scenarios are run.
@@ -167,13 +194,13 @@ impl<'a> Runner<'a> {
             };
             let elsewhere: Vec<Elsewhere> = others.iter().filter_map(of).collect();
             let rows = compare(scenario, &des[place], &elsewhere);
-            Verdict { scenario: Arc::clone(scenario), elsewhere, rows }
+            Verdict { scenario: Arc::clone(scenario), des: des[place].clone(), elsewhere, rows }
         };
         (scenarios.iter().enumerate().map(verdict).collect(), paces)
     }
 
-    /// Runs all scenarios in a world, some at a time, and returns the runs of each, in their order; none of those that were
-    /// not begun because another one failed.
+    /// Runs all scenarios in a world, some at a time, and returns the runs of each, in their order; none of those that do not
+    /// run there, or were not begun because another one failed.
     fn in_world(&self, world: WorldKind, scenarios: &[Arc<Scenario>], paces: &mut Vec<Pace>) -> Vec<Vec<Facts>> {
         let (watch, cpu_before) = (Stopwatch::start(), cpu_seconds());
         let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -186,6 +213,9 @@ impl<'a> Runner<'a> {
                         && let Some((place, scenario)) = Some(next.fetch_add(1, Ordering::Relaxed))
                             .and_then(|place| scenarios.get(place).map(|scenario| (place, scenario)))
                     {
+                        if !scenario.worlds.run_in.contains(&world) {
+                            continue;
+                        }
                         let begun = Stopwatch::start();
                         let runs = self.runs(world, scenario, job);
                         let is_good = runs.iter().all(Facts::holds);

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use delian_sim::scenario::Scenario;
 use delian_sim::worlds::{Facts, WorldKind};
@@ -78,16 +78,22 @@ impl Program {
         let mut command = Command::new(&self.0);
         command.arg(&scenario.path).arg("--seed").arg(seed.to_string()).stdin(Stdio::null());
         let ended = command.output().map_err(|error| format!("cannot start {}: {error}", self.0.display()))?;
-        let said = String::from_utf8_lossy(&ended.stdout);
-        // It may have more to say than that, and a program that panicked says nothing that can be read.
-        let found = said.lines().find_map(|line| serde_json::from_str(line).ok());
-        found.ok_or_else(|| {
-            let complaint = String::from_utf8_lossy(&ended.stderr).into_owned();
-            let lines: Vec<&str> = complaint.lines().collect();
-            let last = &lines[lines.len().saturating_sub(COMPLAINT_LINES)..];
-            format!("seed {seed} said nothing and ended with {}: {}", ended.status, last.join(" / "))
-        })
+        heard(&ended).map_err(|why| format!("seed {seed} ended with {} and {why}", ended.status))
     }
+}
+
+/// Reads what the program said, which agrees with how it ended: 0 if nothing was broken, and otherwise 1.
+fn heard(ended: &Output) -> Result<Said, String> {
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let Some(line) = said.lines().find(|line| line.starts_with('{')) else {
+        let complaint = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let lines: Vec<&str> = complaint.lines().collect();
+        let last = &lines[lines.len().saturating_sub(COMPLAINT_LINES)..];
+        return Err(format!("said nothing: {}", last.join(" / ")));
+    };
+    let said: Said = serde_json::from_str(line).map_err(|error| format!("said what is not understood: {error}"))?;
+    let right = i32::from(!said.facts.holds());
+    if ended.status.code() == Some(right) { Ok(said) } else { Err("said otherwise".to_string()) }
 }
 
 fn is_checkout(folder: &Path) -> bool {

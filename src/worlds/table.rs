@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use delian_sim::report::human::{grouped, plural, span};
+use delian_sim::scenario::Scenario;
 use serde_json::{Value, json};
 
 use super::{Found, LeftOut, Pace, Verdict};
@@ -27,7 +28,7 @@ impl Pace {
 pub(super) fn text(found: &Found, screen: Screen) -> String {
     let mut text = String::new();
     for verdict in &found.verdicts {
-        let word = if verdict.is_good() { screen.good("ok") } else { screen.bad("FAILED") };
+        let word = if verdict.is_good() { screen.good(ended(verdict)) } else { screen.bad(ended(verdict)) };
         text.extend([format!("{word}  {}\n", screen.strong(&verdict.scenario.name))]);
         for it in &verdict.rows {
             let mark = if it.agrees() { "  " } else { "≠ " };
@@ -42,6 +43,9 @@ pub(super) fn text(found: &Found, screen: Screen) -> String {
                 text.push_str(&row("      differs, because", FACT_WIDTH, why, screen.width()));
             }
         }
+        for (world, facts) in verdict.unjudged() {
+            text.push_str(&row(&format!("  not counted in {world}"), FACT_WIDTH, &facts.join(", "), screen.width()));
+        }
         for (world, broken) in verdict.broken() {
             text.push_str(&row(&format!("  broken in {world}"), FACT_WIDTH, broken, screen.width()));
         }
@@ -49,6 +53,9 @@ pub(super) fn text(found: &Found, screen: Screen) -> String {
     text.extend(
         found.left_out.iter().map(|LeftOut { name, world, why }| format!("left out of {world}  {name}: {why}\n")),
     );
+    if found.passed_over > 0 {
+        text.extend([format!("{} that say nothing of worlds.\n", plural(found.passed_over, "other scenario"))]);
+    }
     for pace in &found.paces {
         let speed = pace.speed_text();
         let runs = plural(pace.runs, "run");
@@ -78,8 +85,8 @@ pub(super) fn markdown(found: &Found) -> String {
         text.extend([format!("| {} | {runs} | {told} | {cpu:.1} s | {speed} |\n", pace.world)]);
     }
     for verdict in &found.verdicts {
-        let ended = if verdict.is_good() { "ok" } else { "FAILED" };
-        text.extend([format!("\n## {}\n\n{} {ended}.\n\n", verdict.scenario.name, verdict.scenario.about)]);
+        let Scenario { name, about, .. } = &*verdict.scenario;
+        text.extend([format!("\n## {name}\n\n{about} {}.\n\n", ended(verdict))]);
         let worlds: Vec<&str> = verdict.elsewhere.iter().map(|it| it.world.name()).collect();
         text.extend([format!(
             "| fact | des | {} | |\n|---|---|{}---|\n",
@@ -87,10 +94,12 @@ pub(super) fn markdown(found: &Found) -> String {
             "---|".repeat(worlds.len())
         )]);
         for it in &verdict.rows {
-            let mark = it.explanation().unwrap_or(if it.agrees() { "" } else { "≠" });
+            let mark = cell(it.explanation().unwrap_or(if it.agrees() { "" } else { "≠" }));
             let others: Vec<String> = it.others.iter().map(|other| cell(&other.value)).collect();
             text.extend([format!("| {} | {} | {} | {mark} |\n", cell(&it.fact), cell(&it.des), others.join(" | "))]);
         }
+        let unjudged = verdict.unjudged();
+        text.extend(unjudged.map(|(world, facts)| format!("\n- {world} does not count {}\n", facts.join(", "))));
         text.extend(verdict.broken().map(|(world, broken)| format!("\n- {world}: {}\n", cell(broken))));
     }
     if !found.left_out.is_empty() {
@@ -113,10 +122,20 @@ pub(super) fn document(found: &Found, wall_seconds: f64, cpu_seconds: f64) -> Va
         "ok": found.verdicts.iter().all(Verdict::is_good),
         "scenarios": found.verdicts.iter().map(scenario).collect::<Vec<_>>(),
         "left_out": found.left_out.iter().map(left_out).collect::<Vec<_>>(),
+        "passed_over": found.passed_over,
         "speed": found.paces.iter().map(pace).collect::<Vec<_>>(),
         "wall_seconds": wall_seconds,
         "cpu_seconds": cpu_seconds,
     })
+}
+
+/// Returns how a scenario ended, in a word.
+fn ended(verdict: &Verdict) -> &'static str {
+    match (verdict.is_good(), verdict.elsewhere.is_empty()) {
+        (true, _) => "ok",
+        (false, true) => "NOT RUN",
+        (false, false) => "FAILED",
+    }
 }
 
 fn scenario(verdict: &Verdict) -> Value {
@@ -134,12 +153,14 @@ fn scenario(verdict: &Verdict) -> Value {
             "explanation": row.explanation(),
         })
     });
+    let unjudged = verdict.unjudged().map(|(world, facts)| json!({ "world": world, "facts": facts }));
     let broken = verdict.broken().map(|(world, broken)| json!({ "world": world, "what": broken }));
     json!({
         "name": verdict.scenario.name,
         "path": verdict.scenario.path,
         "ok": verdict.is_good(),
         "broken": broken.collect::<Vec<_>>(),
+        "unjudged": unjudged.collect::<Vec<_>>(),
         "agreement": agreement.collect::<Vec<_>>(),
         "worlds": runs.collect::<Vec<_>>(),
     })

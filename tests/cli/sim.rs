@@ -20,7 +20,7 @@ fn a_world_in_which_no_scenario_runs_is_told_with_the_way_to_name_it() {
     let ended =
         desk.delian("sim --world process").with(2).complains("none of these scenarios runs in the world process");
     ended.complains("add `[worlds]` to one");
-    desk.delian("sim --world proces").with(2).complains("[possible values: des, process]");
+    desk.delian("sim --world proces").with(2).complains("[possible values: des, madsim, process]");
 }
 
 #[test]

@@ -8,77 +8,6 @@ use delian_sim::worlds::WorldKind;
 /// How many whole shells one world holds: each has a store, certificates and connections to all others.
 const PROCESSES_MAX: u16 = 16;
 
-/// The facts of scenarios that are counted here. What happens to single messages is nobody's to see: they are sealed, and
-/// streams send again what got lost.
-const FACTS: [&str; 61] = [
-    "acknowledged",
-    "applied",
-    "commits",
-    "compactions",
-    "conditions",
-    "crashes",
-    "drained",
-    "elections",
-    "evictions",
-    "failures",
-    "fault.bridge",
-    "fault.clog",
-    "fault.corrupt-disk",
-    "fault.crash",
-    "fault.deafen",
-    "fault.deafen-pool",
-    "fault.degrade",
-    "fault.drift",
-    "fault.full-disk",
-    "fault.isolate",
-    "fault.monotonic-jump",
-    "fault.mute",
-    "fault.mute-pool",
-    "fault.partition",
-    "fault.pause",
-    "fault.score",
-    "fault.slow-disk",
-    "fault.stall-disk",
-    "fault.start",
-    "fault.upgrade",
-    "fault.wall-jump",
-    "fault.wipe",
-    "halts",
-    "joint_configurations",
-    "leader_changes",
-    "lease_reads",
-    "levels_raised",
-    "muted",
-    "pool_deaths",
-    "promoted",
-    "quorum_changes",
-    "quorum_reads",
-    "reads",
-    "recoveries",
-    "refused",
-    "registrations",
-    "rejected",
-    "removals",
-    "repeated",
-    "restarts",
-    "retries",
-    "self_suspicions",
-    "sessions_ended",
-    "sessions_opened",
-    "snapshots_installed",
-    "snapshots_sent",
-    "step_downs",
-    "transfers",
-    "transfers_aborted",
-    "truncations",
-    "unknown",
-];
-
-/// Returns whether a fact is counted here.
-pub fn counts(fact: &str) -> bool {
-    FACTS.binary_search(&fact).is_ok()
-}
-
 /// Returns why a scenario cannot be told here, a reason each; none if it can.
 pub fn obstacles(scenario: &Scenario) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -164,7 +93,6 @@ pub fn adapted(scenario: &Scenario) -> Option<(Arc<Scenario>, Vec<&'static str>)
 mod tests {
     use std::path::Path;
 
-    use delian_sim::scenario::facts;
     use delian_sim::story::Story;
 
     use super::*;
@@ -179,13 +107,6 @@ mod tests {
         stories
             .filter_map(|story| if let Story::Cluster(scenario) = story { Some((*scenario).clone()) } else { None })
             .collect()
-    }
-
-    #[test]
-    fn every_fact_that_is_counted_here_is_one_that_scenarios_know() {
-        assert!(FACTS.is_sorted());
-        assert!(FACTS.iter().all(|fact| facts::names().any(|name| name == *fact)));
-        assert!(counts("elections") && !counts("replayed"));
     }
 
     #[test]

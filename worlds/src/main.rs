@@ -1,15 +1,21 @@
 //! Tells one scenario with one seed to whole shells in a simulated world, or says of scenarios whether that can be done.
 //!
-//! It says one JSON document on a line of its own for each, and ends with 0 for yes, 1 for a finding and 2 for a question
-//! that could not be asked. `cargo xtask madsim` builds it with `--cfg madsim` and runs it once for every seed.
+//! It says one JSON document on a line of its own for each, and ends with 0 for yes, 1 for a finding, 2 for a question
+//! that could not be asked and 3 for a run that does not end. `cargo xtask madsim` builds it with `--cfg madsim` and runs it once for every seed.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+#[cfg(madsim)]
+use std::thread;
 
 use clap::Parser;
 use delian_sim::story::Story;
 use delian_worlds::ability;
 use serde_json::json;
+
+/// How long a run may take: most take a tenth of a second. One that takes longer goes round without an end.
+#[cfg(madsim)]
+const WALL_MAX: std::time::Duration = std::time::Duration::from_mins(5);
 
 /// One seed of one scenario on whole shells in a simulated world.
 #[derive(Parser)]
@@ -68,6 +74,11 @@ fn tell(path: &Path, seed: u64) -> ExitCode {
     let Some((scenario, without)) = ability::adapted(&scenario) else {
         return complain("no random fault of its swarm can strike here");
     };
+    let _watch = thread::spawn(move || {
+        thread::sleep(WALL_MAX);
+        complain(&format!("seed {seed} did not end within {WALL_MAX:?} of real time"));
+        std::process::exit(3);
+    });
     let verdict = delian_worlds::shells::run(&scenario, without, seed);
     say(&verdict.to_json());
     if verdict.breach.is_none() { ExitCode::SUCCESS } else { ExitCode::from(1) }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use delian_sim::outcome::Counts;
 use delian_sim::scenario::Expectations;
-use delian_sim::worlds::Facts;
+use delian_sim::worlds::{Facts, WorldKind};
 use serde_json::{Value, json};
 
-use crate::ability;
 use crate::ledger::Breach;
 
 /// The result of one seed.
@@ -66,12 +65,12 @@ impl Verdict {
 /// Returns the facts that a scenario expects of each run and that nobody counts here.
 pub fn unjudged(expect: &Expectations) -> Vec<String> {
     let facts = expect.at_least.keys().chain(expect.at_most.keys());
-    facts.filter(|fact| !ability::counts(fact)).cloned().collect()
+    facts.filter(|fact| !WorldKind::Madsim.counts(fact)).cloned().collect()
 }
 
 /// Returns what a run should have done and did not, a sentence each.
 pub fn missed(expect: &Expectations, counts: &Counts) -> Vec<String> {
-    let known = |(fact, _): &(&String, &u64)| ability::counts(fact);
+    let known = |(fact, _): &(&String, &u64)| WorldKind::Madsim.counts(fact);
     let too_few = expect.at_least.iter().filter(known).filter(|(fact, least)| counts.get(fact) < **least);
     let few = too_few.map(|(fact, least)| format!("{fact} is {}, at least {least} were expected", counts.get(fact)));
     let too_many = expect.at_most.iter().filter(known).filter(|(fact, most)| counts.get(fact) > **most);
@@ -81,10 +80,8 @@ pub fn missed(expect: &Expectations, counts: &Counts) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use delian_core::Time;
-    use delian_sim::worlds::WorldKind;
-
     use super::*;
+    use delian_core::Time;
 
     #[test]
     fn what_nobody_counts_here_is_named_and_not_held_against_a_run() {

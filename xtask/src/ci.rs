@@ -44,6 +44,8 @@ enum Step {
     Fmt,
     /// Lints, with warnings as errors
     Clippy,
+    /// The same of the command as it is built without more features
+    Plain,
     /// The documentation builds, with warnings as errors
     Docs,
     /// Every test of the workspace, `layers` and `tidy` among them
@@ -84,7 +86,7 @@ enum Plan {
     Prepare,
     /// Runs cargo with these arguments and one variable of the environment.
     Cargo { arguments: Vec<String>, variable: Option<(&'static str, &'static str)>, remark: Option<&'static str> },
-    /// Runs the command that the tests were built with, which has more checks than a release.
+    /// Runs the command as the tests build it, which has more checks than a release.
     Built { arguments: Vec<String> },
     /// Leaves the step out, for this reason.
     Skip(&'static str),
@@ -101,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     let root = process::root();
     let tools = Tools { nextest: look_for(&root, "nextest"), deny: look_for(&root, "deny") };
     let from = arguments.from.unwrap_or(Step::Setup);
+    let server = if from <= Step::Tests { look_for_server(&root) } else { Found::Here };
     let mut outcomes = Vec::new();
     for &step in Step::value_variants().iter().filter(|&&step| step >= from) {
         println!("\n== {} ==", name(step));
@@ -119,7 +122,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
         println!("{} took {:.1} s", name(step), spent.as_secs_f64());
         outcomes.push((step, Outcome::Passed(spent)));
     }
-    println!("\n{}\n{}", summary(&outcomes), closing(from));
+    println!("\n{}", summary(&outcomes));
+    if server == Found::Missing {
+        println!("shared hunts were not tried: there is no nats-server; to add it: apt-get install nats-server");
+    }
+    println!("{}", closing(from));
     Ok(Answer::Yes)
 }
 
@@ -138,13 +145,8 @@ fn carry_out(plan: &Plan, root: &Path) -> Result<bool, Problem> {
             process::succeeds(process::cargo(root).args(arguments).envs(*variable))
         }
         Plan::Built { arguments } => {
-            let program = built(root);
-            if !program.is_file() {
-                let place = program.display();
-                return Err(format!("{place} is not there: the step `{}` builds it", name(Step::Tests)));
-            }
             println!("$ {}", shell_line(plan));
-            process::succeeds(process::untold(&program).current_dir(root).args(arguments))
+            Ok(build(root)? && process::succeeds(process::untold(&built(root)).current_dir(root).args(arguments))?)
         }
         Plan::Skip(_) => Ok(true),
     }
@@ -166,16 +168,15 @@ fn prepare(root: &Path) -> Result<bool, Problem> {
             return Ok(false);
         }
     }
-    prepare_server(root);
     Ok(true)
 }
 
 /// Gets the server that tests of shared hunts ask, as Debian packs it, and installs and starts nothing.
-fn prepare_server(root: &Path) {
-    let folder = root.join("target").join("nats-server");
+fn look_for_server(root: &Path) -> Found {
+    let folder = target(root).join("nats-server");
     let places = [PathBuf::from("nats-server"), "/usr/sbin/nats-server".into(), folder.join("usr/sbin/nats-server")];
     if places.iter().any(|place| process::answers(Command::new(place).arg("--version"))) {
-        return;
+        return Found::Here;
     }
     println!("nats-server is not there: its package is unpacked into {}", folder.display());
     let has_come = std::fs::create_dir_all(&folder).is_ok()
@@ -185,15 +186,22 @@ fn prepare_server(root: &Path) {
             package.extension().is_some_and(|it| it == "deb")
                 && process::answers(Command::new("dpkg").arg("-x").arg(&package).arg(&folder))
         });
-    if !has_come {
-        println!("it did not come, so the tests of shared hunts say that they try nothing");
-    }
+    if has_come { Found::Here } else { Found::Missing }
 }
 
-/// Returns where the tests leave the command.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// Builds the command as the tests do, for which there is nothing to do after them.
+pub(crate) fn build(root: &Path) -> Result<bool, Problem> {
+    let line = format!("test --quiet --workspace --features {FEATURES} --test cli --no-run");
+    process::succeeds(process::cargo(root).args(words(&line)))
+}
+
+/// Returns where that leaves the command.
 pub(crate) fn built(root: &Path) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("debug").join(format!("delian{}", std::env::consts::EXE_SUFFIX))
+    target(root).join("debug").join(format!("delian{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn plan(step: Step, tools: Tools) -> Plan {
@@ -201,6 +209,7 @@ fn plan(step: Step, tools: Tools) -> Plan {
         Step::Setup => Plan::Prepare,
         Step::Fmt => cargo("fmt --all --check"),
         Step::Clippy => cargo(&format!("clippy --workspace --all-targets --features {FEATURES} -- -D warnings")),
+        Step::Plain => cargo("clippy --package delian -- -D warnings"),
         Step::Docs => Plan::Cargo {
             arguments: words("doc --workspace --no-deps"),
             variable: Some(("RUSTDOCFLAGS", "-D warnings")),
@@ -220,7 +229,7 @@ fn plan(step: Step, tools: Tools) -> Plan {
             Found::Here => cargo("deny check"),
             Found::Missing => Plan::Skip("cargo-deny is missing; to add it: cargo install --locked cargo-deny"),
         },
-        Step::Api => cargo("xtask fuzz-api --built"),
+        Step::Api => cargo("xtask fuzz-api"),
         Step::Scenarios => own(&format!("sim --seeds {SCENARIO_SEEDS} --report target/ci-report")),
         Step::Models => own("check --report target/ci-report"),
         Step::Madsim => cargo(&format!("xtask madsim --seeds {MADSIM_SEEDS}")),

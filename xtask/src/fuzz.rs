@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process::Running;
-use crate::{Answer, Problem, process};
+use crate::{Answer, Problem, ci, process};
 
 /// The tool, at the version that this was written for.
 const TOOL: &str = "schemathesis==4.32.5";
@@ -28,26 +28,17 @@ const TOKEN: &str = "a-token-for-the-fuzzer-alone";
 /// The streams that never end, and so never answer within a time.
 const STREAMS: &str = "^/v1/watch";
 
-/// What `cargo xtask fuzz-api` accepts.
-#[derive(clap::Args)]
-pub(crate) struct Arguments {
-    /// Asks the command that the tests have built, and builds none
-    #[arg(long)]
-    built: bool,
-}
-
-pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
+pub(crate) fn run() -> Result<Answer, Problem> {
     let root = process::root();
     let tool = tool(&root)?;
-    if !arguments.built && !process::succeeds(process::cargo(&root).args(["build", "--quiet", "--package", "delian"]))?
-    {
+    if !ci::build(&root)? {
         return Err("the command cannot be built".to_owned());
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let data = target.join("fuzz-api");
     // A folder that is not there is as empty as it should be.
     drop(std::fs::remove_dir_all(&data));
-    let mut node = Command::new(crate::ci::built(&root));
+    let mut node = Command::new(ci::built(&root));
     node.args(["node", "--dev", "--json", "--found", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]);
     // Whoever fuzzes registers more often than any node would, and asks more often than any client may.
     node.arg(&data).args(["--set", "health.registration_burst=1000000", "--set", "http.requests_per_second=1000000"]);

@@ -39,7 +39,7 @@ enum Command {
     /// Tells scenarios to whole shells in a simulated world, one process for each seed
     Madsim(madsim::Arguments),
     /// Lets schemathesis ask a node's API for what its description promises, and for what it does not
-    FuzzApi(fuzz::Arguments),
+    FuzzApi,
     /// Lets TLC judge runs of the simulator by a specification of Raft; skipped where Java or its jar is missing
     Tla(tla::Arguments),
 }
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Command::Browser(arguments) => browser::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Madsim(arguments) => madsim::run(&arguments),
-        Command::FuzzApi(arguments) => fuzz::run(&arguments),
+        Command::FuzzApi => fuzz::run(),
         Command::Tla(arguments) => tla::run(&arguments),
     };
     match outcome {

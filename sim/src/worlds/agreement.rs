@@ -79,10 +79,11 @@ pub fn compare(scenario: &Scenario, des: &[Facts], others: &[Elsewhere]) -> Vec<
             if facts.counts.get("leader_changes") > 0 { "yes".to_string() } else { "no".to_string() }
         }),
     ];
-    let labels = others.iter().flat_map(|other| &other.runs).next().map_or(&[][..], |facts| &facts.fates[..]);
+    let labels = des.first().map_or(&[][..], |facts| &facts.fates[..]);
     for (place, (label, _)) in labels.iter().enumerate() {
-        let fate = |facts: &Facts| facts.fates.get(place).map_or(Fate::NotAsked, |(_, fate)| fate.clone()).to_string();
-        rows.push(told.among(label, fate));
+        // Two clients may ask for the same at one instant.
+        let before = labels[..place].iter().filter(|(it, _)| it == label).count();
+        rows.push(told.among(label, |facts| fate(facts, label, before).to_string()));
     }
     // What random clients left behind depends on what they asked for, which every seed draws anew.
     if scenario.workload.is_none() {
@@ -151,13 +152,14 @@ impl Told<'_> {
             self.row(&fact, at(&known, self.des.len()), |runs| {
                 let here = times(runs, condition);
                 let agrees = (here.is_empty() || is_possible) && (here.len() == runs.len() || !is_certain);
-                (at(&here, runs.len()), agrees)
+                let within = runs.first().is_none_or(|facts| lies_within(&here, &known, allowance(facts.world)));
+                (at(&here, runs.len()), agrees && within)
             })
         };
         all.iter().filter(|condition| is_compared(condition, watches)).map(row).collect()
     }
 
-    /// Settling: within the scenario's bound.
+    /// Settling: within the scenario's bound, and what the world may take beyond it.
     fn settled(&self) -> Row {
         let has = |runs: &[Facts]| runs.iter().all(|facts| facts.settled_after.is_some());
         let told = |runs: &[Facts]| match runs.iter().filter_map(|facts| facts.settled_after).max() {
@@ -166,7 +168,13 @@ impl Told<'_> {
             slowest => format!("in {}", human::span(slowest.unwrap_or_default())),
         };
         let fact = format!("settled within {}", human::span(self.scenario.settle));
-        self.row(&fact, told(self.des), |runs| (told(runs), has(runs) && has(self.des)))
+        self.row(&fact, told(self.des), |runs| {
+            let more = runs.first().map_or(Duration::ZERO, |facts| facts.world.settles_later());
+            let is_late = runs.iter().any(|facts| facts.settled_after > Some(self.scenario.settle));
+            let allowed = if is_late { format!(", of {} more here", human::span(more)) } else { String::new() };
+            let in_time = runs.iter().all(|facts| facts.settled_after <= Some(self.scenario.settle + more));
+            (told(runs) + &allowed, has(runs) && has(self.des) && in_time)
+        })
     }
 }
 
@@ -191,9 +199,32 @@ fn times(runs: &[Facts], condition: &Reached) -> Vec<Duration> {
     runs.iter().filter_map(|facts| facts.conditions.get(condition).copied()).collect()
 }
 
+/// How much earlier or later than with discrete events a condition may be reached in a world: real processes are also
+/// scheduled, and asked over HTTP.
+const fn allowance(world: WorldKind) -> Duration {
+    match world {
+        WorldKind::Des => Duration::ZERO,
+        WorldKind::Madsim => Duration::from_secs(1),
+        WorldKind::Process => Duration::from_secs(4),
+    }
+}
+
+/// Whether all of these times lie between the least and the most of those known, or so close to them.
+fn lies_within(here: &[Duration], known: &[Duration], close: Duration) -> bool {
+    let (Some(least), Some(most)) = (known.iter().min(), known.iter().max()) else { return true };
+    here.iter().all(|time| *time + close >= *least && *time <= *most + close)
+}
+
+/// Returns what became of an operation, told apart from those with the same label by how many of them came before.
+fn fate(facts: &Facts, label: &str, before: usize) -> Fate {
+    let mut alike = facts.fates.iter().filter(|(it, _)| it == label);
+    alike.nth(before).map_or(Fate::NotAsked, |(_, fate)| fate.clone())
+}
+
 fn at(times: &[Duration], runs: usize) -> String {
     let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else { return "never".to_string() };
-    let often = if times.len() == runs { String::new() } else { format!(" ({} runs)", times.len()) };
+    let often =
+        if times.len() == runs { String::new() } else { format!(" ({})", human::plural(times.len() as u64, "run")) };
     match (human::span(*least), human::span(*most)) {
         (least, most) if least == most => format!("at {least}{often}"),
         (least, most) => format!("at {least} to {most}{often}"),
@@ -281,9 +312,12 @@ mod tests {
         assert_eq!(differences(&[one.clone()], std::slice::from_ref(&other)), ["n3 is unreachable: at 9.00 s / never"]);
         assert_eq!(
             differences(&[one.clone()], &[one.clone(), other.clone()]),
-            ["n3 is unreachable: at 9.00 s / at 9.00 s (1 runs)"],
+            ["n3 is unreachable: at 9.00 s / at 9.00 s (1 run)"],
             "one of many runs did not"
         );
+        let mut late = one.clone();
+        (late.world, late.conditions) = (WorldKind::Process, [(condition(Named::Process(3)), secs(14))].into());
+        assert_eq!(differences(&[one.clone()], &[late]), ["n3 is unreachable: at 9.00 s / at 14.0 s"], "far too late");
         let calm = facts(WorldKind::Des, 1, Fate::Acknowledged);
         assert_eq!(differences(&[one, calm], &[other]), Vec::<String>::new(), "some seeds did without");
     }

@@ -1,6 +1,7 @@
 //! The worlds that there are, and what each of them can do.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,21 @@ impl WorldKind {
 
     /// Returns whether this world counts a fact.
     pub fn counts(self, fact: &str) -> bool {
-        matches!(self, Self::Des | Self::Madsim) || fact.starts_with("fault.") || COUNTED.contains(&fact)
+        match self {
+            Self::Des => true,
+            Self::Madsim => COUNTED_BY_SHELLS.binary_search(&fact).is_ok(),
+            Self::Process => fact.starts_with("fault.") || COUNTED.contains(&fact),
+        }
+    }
+
+    /// Returns how much longer than a scenario says its nodes may take until they agree. Under madsim a stream that was cut
+    /// is tried again after pauses of up to ten seconds, or after the transport has found that nobody answers, which takes as
+    /// long.
+    pub const fn settles_later(self) -> Duration {
+        match self {
+            Self::Des | Self::Process => Duration::ZERO,
+            Self::Madsim => Duration::from_secs(15),
+        }
     }
 }
 
@@ -135,6 +150,73 @@ fn refused_by_processes(fault: &Fault) -> Option<&'static str> {
     }
 }
 
+/// The facts of scenarios that are counted under madsim. What happens to single messages is nobody's to see: they are sealed, and
+/// streams send again what got lost.
+const COUNTED_BY_SHELLS: [&str; 62] = [
+    "acknowledged",
+    "applied",
+    "commits",
+    "compactions",
+    "conditions",
+    "crashes",
+    "drained",
+    "elections",
+    "evictions",
+    "failures",
+    "fault.bridge",
+    "fault.clog",
+    "fault.corrupt-disk",
+    "fault.crash",
+    "fault.deafen",
+    "fault.deafen-pool",
+    "fault.degrade",
+    "fault.drift",
+    "fault.full-disk",
+    "fault.isolate",
+    "fault.monotonic-jump",
+    "fault.mute",
+    "fault.mute-pool",
+    "fault.partition",
+    "fault.pause",
+    "fault.score",
+    "fault.slow-disk",
+    "fault.stall-disk",
+    "fault.start",
+    "fault.upgrade",
+    "fault.wall-jump",
+    "fault.wipe",
+    "halts",
+    "joint_configurations",
+    "judged_operations",
+    "leader_changes",
+    "lease_reads",
+    "levels_raised",
+    "muted",
+    "pool_deaths",
+    "promoted",
+    "quorum_changes",
+    "quorum_reads",
+    "reads",
+    "recoveries",
+    "refused",
+    "registrations",
+    "rejected",
+    "removals",
+    "repeated",
+    "restarts",
+    "retries",
+    "self_suspicions",
+    "sessions_ended",
+    "sessions_opened",
+    "snapshots_installed",
+    "snapshots_sent",
+    "step_downs",
+    "transfers",
+    "transfers_aborted",
+    "truncations",
+    "unknown",
+];
+
 /// What can be counted from outside of real processes.
 const COUNTED: [&str; 31] = [
     "elections",
@@ -173,5 +255,19 @@ const COUNTED: [&str; 31] = [
 impl fmt::Display for WorldKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::facts;
+
+    #[test]
+    fn every_fact_that_a_world_counts_is_one_that_scenarios_know() {
+        assert!(COUNTED_BY_SHELLS.is_sorted());
+        let known = |fact: &&str| facts::names().any(|name| name == *fact);
+        assert!(COUNTED_BY_SHELLS.iter().all(|fact| known(fact)) && COUNTED.iter().all(|fact| known(fact)));
+        assert!(WorldKind::Madsim.counts("elections") && !WorldKind::Madsim.counts("replayed"));
     }
 }

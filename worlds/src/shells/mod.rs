@@ -5,7 +5,7 @@
 //!
 //! - Every datagram takes a millisecond more at each end than its link, and a socket takes at most 1,000 of them a second.
 //! - Streams lose nothing: what a cut link holds up is tried again after pauses that double up to ten seconds, so agreement
-//!   after healing may take `RETRY_MAX` longer than the scenario allows.
+//!   after healing may take `WorldKind::settles_later` longer than the scenario allows.
 //! - A connection to whoever is cut off is refused at once instead of hanging, and one to a killed process ends at once.
 //! - All links have one latency and one loss.
 //! - A clock that drifts is the node's alone: what waits, waits by the clock of the world, so a fast clock is late by its

@@ -31,10 +31,6 @@ use super::disk::{Drive, Rot};
 use super::gagged::{Gagged, Gags};
 use super::record::Record;
 
-/// How much longer than elsewhere it may take here until nodes agree: a stream that was cut is tried again after pauses
-/// of up to ten seconds, or after the transport has found that nobody answers, which takes as long.
-pub(super) const RETRY_MAX: Duration = Duration::from_secs(15);
-
 /// What clusters and pools are called here.
 const NAME: &str = "sim";
 

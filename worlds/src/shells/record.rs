@@ -145,21 +145,32 @@ impl Seen {
         }
     }
 
-    /// Judges what clients were told, and returns what the run came to.
-    pub(super) fn conclude(&mut self, counts: &Counts, settled_after: Option<Duration>) -> Facts {
-        let (plan, now) = (Arc::clone(&self.plan), self.now());
+    /// Judges what clients were told, and returns how many operations that were.
+    pub(super) fn judge_history(&mut self) -> u64 {
+        let plan = Arc::clone(&self.plan);
         // Whoever watches health removes whom it finds dead, which no client asks for.
-        let is_judged =
-            !self.has_chorus && plan.scenario.cluster.config.health.is_none() && plan.operations.len() <= JUDGED_MAX;
-        if is_judged && let Err(facts) = self.exchanges.judge(&plan.operations, |_| false) {
-            self.ledger.note("history-is-linearizable", now, facts);
+        let watches = plan.scenario.cluster.config.health.is_some();
+        if self.has_chorus || watches || plan.operations.len() > JUDGED_MAX {
+            return 0;
         }
+        match self.exchanges.judge(&plan.operations, |_| false) {
+            Ok(judged) => judged,
+            Err(facts) => {
+                let now = self.now();
+                self.ledger.note("history-is-linearizable", now, facts);
+                0
+            }
+        }
+    }
+
+    /// Returns what the run came to.
+    pub(super) fn conclude(&self, counts: &Counts, settled_after: Option<Duration>) -> Facts {
         let mut facts = self.facts.clone();
-        facts.fates = self.exchanges.fates(&plan);
+        facts.fates = self.exchanges.fates(&self.plan);
         facts.voters = self.configuration.1.all_voters().map(number_of).collect();
         facts.settled_after = settled_after;
         facts.counts = counts.clone();
-        facts.lasted = now.since(Time::ZERO);
+        facts.lasted = self.now().since(Time::ZERO);
         let breach = self.ledger.breach();
         facts.broken = breach.map(|it| format!("{}: {}", it.invariant, it.facts.join("; "))).into_iter().collect();
         facts

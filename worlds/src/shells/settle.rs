@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use delian_core::{Epoch, LogIndex, NodeId, Position, Term, Time};
 use delian_sim::scenario::Expectations;
-use delian_sim::worlds::Named;
+use delian_sim::worlds::{Named, WorldKind};
 use madsim::time::{sleep, timeout};
 
 use super::clients::prove;
-use super::process::{Down, RETRY_MAX};
+use super::process::Down;
 use super::world::World;
 
 /// How often agreement is looked for.
@@ -61,7 +61,7 @@ impl World {
         }
         let since = self.now();
         self.common.record.with(|seen| seen.is_proven = false);
-        let bound = self.plan.scenario.settle + RETRY_MAX;
+        let bound = self.plan.scenario.settle + WorldKind::Madsim.settles_later();
         let (mut proof_at, mut via) = (since, 0);
         loop {
             let whole = self.whole();

@@ -8,6 +8,7 @@ use delian_core::raft::Configuration;
 use delian_core::{NodeId, Time};
 use delian_sim::outcome::Counts;
 use delian_sim::plan::Plan;
+use delian_sim::worlds::WorldKind;
 use madsim::time::{Instant, sleep_until};
 
 use super::clock::now;
@@ -159,7 +160,9 @@ impl World {
         let (scenario, now) = (&self.plan.scenario, self.now());
         let muted = self.common.gags.muted();
         self.common.record.with(|seen| {
+            let judged = seen.judge_history();
             let mut counts = seen.census.counts();
+            counts.add("judged_operations", judged);
             counts.merge(&seen.counts);
             counts.add("muted", muted);
             let missed = verdict::missed(&scenario.expect, &counts);
@@ -185,6 +188,6 @@ impl World {
 /// Returns the counts of what is counted here.
 fn known(counts: &Counts) -> Counts {
     let mut known = Counts::default();
-    counts.iter().filter(|(fact, _)| crate::ability::counts(fact)).for_each(|(fact, count)| known.add(fact, count));
+    counts.iter().filter(|(fact, _)| WorldKind::Madsim.counts(fact)).for_each(|(fact, count)| known.add(fact, count));
     known
 }

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Problem> {
     let root = process::root();
     let program = build(&root, None)?;
     if arguments.program {
-        table::program(&program);
+        table::program(&std::path::absolute(&program).map_err(|error| error.to_string())?);
         return Ok(Answer::Yes);
     }
     let fits =

@@ -26,7 +26,11 @@ impl Checker<'_> {
             }
         }
         for (fact, why) in differs {
-            if why.trim().is_empty() {
+            if !may_differ(fact) {
+                let mend = "name who led, what became of an operation, who is there at the end, or a condition";
+                let message = format!("differs names `{fact}`, in which no world may differ: {mend}");
+                self.find(Section::Worlds, &format!("differs.{fact}"), message);
+            } else if why.trim().is_empty() {
                 let message = format!("differs says nothing of `{fact}`: say why worlds may differ in it");
                 self.find(Section::Worlds, &format!("differs.{fact}"), message);
             }
@@ -155,6 +159,13 @@ impl Checker<'_> {
     }
 }
 
+/// Whether luck may decide a fact; what is promised in every world may not differ in any.
+fn may_differ(fact: &str) -> bool {
+    ["who led", "another leads in between", "registered at the end", "voters at the end"].contains(&fact)
+        || fact.contains(" through ")
+        || fact.contains(" is ")
+}
+
 impl Action {
     /// Returns the subject that it is about, if it is about one.
     pub const fn subject(&self) -> Option<u16> {
@@ -239,7 +250,9 @@ mod tests {
         assert!(refusal(story(&worlds)).contains("in leaves `madsim` out without a reason"));
         worlds.not_in.insert(WorldKind::Madsim, " ".to_string());
         assert!(refusal(story(&worlds)).contains("not_in says nothing of `madsim`: say why not"));
-        worlds.differs.insert("n3 is silent".to_string(), " ".to_string());
+        worlds.differs.insert("broken".to_string(), "it must be so".to_string());
+        assert!(refusal(story(&worlds)).contains("differs names `broken`, in which no world may differ"));
+        worlds.differs = [("n3 is silent".to_string(), " ".to_string())].into();
         assert!(refusal(story(&worlds)).contains("differs says nothing of `n3 is silent`: say why"));
         worlds.run_in.insert(WorldKind::Madsim);
         assert!(refusal(story(&worlds)).contains("not_in names `madsim`, which in names too"));

@@ -1,14 +1,12 @@
 //! No peer, whatever it says, and no crash makes a node panic, go back or answer a client twice.
 
-mod hostile;
-
 use proptest::prelude::*;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
     fn a_node_among_liars_keeps_its_own_promises(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        hostile::run(&bytes);
+        crate::hostile::run(&bytes);
     }
 }
 
@@ -19,9 +17,9 @@ fn the_liars_come_close_to_the_truth() {
     let mut seen = Vec::new();
     for _ in 0..16_000 {
         let bytes: Vec<u8> = (0..600).map(|_| next_byte(&mut word)).collect();
-        seen.push(hostile::run(&bytes));
+        seen.push(crate::hostile::run(&bytes));
     }
-    let sum = |count: fn(&hostile::Seen) -> usize| seen.iter().map(count).sum::<usize>();
+    let sum = |count: fn(&crate::hostile::Seen) -> usize| seen.iter().map(count).sum::<usize>();
     for (what, times) in [
         ("elections won", sum(|seen| seen.elections_won)),
         ("commits", sum(|seen| seen.commits)),

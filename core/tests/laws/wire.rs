@@ -1,12 +1,10 @@
 //! Laws of the bytes between nodes: nothing is lost, nothing strange gets in, nothing is reserved on credit.
 
-mod messages;
-
+use crate::messages::message;
 use delian_core::observe::News;
 use delian_core::raft::{Append, Body, RANGES_MAX};
 use delian_core::wire::{DecodeError, FRAME_BYTES_MAX, WIRE_VERSION};
 use delian_core::{LogIndex, Message, SessionRequest, Sessions, Topology, topology};
-use messages::message;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -100,7 +98,7 @@ fn read_everything(bytes: &[u8]) {
 #[test]
 fn an_announced_length_without_bytes_is_an_error() {
     let length = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
-    for prefix in messages::prefixes_of_lengths() {
+    for prefix in crate::messages::prefixes_of_lengths() {
         let frame: Vec<u8> = prefix.into_iter().chain(length).collect();
         assert_eq!(Message::decode(&frame), Err(DecodeError::Malformed), "{frame:?}");
     }
@@ -144,7 +142,7 @@ fn the_bytes_of_each_message_never_move() {
     let golden = std::fs::read_to_string(path).expect("the golden frames are there");
     let (head, golden): (Vec<_>, Vec<_>) = golden.lines().partition(|line| line.starts_with('#'));
     let frames: Vec<_> =
-        messages::one_of_each().into_iter().map(|(name, message)| frame_line(name, &message)).collect();
+        crate::messages::one_of_each().into_iter().map(|(name, message)| frame_line(name, &message)).collect();
     if std::env::var_os("DELIAN_REWRITE").is_some() {
         let rewritten = [head.join("\n"), frames.join("\n"), String::new()].join("\n");
         return std::fs::write(path, rewritten).expect("the golden frames can be written");
