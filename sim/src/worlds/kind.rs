@@ -267,7 +267,7 @@ mod tests {
     fn every_fact_that_a_world_counts_is_one_that_scenarios_know() {
         assert!(COUNTED_BY_SHELLS.is_sorted());
         let known = |fact: &&str| facts::names().any(|name| name == *fact);
-        assert!(COUNTED_BY_SHELLS.iter().all(|fact| known(fact)) && COUNTED.iter().all(|fact| known(fact)));
+        assert!(COUNTED_BY_SHELLS.iter().chain(&COUNTED).all(known));
         assert!(WorldKind::Madsim.counts("elections") && !WorldKind::Madsim.counts("replayed"));
     }
 }

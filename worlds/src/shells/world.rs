@@ -160,12 +160,16 @@ impl World {
         let (scenario, now) = (&self.plan.scenario, self.now());
         let muted = self.common.gags.muted();
         self.common.record.with(|seen| {
-            let judged = seen.judge_history();
+            let mut expect = scenario.expect.clone();
+            let mut unjudged = verdict::unjudged(&expect);
             let mut counts = seen.census.counts();
-            counts.add("judged_operations", judged);
+            match seen.judge_history() {
+                Some(judged) => counts.add("judged_operations", judged),
+                None => unjudged.extend(expect.at_least.remove_entry("judged_operations").map(|(fact, _)| fact)),
+            }
             counts.merge(&seen.counts);
             counts.add("muted", muted);
-            let missed = verdict::missed(&scenario.expect, &counts);
+            let missed = verdict::missed(&expect, &counts);
             if !missed.is_empty() {
                 seen.ledger.note("expected", now, missed);
             }
@@ -179,7 +183,7 @@ impl World {
                 fingerprint,
                 events,
                 without,
-                unjudged: verdict::unjudged(&scenario.expect),
+                unjudged,
             }
         })
     }
