@@ -168,7 +168,11 @@ impl fmt::Display for StoreError {
                 "{place} is damaged ({why}): keep it for inspection and start with --rejoin, which sets it aside and comes \
                  back as a learner"
             ),
-            Self::Version { found, known } => write!(f, "the store has format {found}, but {known} is read here"),
+            Self::Version { found, known } => write!(
+                f,
+                "the store has format {found}, and no later one than {known} is read here: start the release that wrote \
+                 it, or a later one"
+            ),
             Self::Foreign { found, asked } => write!(
                 f,
                 "the store belongs to {} of {:?}, not to {} of {:?}: use another directory",
