@@ -64,9 +64,14 @@ fn form(options: &Options) -> Form {
     }
 }
 
+/// Logs that nobody else has to be sent before the end.
 #[cfg(not(feature = "opentelemetry"))]
-fn set_up_logs(options: &Options) -> Result<(), Problem> {
-    logs::set_up(form(options), &options.log.filter).map_err(|error| Problem::new(error.to_string()))
+struct Written;
+
+#[cfg(not(feature = "opentelemetry"))]
+fn set_up_logs(options: &Options) -> Result<Written, Problem> {
+    let set_up = logs::set_up(form(options), &options.log.filter);
+    set_up.map(|()| Written).map_err(|error| Problem::new(error.to_string()))
 }
 
 #[cfg(feature = "opentelemetry")]

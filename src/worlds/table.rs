@@ -64,7 +64,11 @@ pub(super) fn text(found: &Found, screen: Screen) -> String {
         text.push_str(&row(pace.world.name(), FACT_WIDTH, &took, screen.width()));
     }
     let good = found.verdicts.iter().filter(|verdict| verdict.is_good()).count();
-    text.extend([format!("{} of {} hold and agree.\n", good, plural(found.verdicts.len() as u64, "scenario"))]);
+    text.extend([format!(
+        "{} of {} without a broken promise or a difference.\n",
+        good,
+        plural(found.verdicts.len() as u64, "scenario")
+    )]);
     text
 }
 
