@@ -64,24 +64,20 @@ impl Ground {
 
     /// Returns the run at a place: seed by seed across all scenarios, those that want few seeds in the first rounds alone.
     pub(super) fn at(&self, place: u64) -> Option<(&Story, u64)> {
-        let mut left = place;
-        for round in 0.. {
-            let taking_part = self.stories.iter().filter(|story| story.seeds(u64::MAX) > round);
-            let columns = taking_part.clone().count() as u64;
-            if columns == 0 {
-                return None;
-            }
-            if columns == self.endless() {
-                // From here on all rounds are alike.
-                let story = taking_part.clone().nth((left % columns) as usize)?;
+        let (mut left, mut round) = (place, 0);
+        loop {
+            let taking_part: Vec<&Story> = self.stories.iter().filter(|story| story.seeds(u64::MAX) > round).collect();
+            let columns = taking_part.len() as u64;
+            // Until the first of them has had all its seeds, all rounds are alike: others choose places, so nothing here
+            // goes round by round.
+            let alike = taking_part.iter().map(|story| story.seeds(u64::MAX)).min()? - round;
+            if left / columns < alike {
+                let story = taking_part[(left % columns) as usize];
                 return Some((story, self.first_seed.wrapping_add(round).wrapping_add(left / columns)));
             }
-            if left < columns {
-                return Some((taking_part.clone().nth(left as usize)?, self.first_seed.wrapping_add(round)));
-            }
-            left -= columns;
+            left -= columns * alike;
+            round += alike;
         }
-        None
     }
 
     /// Runs a seed, and what the guide looks at beside it.
@@ -100,11 +96,6 @@ impl Ground {
             virtual_nanos: u64::try_from(explored.trunk.virtual_time.as_nanos()).unwrap_or(u64::MAX),
             failures: failures.collect(),
         }
-    }
-
-    /// Returns how many scenarios take part for ever.
-    fn endless(&self) -> u64 {
-        self.stories.iter().filter(|story| story.seeds(u64::MAX) == u64::MAX).count() as u64
     }
 }
 
@@ -125,7 +116,66 @@ impl Ground {
 
     /// Returns how many places there are; nothing if they have no end.
     pub(super) fn places(&self) -> Option<u64> {
-        let seeds = || self.stories.iter().map(|story| story.seeds(u64::MAX));
-        (self.endless() == 0).then(|| seeds().fold(0, u64::saturating_add))
+        let seeds = self.stories.iter().map(|story| story.seeds(u64::MAX));
+        let is_endless = seeds.clone().any(|seeds| seeds == u64::MAX);
+        (!is_endless).then(|| seeds.fold(0, u64::saturating_add))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ground(limits: &[Option<u64>]) -> Ground {
+        let story = |(number, limit): (usize, &Option<u64>)| {
+            let limit = limit.map_or_else(String::new, |limit| format!("seeds_max = {limit}\n"));
+            let text = format!("about = \"Nothing.\"\n[cluster]\nvoters = 1\n[run]\nchaos = \"1s\"\n{limit}");
+            Story::from_toml(&text, &format!("s{number}.toml")).expect("it makes sense")
+        };
+        let stories = limits.iter().enumerate().map(story).collect();
+        Ground::new(stories, 100, Guide::None).expect("there is something to draw")
+    }
+
+    fn at(ground: &Ground, place: u64) -> Option<(&str, u64)> {
+        ground.at(place).map(|(story, seed)| (story.name(), seed))
+    }
+
+    /// The same, found by walking there.
+    fn walked(ground: &Ground, rounds: u64) -> Vec<(&str, u64)> {
+        let round = |round| {
+            let taking_part = ground.stories.iter().filter(move |story| story.seeds(u64::MAX) > round);
+            taking_part.map(move |story| (story.name(), 100 + round))
+        };
+        (0..rounds).flat_map(round).collect()
+    }
+
+    #[test]
+    fn scenarios_take_turns_seed_by_seed_until_each_has_had_its_own() {
+        for limits in [
+            [Some(1), Some(3), Some(3)].as_slice(),
+            &[Some(5), None, Some(2), None],
+            &[None],
+            &[Some(4)],
+            &[Some(2), Some(1), Some(9), Some(9), Some(7)],
+        ] {
+            let ground = ground(limits);
+            let walked = walked(&ground, 12);
+            for (place, expected) in (0..).zip(&walked) {
+                assert_eq!(at(&ground, place), Some(*expected), "place {place} of {limits:?}");
+            }
+            if !limits.contains(&None) {
+                assert_eq!(at(&ground, walked.len() as u64), None, "{limits:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_however_far_is_found_at_once() {
+        let far = u64::MAX / 2;
+        let ends = ground(&[Some(far), Some(far - 1)]);
+        assert_eq!(at(&ends, u64::MAX - 5), Some(("s0", far + 98)));
+        assert_eq!(at(&ends, u64::MAX), None);
+        let goes_on = ground(&[Some(far), None]);
+        assert_eq!(at(&goes_on, u64::MAX - 1).map(|(name, _)| name), Some("s1"));
     }
 }
