@@ -22,7 +22,7 @@ pub(super) struct Told {
     pub(super) beside: String,
     /// The same, for programs.
     pub(super) fields: Map<String, Value>,
-    /// Whether everything was run that was begun.
+    /// Whether everything was run that was begun, and heard of.
     pub(super) is_whole: bool,
 }
 
@@ -48,7 +48,11 @@ impl Told {
             self.beside,
         );
         if self.findings.is_empty() {
-            text.push_str("Every invariant held.\n");
+            text.push_str(if self.is_whole {
+                "Every invariant held.\n"
+            } else {
+                "Every invariant held in what was run and heard of.\n"
+            });
             return text;
         }
         let mut by_invariant: BTreeMap<&str, u64> = BTreeMap::new();
@@ -78,5 +82,29 @@ impl Told {
             fields.extend(self.fields.clone());
         }
         document
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hunt_with_gaps_does_not_say_that_all_is_well() {
+        let whole = Told {
+            runs: 7,
+            first_seed: 1,
+            scenarios: 1,
+            wall: Duration::ZERO,
+            virtual_time: Duration::ZERO,
+            findings: Vec::new(),
+            beside: String::new(),
+            fields: Map::new(),
+            is_whole: true,
+        };
+        assert!(whole.is_ok() && whole.to_text().ends_with("Every invariant held.\n"));
+        let gaps = Told { is_whole: false, ..whole };
+        assert!(!gaps.is_ok() && gaps.to_text().ends_with("Every invariant held in what was run and heard of.\n"));
+        assert_eq!(gaps.to_json()["ok"], false);
     }
 }
