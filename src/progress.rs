@@ -73,6 +73,11 @@ impl Bar {
         self.0.set_message(line.to_string());
     }
 
+    /// Takes the line away for good.
+    pub(crate) fn end(&self) {
+        self.0.finish_and_clear();
+    }
+
     /// Says something that stays, on standard output, above the line.
     pub(crate) fn aside(&self, text: &str) {
         // A reader that is gone is noticed at the end.
@@ -109,7 +114,7 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.end();
     }
 }
 

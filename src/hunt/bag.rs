@@ -8,7 +8,7 @@ use std::time::Duration;
 use delian_sim::report::human::{plural, span};
 use delian_sim::story::Story;
 
-use super::findings::{Failure, Finding, Findings};
+use super::findings::{Failure, Finding, Findings, Settled};
 use super::ground::{Ground, Look};
 use super::told::Told;
 use crate::progress::Bar;
@@ -84,8 +84,8 @@ impl Bag {
 
     /// Shrinks and saves a finding that nobody knew, which takes long, and tells it.
     pub(super) fn settle(&self, place: usize, failure: &Failure<'_>) {
-        if let Some(finding) = self.findings.settle(place, failure, &self.save) {
-            self.found.fetch_add(1, Ordering::Relaxed);
+        if let Some(Settled { finding, is_first }) = self.findings.settle(place, failure, &self.save) {
+            self.found.fetch_add(u64::from(is_first), Ordering::Relaxed);
             if self.talks {
                 self.bar.aside(&sentence(&finding));
             }
@@ -106,15 +106,15 @@ impl Bag {
     }
 
     /// Returns what it all came to.
-    pub(super) fn into_told(self, ground: &Ground) -> Told {
-        drop(self.bar);
+    pub(super) fn to_told(&self, ground: &Ground) -> Told {
+        self.bar.end();
         Told {
-            runs: self.runs.into_inner(),
+            runs: self.runs.load(Ordering::Relaxed),
             first_seed: ground.first_seed(),
             scenarios: ground.scenarios(),
             wall: self.watch.elapsed(),
-            virtual_time: Duration::from_nanos(self.virtual_nanos.into_inner()),
-            findings: self.findings.into_list(),
+            virtual_time: Duration::from_nanos(self.virtual_nanos.load(Ordering::Relaxed)),
+            findings: self.findings.to_list(),
             beside: String::new(),
             fields: serde_json::Map::new(),
             is_whole: true,

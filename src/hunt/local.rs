@@ -23,13 +23,13 @@ struct Hunt<'a> {
 }
 
 /// Hunts until the time is over, or somebody asks for the end.
-pub(super) fn hunt(ground: &Ground, bag: Bag, span: Duration, jobs: usize) -> Told {
-    let hunt = Hunt { ground, bag: &bag, span, is_over: AtomicBool::new(false), next: AtomicU64::new(0) };
+pub(super) fn hunt(ground: &Ground, bag: &Bag, span: Duration, jobs: usize) -> Told {
+    let hunt = Hunt { ground, bag, span, is_over: AtomicBool::new(false), next: AtomicU64::new(0) };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(|| hunt.work())).collect();
         hunt.watch_over(|| workers.iter().all(thread::ScopedJoinHandle::is_finished));
     });
-    bag.into_told(ground)
+    bag.to_told(ground)
 }
 
 impl Hunt<'_> {

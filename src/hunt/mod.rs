@@ -123,7 +123,7 @@ pub(crate) fn run(arguments: &HuntArguments) -> Result<Answer, Problem> {
         return run_shared(arguments, nats);
     }
     let (ground, bag) = begin(arguments)?;
-    local::hunt(&ground, bag, arguments.span, arguments.jobs()).tell(arguments.json)
+    local::hunt(&ground, &bag, arguments.span, arguments.jobs()).tell(arguments.json)
 }
 
 #[cfg(not(feature = "nats"))]

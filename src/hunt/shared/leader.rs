@@ -91,7 +91,7 @@ pub(in super::super) fn lead(ground: &Ground, bag: Bag, place: &Place, course: &
         served
     })?;
     let lead = leader.lead.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut told = bag.into_told(ground);
+    let mut told = bag.to_told(ground);
     told.beside = lead.to_text(&place.name, ground);
     told.fields = lead.to_json(&place.name, ground);
     told.is_whole = lead.ledger.given_up().is_empty();
