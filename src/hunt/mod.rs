@@ -42,9 +42,14 @@ nats://token@host:4222. With tls://, the server's certificate must be one that t
 A URL among the arguments is seen by everybody on the machine; @FILE reads it from a file.
 JetStream is not needed.
 
+What a lost worker had begun goes to other workers alone: should a run kill its process, whoever leads
+does not die of it. Seeds that no worker came back from are named at the end; try them elsewhere.
+Ctrl-C ends a shared hunt as its time does: what has begun is told, and findings are shrunk. Once it
+ends, Ctrl-C ends it at once, with what is known.
+
 Exit codes:
-  0  nothing was found; with --worker, the hunt is over
-  1  something was found, and saved as far as it could be; or a range of seeds cost every worker
+  0  nothing was found; with --worker, the hunt is over, or led by nobody any more
+  1  something was found, and saved as far as it could be; or seeds were begun elsewhere and not told of
   2  a scenario does not make sense, the folder cannot be written, no server of NATS answers, or
      whoever leads runs something else";
 
@@ -144,7 +149,7 @@ fn run_shared(arguments: &HuntArguments, nats: &str) -> Result<Answer, Problem> 
     }
     let (ground, bag) = begin(arguments)?;
     let course = shared::Course { span: arguments.span, jobs: arguments.jobs(), range: *range };
-    shared::lead(&ground, bag, &place, &course)?.tell(arguments.json)
+    shared::lead(ground, bag, place, course)?.tell(arguments.json)
 }
 
 /// Finds out before the hours whether they would be lost.

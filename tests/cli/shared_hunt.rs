@@ -195,6 +195,11 @@ fn start(desk: &Desk, server: &Server, words: &str) -> Running {
     Running::start(desk.command().args(words.split_whitespace())).expect("the command was built")
 }
 
+/// Whether this is a beat of a worker that works on something.
+fn is_at_work((subject, words): &(String, Value)) -> bool {
+    subject.ends_with(".lead.beat") && words["leases"].as_array().is_some_and(|leases| !leases.is_empty())
+}
+
 fn document(output: &str) -> Value {
     serde_json::from_str(output).unwrap_or_else(|error| panic!("{error} in:\n{output}"))
 }
@@ -258,8 +263,11 @@ fn ctrl_c_at_whoever_leads_ends_the_workers_and_tells_what_they_had_begun() {
     for subject in ["delian.hunt.night.hello", &format!("{session}.lead.beat"), &format!("{session}.lead.told")] {
         witness.say(subject, b"{\"noise\":1}");
     }
-    // A later beat was answered behind what was said before.
-    while !witness.next().0.ends_with(".lead.beat") {}
+    witness.say(&format!("{session}.ends"), b"null");
+    // Later beats were answered behind what was said before, and the worker works on, whoever says that it is over.
+    for _ in 0..3 {
+        while !is_at_work(&witness.next()) {}
+    }
 
     leader.signal(Signal::SIGINT);
     let (code, output, errors) = leader.end();
@@ -272,6 +280,27 @@ fn ctrl_c_at_whoever_leads_ends_the_workers_and_tells_what_they_had_begun() {
     assert_eq!(told["shared"]["workers_refused"], 1);
     assert_eq!(told["shared"]["messages_ignored"], 3);
     assert_eq!(told["shared"]["ranges_handed_out_again"], 0);
+}
+
+#[test]
+fn whoever_asks_twice_for_the_end_does_not_wait_for_others() {
+    let desk = desk("hunt-shared-at-once", None);
+    let Some(server) = Server::start() else { return };
+    let mut witness = Witness::new(&server, "delian.hunt.>");
+    let leader = start(&desk, &server, "--for 1h --guide none --range 256 --save found --json");
+    let worker = start(&desk, &server, "--worker");
+    witness.fresh_range(|_| true);
+    worker.signal(Signal::SIGSTOP);
+    leader.signal(Signal::SIGINT);
+    while witness.next().0.rsplit('.').next() != Some("ends") {}
+    leader.signal(Signal::SIGINT);
+    let (code, output, errors) = leader.end();
+    assert_eq!(code, Some(1), "output:\n{output}\nerrors:\n{errors}");
+    assert!(!errors.contains("was not heard of"), "it did not wait for that: {errors}");
+    let told = document(&output);
+    assert_eq!(told["shared"]["ranges_given_up_count"], 1, "{told:#}");
+    assert_eq!(told["shared"]["ranges_given_up"][0]["runs"], 256, "{told:#}");
+    assert_eq!(told["ok"], false);
 }
 
 #[test]

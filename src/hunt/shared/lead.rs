@@ -21,6 +21,10 @@ const WORKERS_MAX: usize = 4_096;
 /// How long nobody else is offered a range that a worker was offered: many times the way there and back.
 pub(super) const OFFER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long ranges that cost a worker wait for one when nothing else is left and nobody is heard of: as long as a worker
+/// looks for whoever leads, and longer than a server takes to begin anew.
+const WORKER_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// How many remarks wait to be told; what is above is worth only its number.
 const REMARKS_MAX: usize = 1_000;
 
@@ -36,10 +40,14 @@ const REFUSALS_TOLD_MAX: u64 = 20;
 /// A worker, and what it did.
 #[derive(Clone, Debug)]
 struct Worker {
+    /// What this process drew, by which a greeting that comes twice is of one worker.
+    nonce: u64,
     place: String,
     hands: u64,
     heard_at: Duration,
     is_lost: bool,
+    /// Whether it was told that the hunt ends.
+    knows_end: bool,
     runs: u64,
     ranges: u64,
     lost: u64,
@@ -56,6 +64,8 @@ pub(super) struct Lead {
     ends: bool,
     refused: u64,
     noise: u64,
+    /// How many failed runs did not fit into what workers told.
+    left_out: u64,
     remarks: Vec<String>,
 }
 
@@ -71,6 +81,7 @@ impl Lead {
             ends: false,
             refused: 0,
             noise: 0,
+            left_out: 0,
             remarks: Vec::new(),
         }
     }
@@ -82,6 +93,22 @@ impl Lead {
 
     pub(super) const fn ends(&self) -> bool {
         self.ends
+    }
+
+    /// Whether all that can be run was run: what is left cost a worker, and for long nobody was there to take it.
+    pub(super) fn is_done(&self, now: Duration) -> bool {
+        let is_silent = |worker: &Worker| worker.heard_at.saturating_add(WORKER_TIMEOUT) <= now;
+        self.ledger.is_done() || self.ledger.waits_for_workers() && self.workers.values().all(is_silent)
+    }
+
+    /// Whether nobody is there who does not know that the hunt ends.
+    pub(super) fn all_know_end(&self) -> bool {
+        self.workers.values().all(|worker| worker.is_lost || worker.knows_end)
+    }
+
+    /// Whether everything was run that was begun, and everything heard that failed.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.ledger.given_up_count() == 0 && self.left_out == 0
     }
 
     /// Returns how many workers were heard of lately.
@@ -101,20 +128,31 @@ impl Lead {
         place.truncate(PLACE_LENGTH_MAX);
         let full =
             || format!("{WORKERS_MAX} workers took part already, and no more can be told apart: lead another hunt");
+        // Greetings that waited while the server was away all come at once.
+        let known = self.workers.iter().find(|(_, worker)| worker.nonce == hello.nonce).map(|(id, _)| *id);
+        let is_full = known.is_none() && self.workers.len() >= WORKERS_MAX;
         let refusal = self.terms.refusal(&hello.terms);
-        if let Some(why) = refusal.or_else(|| (self.workers.len() >= WORKERS_MAX).then(full)) {
+        if let Some(why) = refusal.or_else(|| is_full.then(full)) {
             self.refused += 1;
             if self.refused <= REFUSALS_TOLD_MAX {
                 self.remark(format!("A worker at {place} is refused: {why}."));
             }
             return Some(Greeting::Refused { why });
         }
-        let id = self.workers.len() as WorkerId + 1;
-        self.remark(format!("Worker {id} at {place} takes part, with {}.", plural(hello.hands, "hand")));
-        let worker = Worker { place, hands: hello.hands, heard_at: now, is_lost: false, runs: 0, ranges: 0, lost: 0 };
-        self.workers.insert(id, worker);
+        let id = known.unwrap_or_else(|| self.take_in(now, place, &hello));
+        self.hears(now, id);
         let Self { session, first_seed, guide, .. } = self;
         Some(Greeting::Welcome { session: *session, worker: id, first_seed: *first_seed, guide: guide.clone() })
+    }
+
+    fn take_in(&mut self, now: Duration, place: String, hello: &Hello) -> WorkerId {
+        let id = self.workers.len() as WorkerId + 1;
+        self.remark(format!("Worker {id} at {place} takes part, with {}.", plural(hello.hands, "hand")));
+        let Hello { nonce, hands, .. } = *hello;
+        let (is_lost, knows_end) = (false, false);
+        let worker = Worker { nonce, place, hands, heard_at: now, is_lost, knows_end, runs: 0, ranges: 0, lost: 0 };
+        self.workers.insert(id, worker);
+        id
     }
 
     /// Takes a range to offer to whoever is free.
@@ -152,7 +190,7 @@ impl Lead {
         }
         let ledger = &mut self.ledger;
         let leave = leases.into_iter().filter(|lease| !ledger.renew(*lease, worker, now)).collect();
-        Some(Heard::GoOn { leave, ends: self.ends })
+        Some(self.goes_on(worker, leave))
     }
 
     /// A worker tells what a range came to. Returns the answer, and the result if it counts.
@@ -161,13 +199,17 @@ impl Lead {
         if !self.hears(now, told.worker) {
             return Some((Heard::Stranger, None));
         }
-        // Before it counts, for what counts is not asked for again.
-        self.heed(told.failures(ground).map(drop))?;
+        self.heed(told.require_possible())?;
+        // Before it counts, for what counts is not asked for again; and of what was handed out alone.
+        if self.ledger.awaits(told.lease, told.worker, told.range(), told.done) {
+            self.heed(told.failures(ground).map(drop))?;
+        }
         let verdict = self.ledger.told(told.lease, told.worker, told.range(), told.done);
-        let heard = Heard::GoOn { leave: Vec::new(), ends: self.ends };
+        let heard = self.goes_on(told.worker, Vec::new());
         if verdict == Verdict::Late {
             return Some((heard, None));
         }
+        self.left_out = self.left_out.saturating_add(told.left_out);
         if let Some(worker) = self.workers.get_mut(&told.worker) {
             worker.runs = worker.runs.saturating_add(told.runs);
             worker.ranges += 1;
@@ -215,9 +257,10 @@ impl Lead {
     /// Returns who shared in it, in lines.
     pub(super) fn to_text(&self, name: &str, ground: &Ground) -> String {
         let Self { refused, noise, .. } = *self;
-        let again = self.ledger.again();
+        let (again, left_out) = (self.ledger.again(), self.left_out);
         let beside = [
             (again, format!("{} handed out again", plural(again, "range"))),
+            (left_out, format!("{} that did not fit into a message", plural(left_out, "failed run"))),
             (refused, format!("{} refused", plural(refused, "worker"))),
             (noise, format!("{} ignored", plural(noise, "message"))),
         ];
@@ -227,11 +270,12 @@ impl Lead {
             let lost = if *lost > 0 { format!(", and {} lost", plural(*lost, "range")) } else { String::new() };
             format!("  worker {id} at {place}: {} in {}{lost}\n", plural(*runs, "run"), plural(*ranges, "range"))
         });
-        let given_up = self
-            .ledger
-            .given_up()
-            .iter()
-            .map(|range| format!("Given up, for it cost every worker that tried: {}.\n", named(*range, ground)));
+        let line =
+            |range: &Range| format!("Given up, for no worker that took it told of it: {}.\n", named(*range, ground));
+        let kept = self.ledger.given_up();
+        let more = self.ledger.given_up_count().saturating_sub(kept.len() as u64);
+        let more = (more > 0).then(|| format!("Given up beside these: {}.\n", plural(more, "range")));
+        let given_up = kept.iter().map(line).chain(more);
         let shared = format!("Shared as {name} with {}", plural(self.workers.len() as u64, "worker"));
         let parts = iter::once(shared).chain(beside).chain([".\n".to_string()]);
         parts.chain(workers).chain(given_up).collect()
@@ -253,6 +297,8 @@ impl Lead {
             "workers_refused": self.refused,
             "ranges_handed_out_again": self.ledger.again(),
             "ranges_given_up": self.ledger.given_up().iter().map(given_up).collect::<Vec<_>>(),
+            "ranges_given_up_count": self.ledger.given_up_count(),
+            "failures_left_out": self.left_out,
             "results_late": self.ledger.late(),
             "messages_ignored": self.noise,
         });
@@ -268,6 +314,14 @@ impl Lead {
             self.remark(remark);
         }
         true
+    }
+
+    /// Returns what a worker is told that takes part.
+    fn goes_on(&mut self, worker: WorkerId, leave: Vec<LeaseId>) -> Heard {
+        if let Some(known) = self.workers.get_mut(&worker) {
+            known.knows_end |= self.ends;
+        }
+        Heard::GoOn { leave, ends: self.ends }
     }
 
     fn heed<T>(&mut self, message: Result<T, Garbled>) -> Option<T> {
@@ -324,11 +378,18 @@ mod tests {
     }
 
     fn hello(ground: &Ground) -> Vec<u8> {
-        bytes(&Hello { terms: Terms::of(ground), place: "10.0.0.7 (process 4)".to_string(), hands: 2 })
+        hello_of(ground, 77)
     }
 
+    fn hello_of(ground: &Ground, nonce: u64) -> Vec<u8> {
+        let place = "10.0.0.7 (process 4)".to_string();
+        bytes(&Hello { terms: Terms::of(ground), nonce, place, hands: 2 })
+    }
+
+    /// One more worker takes part.
     fn welcome(lead: &mut Lead, ground: &Ground) -> WorkerId {
-        match lead.hello(Duration::ZERO, &hello(ground)) {
+        let nonce = lead.workers.len() as u64;
+        match lead.hello(Duration::ZERO, &hello_of(ground, nonce)) {
             Some(Greeting::Welcome { worker, .. }) => worker,
             other => panic!("not welcome: {other:?}"),
         }
@@ -364,6 +425,71 @@ mod tests {
         assert_eq!(greeting, Some(Greeting::Welcome { session: Session(7), worker: 1, first_seed: 100, guide }));
         assert_eq!(lead.present(), 1);
         assert_eq!(lead.remarks(), ["Worker 1 at 10.0.0.7 (process 4) takes part, with 2 hands."]);
+    }
+
+    #[test]
+    fn a_worker_whose_greetings_come_twice_is_one_worker() {
+        let ground = ground();
+        let mut lead = lead(&ground);
+        let (one, other) = (hello_of(&ground, 1), hello_of(&ground, 2));
+        let first = lead.hello(Duration::ZERO, &one);
+        assert_eq!(lead.hello(LEASE, &one), first);
+        assert_ne!(lead.hello(LEASE, &other), first);
+        assert_eq!((lead.present(), lead.remarks().len()), (2, 2));
+    }
+
+    #[test]
+    fn a_hunt_waits_for_workers_to_know_that_it_ends_as_long_as_they_are_heard_of() {
+        let ground = ground();
+        let mut lead = lead(&ground);
+        let (one, other) = (welcome(&mut lead, &ground), welcome(&mut lead, &ground));
+        let beat = bytes(&Beat { worker: one, leases: vec![] });
+        lead.beat(Duration::ZERO, &beat);
+        lead.end();
+        assert!(!lead.all_know_end());
+        lead.beat(Duration::ZERO, &beat);
+        assert!(!lead.all_know_end(), "worker {other} does not");
+        lead.tick(LEASE, &ground);
+        assert!(lead.all_know_end(), "it is not there");
+    }
+
+    #[test]
+    fn what_cost_the_only_worker_waits_for_another_for_a_while() {
+        let ground = ground_of(&[("one.toml", &NOBODY.replace('8', "4"))]);
+        let mut lead = lead(&ground);
+        let worker = welcome(&mut lead, &ground);
+        give(&mut lead, worker, Duration::ZERO);
+        lead.tick(LEASE, &ground);
+        assert_eq!(lead.ledger.take_own(), None);
+        assert!(!lead.is_done(LEASE) && lead.is_done(WORKER_TIMEOUT));
+        lead.ledger.end();
+        assert!(!lead.is_whole());
+    }
+
+    #[test]
+    fn failures_that_did_not_fit_into_a_message_are_told_as_missing() {
+        let ground = ground();
+        let mut lead = lead(&ground);
+        let worker = welcome(&mut lead, &ground);
+        let offer = give(&mut lead, worker, Duration::ZERO);
+        let mut words: Value = serde_json::from_slice(&told(worker, offer, &json!([]))).expect("it is JSON");
+        words["left_out"] = json!(3);
+        lead.told(Duration::ZERO, &ground, &bytes(&words)).expect("it is a message");
+        assert!(!lead.is_whole());
+        assert_eq!(Value::Object(lead.to_json("it", &ground))["shared"]["failures_left_out"], 3);
+        assert!(lead.to_text("it", &ground).contains("; 3 failed runs that did not fit into a message"));
+    }
+
+    #[test]
+    fn a_result_of_what_nobody_was_given_is_not_looked_into() {
+        let ground = ground();
+        let mut lead = lead(&ground);
+        let worker = welcome(&mut lead, &ground);
+        let forged = Offer { lease: 9, from: u64::MAX - 4, count: 4 };
+        let nonsense = json!([{ "place": 0, "forks": ["soon"], "invariant": "none", "times": 0 }]);
+        let heard = Heard::GoOn { leave: vec![], ends: false };
+        assert_eq!(lead.told(Duration::ZERO, &ground, &told(worker, forged, &nonsense)), Some((heard, None)));
+        assert_eq!((lead.noise, lead.ledger.late()), (0, 1));
     }
 
     #[test]
@@ -523,7 +649,7 @@ mod tests {
         let ground = ground();
         let mut lead = lead(&ground);
         let place = "\u{1b}[2J".repeat(1_000);
-        lead.hello(Duration::ZERO, &bytes(&Hello { terms: Terms::of(&ground), place, hands: 1 }));
+        lead.hello(Duration::ZERO, &bytes(&Hello { terms: Terms::of(&ground), nonce: 1, place, hands: 1 }));
         let remark = lead.remarks().concat();
         assert!(
             remark.len() < 2 * PLACE_LENGTH_MAX

@@ -1,7 +1,11 @@
 //! Whoever leads a shared hunt, on the network: what [`Lead`] decides is sent, and what comes is given to it.
+//!
+//! Runs and the search for the smallest stories have threads of their own, which nobody waits for who is asked for the
+//! end a second time: what is not shrunk by then is told as such.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc as threads};
-use std::thread;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as threads};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_nats::Message;
@@ -43,23 +47,32 @@ pub(in super::super) struct Course {
     pub(in super::super) range: u64,
 }
 
+/// How a hunt came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All was told that could be.
+    InPeace,
+    /// Somebody asked for the end although it ended already.
+    AtOnce,
+}
+
 /// A finding that nobody knew, to be shrunk.
-struct Fresh<'a> {
+struct Fresh {
     at: usize,
-    story: &'a Story,
+    story: Story,
     seed: u64,
     failed: Failed,
 }
 
-/// Where they wait for that: at most one for each invariant in each scenario, for the first failure of a pair alone is
+/// Where they wait for that: at most one for each invariant in each scenario, for one failure of a pair at a time is
 /// shrunk.
-type ToShrink<'a> = threads::Sender<Fresh<'a>>;
+type ToShrink = threads::Sender<Fresh>;
 
-struct Leader<'a> {
-    ground: &'a Ground,
-    bag: &'a Bag,
-    place: &'a Place,
-    course: &'a Course,
+struct Leader {
+    ground: Ground,
+    bag: Bag,
+    place: Place,
+    course: Course,
     line: Line,
     session: Session,
     lead: Mutex<Lead>,
@@ -71,31 +84,51 @@ struct Leader<'a> {
 ///
 /// # Errors
 /// When the server is not there at the beginning, or somebody leads a hunt of that name already.
-pub(in super::super) fn lead(ground: &Ground, bag: Bag, place: &Place, course: &Course) -> Result<Told, Problem> {
+pub(in super::super) fn lead(ground: Ground, bag: Bag, place: Place, course: Course) -> Result<Told, Problem> {
     let runtime = runtime(course.jobs)?;
-    let (line, weather) = runtime.block_on(Line::connect(place, "leads"))?;
-    runtime.block_on(require_no_leader(&line, place))?;
+    let (line, weather) = runtime.block_on(Line::connect(&place, "leads"))?;
+    runtime.block_on(require_no_leader(&line, &place))?;
     let drawn = draw_identity().map_err(|error| Problem::new(format!("cannot draw a number: {error}")))?;
     let session = Session(drawn.get());
-    let lead = Mutex::new(Lead::new(ground, session, course.range));
-    let leader = Leader { ground, bag: &bag, place, course, line, session, lead, free: Notify::new() };
+    let lead = Mutex::new(Lead::new(&ground, session, course.range));
+    let leader = Arc::new(Leader { ground, bag, place, course, line, session, lead, free: Notify::new() });
     let (fresh, to_shrink) = threads::channel();
-    thread::scope(|scope| {
-        for _ in 0..course.jobs {
-            scope.spawn(|| leader.hunt());
-        }
-        scope.spawn(|| to_shrink.into_iter().for_each(|fresh: Fresh<'_>| leader.settle(&fresh)));
-        let served = runtime.block_on(leader.serve(weather, fresh));
-        // Whatever became of the network, nobody begins anything new.
-        leader.lead().end();
-        served
-    })?;
-    let lead = leader.lead.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let hunts = (0..leader.course.jobs).map(|_| leader.in_a_thread(Leader::hunt));
+    let shrinks = leader.in_a_thread(|leader| to_shrink.into_iter().for_each(|fresh| leader.settle(&fresh)));
+    let work: Vec<JoinHandle<()>> = hunts.chain([shrinks]).collect();
+    let served = runtime.block_on(leader.serve(weather, fresh));
+    // Whatever became of the network, nobody begins anything new.
+    leader.lead().end();
+    if served? == Ended::InPeace {
+        runtime.block_on(all_done(work));
+    }
+    // A search for the server's address may go on.
+    runtime.shutdown_background();
+    let Leader { ground, bag, place, .. } = &*leader;
+    let mut lead = leader.lead();
+    lead.ledger.end();
     let mut told = bag.to_told(ground);
     told.beside = lead.to_text(&place.name, ground);
     told.fields = lead.to_json(&place.name, ground);
-    told.is_whole = lead.ledger.given_up().is_empty();
+    told.is_whole = lead.is_whole();
     Ok(told)
+}
+
+/// Waits until all work is done, or somebody asks for the end.
+async fn all_done(work: Vec<JoinHandle<()>>) {
+    let mut look = interval(PAUSE);
+    let mut interrupted = std::pin::pin!(until_interrupted());
+    while !work.iter().all(JoinHandle::is_finished) {
+        tokio::select! {
+            () = &mut interrupted => return,
+            _ = look.tick() => {}
+        }
+    }
+    for thread in work {
+        if let Err(fault) = thread.join() {
+            resume_unwind(fault);
+        }
+    }
 }
 
 async fn require_no_leader(line: &Line, place: &Place) -> Result<(), Problem> {
@@ -113,7 +146,12 @@ async fn require_no_leader(line: &Line, place: &Place) -> Result<(), Problem> {
     }
 }
 
-impl<'a> Leader<'a> {
+impl Leader {
+    fn in_a_thread(self: &Arc<Self>, work: impl FnOnce(&Self) + Send + 'static) -> JoinHandle<()> {
+        let leader = Arc::clone(self);
+        thread::spawn(move || work(&leader))
+    }
+
     fn lead(&self) -> MutexGuard<'_, Lead> {
         self.lead.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,26 +178,26 @@ impl<'a> Leader<'a> {
     }
 
     /// Shrinks what a worker found, from its seed on, as if it had been found here.
-    fn settle(&self, fresh: &Fresh<'_>) {
+    fn settle(&self, fresh: &Fresh) {
         let Fresh { at, story, seed, failed } = fresh;
         self.bag.settle(*at, &Failure { story, seed: *seed, failed });
     }
 
     /// Listens to workers and hands out ranges, until all is told.
-    async fn serve(&self, weather: mpsc::Receiver<Weather>, fresh: ToShrink<'a>) -> Result<(), Problem> {
+    async fn serve(&self, weather: mpsc::Receiver<Weather>, fresh: ToShrink) -> Result<Ended, Problem> {
         tokio::select! {
             served = self.listen(weather, fresh) => served,
-            () = self.hand_out() => Ok(()),
+            () = self.hand_out() => Ok(Ended::InPeace),
         }
     }
 
-    async fn listen(&self, mut weather: mpsc::Receiver<Weather>, fresh: ToShrink<'a>) -> Result<(), Problem> {
+    async fn listen(&self, mut weather: mpsc::Receiver<Weather>, fresh: ToShrink) -> Result<Ended, Problem> {
         let mut hellos = self.line.join(self.line.hello(), LEADERS).await?;
         let mut questions = self.line.join(self.line.leads(), LEADERS).await?;
         let mut words = self.line.subscribe(self.line.of(self.session, "lead.*")).await?;
         let mut forecast = Forecast::default();
         let mut interrupted = std::pin::pin!(until_interrupted());
-        let (mut is_interrupted, mut ended_at) = (false, None);
+        let mut ended_at = None;
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -173,13 +211,16 @@ impl<'a> Leader<'a> {
                 Some(message) = questions.next() => self.line.answer(&message, &self.session).await,
                 Some(message) = words.next() => self.heed(&message, &fresh).await,
                 Some(change) = weather.recv() => {
-                    if let Some(remark) = forecast.tell(change, self.place, "this machine hunts alone") {
+                    if let Some(remark) = forecast.tell(change, &self.place, "this machine hunts alone") {
                         self.bag.remark(&remark);
                     }
                 }
-                () = &mut interrupted, if !is_interrupted => {
-                    is_interrupted = true;
+                () = &mut interrupted => {
+                    if self.lead().ends() {
+                        return Ok(Ended::AtOnce);
+                    }
                     self.lead().end();
+                    interrupted.set(until_interrupted());
                 }
                 _ = look.tick() => {
                     self.tick();
@@ -189,7 +230,7 @@ impl<'a> Leader<'a> {
                     }
                     if ended_at.is_some_and(|ended_at| self.is_over(ended_at)) {
                         self.line.flush().await;
-                        return Ok(());
+                        return Ok(Ended::InPeace);
                     }
                 }
             }
@@ -197,7 +238,7 @@ impl<'a> Leader<'a> {
     }
 
     /// Takes in a message of a worker.
-    async fn heed(&self, message: &Message, fresh: &ToShrink<'a>) {
+    async fn heed(&self, message: &Message, fresh: &ToShrink) {
         let now = self.bag.elapsed();
         match message.subject.rsplit('.').next() {
             Some("beat") => {
@@ -207,15 +248,15 @@ impl<'a> Leader<'a> {
                 }
             }
             Some("told") => {
-                let told = self.lead().told(now, self.ground, &message.payload);
+                let told = self.lead().told(now, &self.ground, &message.payload);
                 let Some((heard, told)) = told else { return };
                 if let Some(told) = told {
                     self.bag.count(told.runs, told.virtual_nanos);
                     // They were read before it counted.
-                    for (story, seed, failed, times) in told.failures(self.ground).unwrap_or_default() {
+                    for (story, seed, failed, times) in told.failures(&self.ground).unwrap_or_default() {
                         if let Some(at) = self.bag.begin(&Failure { story, seed, failed: &failed }, times) {
                             // Whoever shrinks is there as long as this.
-                            drop(fresh.send(Fresh { at, story, seed, failed }));
+                            drop(fresh.send(Fresh { at, story: story.clone(), seed, failed }));
                         }
                     }
                 }
@@ -252,8 +293,8 @@ impl<'a> Leader<'a> {
     fn tick(&self) {
         let now = self.bag.elapsed();
         let mut lead = self.lead();
-        lead.tick(now, self.ground);
-        if now >= self.course.span || lead.ledger.is_done() {
+        lead.tick(now, &self.ground);
+        if now >= self.course.span || lead.is_done(now) {
             lead.end();
         }
         let left = if lead.ends() { Duration::ZERO } else { self.course.span.saturating_sub(now) };
@@ -265,8 +306,10 @@ impl<'a> Leader<'a> {
         self.bag.tell_progress(&format!("{}, ", plural(present, "worker")), left);
     }
 
-    /// Whether all results are there that can still come.
+    /// Whether all results are there that can still come, and all workers know that it ends.
     fn is_over(&self, ended_at: Duration) -> bool {
-        !self.lead().ledger.is_awaited() || self.bag.elapsed() >= ended_at.saturating_add(LAST_RESULTS_TIMEOUT)
+        let lead = self.lead();
+        !lead.ledger.is_awaited() && lead.all_know_end()
+            || self.bag.elapsed() >= ended_at.saturating_add(LAST_RESULTS_TIMEOUT)
     }
 }

@@ -3,8 +3,10 @@
 //! Every place is counted exactly once, whatever becomes of those who run it: it is either not handed out yet, or out on
 //! lease, or waits to be handed out again, and whatever is none of these is done. A lease that nobody renews runs out,
 //! and its range waits; a result that comes late counts if nobody else told the same range before. A range that cost its
-//! holder again and again is given up, by name, so that one deadly seed does not eat all workers one by one. What is kept
-//! is bounded by what is out, not by what was done.
+//! holder again and again is given up, by name, so that one deadly seed does not eat all workers one by one. The process
+//! that leads never takes up what cost a worker: should a run in it kill its process, the whole hunt would be lost. Such
+//! a range waits for workers, and is given up if none took it by the end. What is kept is bounded by what is out, not by
+//! what was done.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
@@ -19,6 +21,9 @@ pub(super) const LOSSES_MAX: u32 = 5;
 
 /// How many ranges may be out at once: a hundred large machines.
 const OUT_MAX: usize = 8_192;
+
+/// How many ranges that were given up are kept by name; more are counted alone, for nobody looks into so many.
+const GIVEN_UP_KEPT_MAX: usize = 1_000;
 
 /// Which lease a range is out on; no two are alike.
 pub(super) type LeaseId = u64;
@@ -75,11 +80,30 @@ struct Piece {
     is_lost: bool,
 }
 
+impl Piece {
+    /// Whoever had it last is there, so it cost nobody.
+    fn found(self) -> Self {
+        let losses = self.losses.saturating_sub(u32::from(self.is_lost));
+        Self { losses, is_lost: false, ..self }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Out {
     piece: Piece,
     holder: Holder,
     until: Duration,
+    /// Whether it was lost before it was handed out on this lease.
+    is_again: bool,
+}
+
+/// Where a range is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spot {
+    /// Out on this lease.
+    Out(LeaseId),
+    /// This far from the head of those that wait.
+    Waiting(usize),
 }
 
 /// All places of a hunt.
@@ -96,7 +120,9 @@ pub(super) struct Ledger {
     waiting: VecDeque<Piece>,
     again: u64,
     late: u64,
+    /// The first of those that were given up, and how many they are.
     given_up: Vec<Range>,
+    given_up_count: u64,
 }
 
 impl Ledger {
@@ -112,6 +138,7 @@ impl Ledger {
             again: 0,
             late: 0,
             given_up: Vec::new(),
+            given_up_count: 0,
         }
     }
 
@@ -125,13 +152,25 @@ impl Ledger {
         self.late
     }
 
+    /// Returns the first ranges that were given up.
     pub(super) fn given_up(&self) -> &[Range] {
         &self.given_up
+    }
+
+    /// Returns how many ranges were given up.
+    pub(super) const fn given_up_count(&self) -> u64 {
+        self.given_up_count
     }
 
     /// Whether every place is done, or given up.
     pub(super) fn is_done(&self) -> bool {
         self.next >= self.end && self.waiting.is_empty() && self.out.is_empty()
+    }
+
+    /// Whether all that is left are ranges that cost a worker, and nobody works on one.
+    pub(super) fn waits_for_workers(&self) -> bool {
+        let is_at_rest = self.out.values().all(|out| out.holder == Holder::Offered);
+        self.next >= self.end && is_at_rest && self.waiting.iter().all(|piece| piece.losses > 0)
     }
 
     /// Whether anybody but the process that leads holds a range.
@@ -146,12 +185,15 @@ impl Ledger {
 
     /// Takes a range for a worker that will be asked, until it had time to answer.
     pub(super) fn offer(&mut self, until: Duration) -> Option<(LeaseId, Range)> {
-        self.hand_out(self.size, Holder::Offered, until)
+        let waits = (!self.waiting.is_empty()).then_some(0);
+        self.hand_out(waits, self.size, Holder::Offered, until)
     }
 
-    /// Takes one place for the process that leads: others wait at the end of a hunt, so its own share is small.
+    /// Takes one place for the process that leads: others wait at the end of a hunt, so its own share is small. What cost
+    /// a worker is left to workers.
     pub(super) fn take_own(&mut self) -> Option<(LeaseId, u64)> {
-        self.hand_out(1, Holder::Own, Duration::MAX).map(|(lease, range)| (lease, range.from))
+        let waits = self.waiting.iter().position(|piece| piece.losses == 0);
+        self.hand_out(waits, 1, Holder::Own, Duration::MAX).map(|(lease, range)| (lease, range.from))
     }
 
     /// A place that the process that leads took is done.
@@ -162,9 +204,15 @@ impl Ledger {
     /// Takes an offer back that nobody wanted.
     pub(super) fn take_back(&mut self, lease: LeaseId) {
         if self.out.get(&lease).is_some_and(|out| out.holder == Holder::Offered)
-            && let Some(out) = self.out.remove(&lease)
+            && let Some(Out { mut piece, is_again, .. }) = self.out.remove(&lease)
         {
-            self.waiting.push_front(out.piece);
+            if is_again {
+                // It is with whoever lost it as before, who may yet be heard of.
+                self.again -= 1;
+                piece.is_lost = true;
+                piece.leases.pop();
+            }
+            self.waiting.push_front(piece);
         }
     }
 
@@ -183,9 +231,13 @@ impl Ledger {
         let Some(piece) = self.waiting.iter().position(still_waits).and_then(|at| self.waiting.remove(at)) else {
             return false;
         };
-        let piece = Piece { is_lost: false, ..piece };
-        self.out.insert(lease, Out { piece, holder: Holder::Worker(worker), until });
+        self.out.insert(lease, Out { piece: piece.found(), holder: Holder::Worker(worker), until, is_again: false });
         true
+    }
+
+    /// Whether somebody may tell of this range on this lease.
+    pub(super) fn awaits(&self, lease: LeaseId, worker: WorkerId, range: Range, done: u64) -> bool {
+        self.find_told(lease, worker, range, done >= range.count).is_some()
     }
 
     /// A worker tells the first `done` places of a range that it was given.
@@ -195,6 +247,7 @@ impl Ledger {
                 if done < range.count {
                     let rest = Range { from: range.from + done, count: range.count - done };
                     // Nothing went wrong with the rest: its worker was asked to end.
+                    let piece = if piece.leases.last() == Some(&lease) { piece.found() } else { piece };
                     self.waiting.push_front(Piece { range: rest, leases: Vec::new(), ..piece });
                 }
                 Verdict::Counts
@@ -211,6 +264,27 @@ impl Ledger {
         over.into_iter().filter_map(|lease| self.lose(lease)).collect()
     }
 
+    /// Gives up what workers took and did not tell of: nothing comes any more.
+    pub(super) fn end(&mut self) {
+        for (_, Out { piece, holder, .. }) in mem::take(&mut self.out) {
+            if piece.losses > 0 || matches!(holder, Holder::Worker(_)) {
+                self.give_up(piece.range);
+            }
+        }
+        for piece in mem::take(&mut self.waiting) {
+            if piece.losses > 0 {
+                self.give_up(piece.range);
+            }
+        }
+    }
+
+    fn give_up(&mut self, range: Range) {
+        self.given_up_count += 1;
+        if self.given_up.len() < GIVEN_UP_KEPT_MAX {
+            self.given_up.push(range);
+        }
+    }
+
     fn lose(&mut self, lease: LeaseId) -> Option<Lost> {
         let Out { mut piece, holder, .. } = self.out.remove(&lease)?;
         let range = piece.range;
@@ -218,7 +292,7 @@ impl Ledger {
         piece.losses += u32::from(holder != Holder::Offered);
         let is_given_up = piece.losses >= LOSSES_MAX;
         if is_given_up {
-            self.given_up.push(range);
+            self.give_up(range);
         } else {
             piece.is_lost |= holder != Holder::Offered;
             self.waiting.push_back(piece);
@@ -226,15 +300,26 @@ impl Ledger {
         Some(Lost { holder, range, is_given_up })
     }
 
-    fn hand_out(&mut self, most: u64, holder: Holder, until: Duration) -> Option<(LeaseId, Range)> {
-        if !self.has_more() {
+    /// Hands out what waits at `waits`, or what is new.
+    fn hand_out(
+        &mut self,
+        waits: Option<usize>,
+        most: u64,
+        holder: Holder,
+        until: Duration,
+    ) -> Option<(LeaseId, Range)> {
+        if self.out.len() >= OUT_MAX {
             return None;
         }
-        let mut piece = if let Some(mut piece) = self.waiting.pop_front() {
-            // Before it is cut, for however many share it, it is one range that was lost.
-            self.again += u64::from(mem::take(&mut piece.is_lost));
+        let mut is_again = false;
+        let mut piece = if let Some(mut piece) = waits.and_then(|at| self.waiting.remove(at)) {
+            is_again = mem::take(&mut piece.is_lost);
+            self.again += u64::from(is_again);
             self.cut(piece, most)
         } else {
+            if self.next >= self.end {
+                return None;
+            }
             let range = Range { from: self.next, count: most.min(self.end - self.next) };
             self.next += range.count;
             Piece { range, leases: Vec::new(), losses: 0, is_lost: false }
@@ -246,7 +331,7 @@ impl Ledger {
             piece.leases.remove(0);
         }
         piece.leases.push(lease);
-        self.out.insert(lease, Out { piece, holder, until });
+        self.out.insert(lease, Out { piece, holder, until, is_again });
         Some((lease, range))
     }
 
@@ -261,22 +346,27 @@ impl Ledger {
         piece
     }
 
-    /// Finds and removes what a worker tells of, wherever it is on its way.
+    /// Removes what a worker tells of.
     fn remove_told(&mut self, lease: LeaseId, worker: WorkerId, range: Range, is_whole: bool) -> Option<Piece> {
+        match self.find_told(lease, worker, range, is_whole)? {
+            Spot::Out(lease) => self.out.remove(&lease).map(|out| out.piece),
+            Spot::Waiting(at) => self.waiting.remove(at),
+        }
+    }
+
+    /// Finds what a worker tells of, wherever it is on its way.
+    fn find_told(&self, lease: LeaseId, worker: WorkerId, range: Range, is_whole: bool) -> Option<Spot> {
         let is_it = |piece: &Piece| piece.range == range && piece.leases.contains(&lease);
         if let Some(out) = self.out.get(&lease) {
             let may = matches!(out.holder, Holder::Offered) || out.holder == Holder::Worker(worker);
-            if !may || !is_it(&out.piece) {
-                return None;
-            }
-            return self.out.remove(&lease).map(|out| out.piece);
+            return (may && is_it(&out.piece)).then_some(Spot::Out(lease));
         }
         if let Some(at) = self.waiting.iter().position(is_it) {
-            return self.waiting.remove(at);
+            return Some(Spot::Waiting(at));
         }
         // Somebody else has it by now, and will be told to leave it.
-        let again = self.out.iter().find(|(_, out)| is_whole && is_it(&out.piece)).map(|(lease, _)| *lease)?;
-        self.out.remove(&again).map(|out| out.piece)
+        let again = self.out.iter().find(|(_, out)| is_whole && is_it(&out.piece));
+        again.map(|(lease, _)| Spot::Out(*lease))
     }
 }
 
@@ -391,15 +481,79 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_range_that_many_share_is_one_that_was_handed_out_again() {
-        let mut ledger = Ledger::new(Some(4), 4);
-        give(&mut ledger, 1, Duration::ZERO);
+    fn whoever_leads_never_takes_up_what_cost_a_worker() {
+        let mut ledger = Ledger::new(Some(6), 4);
+        let (_, deadly) = give(&mut ledger, 1, Duration::ZERO);
         ledger.expire(LEASE);
-        let (offered, _) = ledger.offer(LEASE).expect("it waits");
-        ledger.take_back(offered);
         let places: Vec<u64> = std::iter::from_fn(|| ledger.take_own()).map(|(_, place)| place).collect();
-        assert_eq!(places, [0, 1, 2, 3]);
-        assert_eq!(ledger.again(), 1);
+        assert_eq!(places, [4, 5], "new ground alone");
+        assert!(!ledger.waits_for_workers(), "its own runs go on");
+        (2..=3).for_each(|lease| ledger.own_is_done(lease));
+        assert!(ledger.waits_for_workers() && ledger.has_more());
+        assert_eq!(give(&mut ledger, 2, LEASE).1, deadly);
+        assert!(!ledger.waits_for_workers() && ledger.again() == 1);
+        ledger.expire(LEASE * 2);
+        ledger.end();
+        assert_eq!((ledger.given_up(), ledger.given_up_count()), ([deadly].as_slice(), 1));
+        assert!(ledger.is_done());
+    }
+
+    #[test]
+    fn whoever_leads_takes_up_what_a_worker_left_in_peace() {
+        let mut ledger = Ledger::new(Some(4), 4);
+        let (lease, it) = give(&mut ledger, 1, Duration::ZERO);
+        assert_eq!(ledger.told(lease, 1, it, 1), Verdict::Counts);
+        let places: Vec<u64> = std::iter::from_fn(|| ledger.take_own()).map(|(_, place)| place).collect();
+        assert_eq!(places, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_range_whose_worker_was_cut_off_for_a_while_cost_nobody() {
+        let mut ledger = Ledger::new(Some(4), 4);
+        let (lease, it) = give(&mut ledger, 1, Duration::ZERO);
+        for outage in 1..=2 * LOSSES_MAX {
+            let now = LEASE * outage;
+            assert_eq!(ledger.expire(now), [Lost { holder: Holder::Worker(1), range: it, is_given_up: false }]);
+            assert!(ledger.renew(lease, 1, now));
+        }
+        ledger.expire(LEASE * 100);
+        let (offered, _) = ledger.offer(LEASE * 101).expect("it waits");
+        ledger.take_back(offered);
+        assert_eq!(ledger.again(), 0, "nobody took it");
+        assert_eq!(ledger.told(lease, 1, it, 1), Verdict::Counts);
+        assert_eq!(ledger.take_own().map(|(_, place)| place), Some(1));
+    }
+
+    #[test]
+    fn what_a_worker_took_and_did_not_tell_of_by_the_end_is_given_up() {
+        let mut ledger = Ledger::new(None, 4);
+        let (_, taken) = give(&mut ledger, 1, Duration::ZERO);
+        ledger.offer(SECOND).expect("there is more");
+        ledger.take_own().expect("there is more");
+        ledger.end();
+        assert_eq!(ledger.given_up(), [taken], "what nobody began is no loss");
+    }
+
+    #[test]
+    fn of_ranges_that_are_given_up_the_first_are_kept_and_all_are_counted() {
+        let mut ledger = Ledger::new(None, 1);
+        let ranges = GIVEN_UP_KEPT_MAX + 7;
+        for _ in 0..ranges {
+            give(&mut ledger, 1, Duration::ZERO);
+        }
+        ledger.end();
+        assert_eq!((ledger.given_up().len(), ledger.given_up_count()), (GIVEN_UP_KEPT_MAX, ranges as u64));
+    }
+
+    #[test]
+    fn only_what_is_out_or_waits_is_awaited() {
+        let mut ledger = Ledger::new(Some(8), 4);
+        let (lease, it) = give(&mut ledger, 1, Duration::ZERO);
+        assert!(ledger.awaits(lease, 1, it, 4));
+        assert!(!ledger.awaits(lease, 2, it, 4) && !ledger.awaits(lease + 1, 1, it, 4));
+        assert!(!ledger.awaits(lease, 1, range(u64::MAX - 4, 4), 4));
+        assert_eq!(ledger.told(lease, 1, it, 4), Verdict::Counts);
+        assert!(!ledger.awaits(lease, 1, it, 4));
     }
 
     #[test]
@@ -493,6 +647,8 @@ mod tests {
                 counted.push(place);
                 ledger.own_is_done(lease);
             }
+            prop_assert!(ledger.waits_for_workers());
+            ledger.end();
             prop_assert!(ledger.is_done());
             let given_up = ledger.given_up().iter().flat_map(|range| range.from..range.from + range.count);
             counted.extend(given_up);

@@ -13,10 +13,11 @@
 //! - `….SESSION.lead.beat`: every second, the ranges a worker works on, which keeps their leases; the answer says which
 //!   of them are somebody else's by now, and whether the hunt ends;
 //! - `….SESSION.lead.told`: what a range came to, told again until it is answered, and counted once;
-//! - `….SESSION.lead.free` and `….SESSION.ends`: hints that save waiting, and may be lost.
+//! - `….SESSION.lead.free` and `….SESSION.ends`: hints that save waiting, and may be lost or made up.
 //!
-//! A range whose worker is silent for [`ledger::LEASE`] is handed out again. A leader that begins anew is another session,
-//! and its workers greet again.
+//! A range whose worker is silent for [`ledger::LEASE`] is handed out again, to workers alone: a run that kills its process
+//! costs a worker, never the leader and with it the hunt. What no worker comes back from is named at the end, as seeds
+//! that were not run. A leader that begins anew is another session, and its workers greet again.
 
 mod words;
 mod ledger;
@@ -47,8 +48,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take; whoever is asked answers at once, so this is for the way.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many messages may wait to be looked at, and how many to be sent; more are lost, and asked again.
-const WAITING_MAX: usize = 1_024;
+/// How many messages of a subscription may wait to be looked at, each as large as the server lets it be; more are lost,
+/// and asked again.
+const UNREAD_MAX: usize = 64;
+
+/// How many messages may wait to be sent; they are of this program, which makes none above [`MESSAGE_MAX`].
+const UNSENT_MAX: usize = 1_024;
 
 /// How many changes of the connection may wait to be told.
 const WEATHER_MAX: usize = 16;
@@ -158,8 +163,8 @@ impl Line {
         let (changes, weather) = mpsc::channel(WEATHER_MAX);
         let options = ConnectOptions::new()
             .name(format!("delian hunt {}: {role}", place.name))
-            .subscription_capacity(WAITING_MAX)
-            .client_capacity(WAITING_MAX)
+            .subscription_capacity(UNREAD_MAX)
+            .client_capacity(UNSENT_MAX)
             .event_callback(move |event| {
                 let changes = changes.clone();
                 async move {

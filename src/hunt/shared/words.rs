@@ -53,6 +53,9 @@ pub(super) struct Terms {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Hello {
     pub(super) terms: Terms,
+    /// What its process drew: however often it greets, it is one worker.
+    #[serde(default)]
+    pub(super) nonce: u64,
     /// Where it is, for people.
     #[serde(default)]
     pub(super) place: String,
@@ -103,6 +106,9 @@ pub(super) struct Told {
     pub(super) runs: u64,
     pub(super) virtual_nanos: u64,
     pub(super) failures: Vec<Claim>,
+    /// How many more runs failed, of which this message has no room to tell.
+    #[serde(default)]
+    pub(super) left_out: u64,
 }
 
 /// A run that failed somewhere else.
@@ -234,11 +240,25 @@ impl Told {
         Range { from: self.from, count: self.count }
     }
 
-    /// Returns what failed, once it is sure that all of it can be.
-    pub(super) fn failures<'a>(&self, ground: &'a Ground) -> Result<Vec<(&'a Story, u64, Failed, u64)>, Garbled> {
+    /// Leaves out failures that are too many for a message, and counts them.
+    pub(super) fn fit(&mut self, most: usize) {
+        while write(self).len() > most
+            && let Some(claim) = self.failures.pop()
+        {
+            self.left_out = self.left_out.saturating_add(claim.times);
+        }
+    }
+
+    /// Whether there may be such a range.
+    pub(super) const fn require_possible(&self) -> Result<(), Garbled> {
         if self.done > self.count || self.from.checked_add(self.count).is_none() {
             return Err(Garbled::Absurd("it tells more places than there are in the range"));
         }
+        Ok(())
+    }
+
+    /// Returns what failed, once it is sure that all of it can be.
+    pub(super) fn failures<'a>(&self, ground: &'a Ground) -> Result<Vec<(&'a Story, u64, Failed, u64)>, Garbled> {
         self.failures.iter().map(|claim| claim.read(self, ground)).collect()
     }
 }
@@ -257,10 +277,6 @@ impl Claim {
     /// Whether it is of the same invariant.
     pub(super) fn breaks(&self, invariant: &str) -> bool {
         self.invariant == invariant
-    }
-
-    pub(super) const fn place(&self) -> u64 {
-        self.place
     }
 
     fn read<'a>(&self, told: &Told, ground: &'a Ground) -> Result<(&'a Story, u64, Failed, u64), Garbled> {
@@ -301,19 +317,30 @@ mod tests {
         let fork = Fork { at: Duration::from_millis(86_399_999), redraw: Redraw::Swarm, number: u64::MAX };
         let failed = Failed { forks: vec![fork; FORKS_MAX], invariant, sentence };
         let failures = (0..RANGE_MAX).map(|_| Claim::of(u64::MAX, &failed)).collect();
-        let most = u64::MAX;
-        let told = Told {
-            worker: most,
-            lease: most,
-            from: most,
-            count: most,
-            done: most,
-            runs: most,
-            virtual_nanos: most,
-            failures,
-        };
+        let told = told(failures);
         let bytes = write(&told);
         assert_eq!(read(&bytes), Ok(told), "{} bytes", bytes.len());
+    }
+
+    /// A result whose numbers are as long as can be.
+    fn told(failures: Vec<Claim>) -> Told {
+        let most = u64::MAX;
+        let (worker, lease, from, count, done) = (most, most, most, most, most);
+        Told { worker, lease, from, count, done, runs: most, virtual_nanos: most, failures, left_out: 0 }
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_message_is_left_out_and_counted() {
+        let (invariant, sentence) = catalogue()[0];
+        let failed = Failed { forks: Vec::new(), invariant, sentence };
+        let mut told = told((0..8).map(|place| Claim { times: 2, ..Claim::of(place, &failed) }).collect());
+        let all = write(&told).len();
+        told.fit(all);
+        assert_eq!((told.failures.len(), told.left_out), (8, 0));
+        told.fit(all - 1);
+        assert_eq!((told.failures.len(), told.left_out), (7, 2));
+        told.fit(0);
+        assert_eq!((told.failures.len(), told.left_out), (0, 16));
     }
 
     #[test]

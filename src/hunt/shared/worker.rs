@@ -1,7 +1,8 @@
 //! A worker of a shared hunt: as many hands as it has cores, each of which waits for a range, runs it and tells of it.
 //!
-//! It decides nothing. When whoever leads is gone, or silent for [`LEADER_TIMEOUT`], it greets anew, and when nobody
-//! answers that for as long it ends and says so. A range that is somebody else's by now is left at once.
+//! It decides nothing, and believes answers alone. When whoever leads is gone, or silent for [`LEADER_TIMEOUT`], it greets
+//! anew, and when nobody answers that for as long it ends and says so. A range that is somebody else's by now is left at
+//! once. Whoever asks twice for the end is not kept waiting for runs that have begun.
 
 use std::collections::BTreeMap;
 use std::process;
@@ -10,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use delian_shell::daemon::until_interrupted;
+use delian_shell::daemon::{draw_identity, until_interrupted};
 use delian_sim::report::human::plural;
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -54,8 +55,22 @@ enum Phase {
 /// How a worker came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
+    /// Whoever leads said so.
     Over,
+    /// Nobody leads it any more.
+    Unled,
     Interrupted,
+}
+
+impl End {
+    /// What that is for the hunt.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Over => "is over",
+            Self::Unled => "is led by nobody any more",
+            Self::Interrupted => "goes on without this worker",
+        }
+    }
 }
 
 /// What a worker did, in all sessions.
@@ -73,10 +88,25 @@ struct Party {
     worker: WorkerId,
     ground: Ground,
     phase: watch::Sender<Phase>,
+    /// Somebody said that the hunt ends.
+    hint: Notify,
     /// What is worked on, and whether it should be left.
     held: Mutex<BTreeMap<LeaseId, Arc<AtomicBool>>>,
     tally: Arc<Tally>,
     bar: Arc<Bar>,
+}
+
+/// A range that a hand works on, which is nobody's when the hand is done with it, or fails.
+struct Holding<'a> {
+    party: &'a Party,
+    lease: LeaseId,
+    leave: Arc<AtomicBool>,
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.party.held().remove(&self.lease);
+    }
 }
 
 /// Helps until the hunt is over, or somebody asks for the end.
@@ -87,7 +117,11 @@ pub(in super::super) fn help(ground: &Ground, place: &Place, jobs: usize, as_jso
     let watch = Stopwatch::start();
     let terms = Terms::of(ground);
     let tally = Arc::new(Tally::default());
-    let end = runtime(jobs)?.block_on(Worker::help(ground, place, jobs, terms, &tally))?;
+    let runtime = runtime(jobs)?;
+    let end = runtime.block_on(Worker::help(ground, place, jobs, terms, &tally));
+    // Runs that go on all the same have nobody who waits for them.
+    runtime.shutdown_background();
+    let end = end?;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (runs, ranges, failures) = (count(&tally.runs), count(&tally.ranges), count(&tally.failures));
     let name = &place.name;
@@ -107,7 +141,7 @@ pub(in super::super) fn help(ground: &Ground, place: &Place, jobs: usize, as_jso
         } else {
             format!(", of which {failures} failed: whoever leads tells them")
         };
-        let end = if end == End::Over { "is over" } else { "goes on without this worker" };
+        let end = end.word();
         format!("{} in {} for the hunt {name}{failed}. It {end}.\n", plural(runs, "run"), plural(ranges, "range"))
     };
     screen::say(&text)?;
@@ -137,15 +171,29 @@ impl<'a> Worker<'a> {
     ) -> Result<End, Problem> {
         let (line, weather) = Line::connect(place, "worker").await?;
         let seen_at = line.client.try_server_info().map(|info| info.client_ip).unwrap_or_default();
-        let hello = Hello { terms, place: format!("{seen_at} (process {})", process::id()), hands: jobs as u64 };
+        let drawn = draw_identity().map_err(|error| Problem::new(format!("cannot draw a number: {error}")))?;
+        let at = format!("{seen_at} (process {})", process::id());
+        let hello = Hello { terms, nonce: drawn.get(), place: at, hands: jobs as u64 };
         let (forecast, bar) = (Forecast::default(), Arc::new(Bar::of_search()));
         let mut worker = Self { ground, place, jobs, hello, line, weather, forecast, tally, bar };
         let mut interrupted = std::pin::pin!(until_interrupted());
+        let mut took_part = false;
         loop {
             let party = tokio::select! {
-                party = worker.greet() => Arc::new(party?),
+                party = worker.greet() => party?,
                 () = &mut interrupted => return Ok(End::Interrupted),
             };
+            let Some(party) = party.map(Arc::new) else {
+                let (name, at, waited) = (&place.name, place.shown(), LEADER_TIMEOUT.as_secs());
+                let nobody = format!("nobody leads a hunt of the name {name} at {at}, for {waited} s");
+                if took_part {
+                    // That it ended was not heard of, or whoever led is gone; both are told elsewhere.
+                    worker.remark(&format!("Ends, for {nobody}."));
+                    return Ok(End::Unled);
+                }
+                return Err(Problem::new(format!("{nobody}: lead one there without --worker")));
+            };
+            took_part = true;
             worker.remark(&format!("Helps in the hunt {}, as worker {}.", place.name, party.worker));
             if let Some(end) = worker.take_part(&party, &mut interrupted).await? {
                 return Ok(end);
@@ -157,8 +205,8 @@ impl<'a> Worker<'a> {
         self.bar.remark(text);
     }
 
-    /// Greets until somebody welcomes this worker.
-    async fn greet(&self) -> Result<Party, Problem> {
+    /// Greets until somebody welcomes this worker, or for so long nobody leads.
+    async fn greet(&self) -> Result<Option<Party>, Problem> {
         let (watch, name) = (Stopwatch::start(), &self.place.name);
         loop {
             self.bar.tell(&format!("waits for whoever leads the hunt {name}"));
@@ -167,16 +215,17 @@ impl<'a> Worker<'a> {
                 Ok(Ok(Greeting::Welcome { session, worker, first_seed, guide })) => {
                     let guide = words::guide(&guide)
                         .map_err(|garbled| Problem::new(format!("whoever leads the hunt {name} sent {garbled}")))?;
-                    return Ok(Party {
+                    return Ok(Some(Party {
                         line: self.line.clone(),
                         session,
                         worker,
                         ground: self.ground.shared(first_seed, guide),
                         phase: watch::Sender::new(Phase::Hunts),
+                        hint: Notify::new(),
                         held: Mutex::default(),
                         tally: Arc::clone(self.tally),
                         bar: Arc::clone(&self.bar),
-                    });
+                    }));
                 }
                 Ok(Ok(Greeting::Refused { why })) => {
                     let why = words::shown(&why);
@@ -189,11 +238,7 @@ impl<'a> Worker<'a> {
                 Err(Unanswered::Nobody | Unanswered::Silence) => {}
             }
             if watch.elapsed() >= LEADER_TIMEOUT {
-                return Err(Problem::new(format!(
-                    "nobody leads a hunt of the name {name} at {}, for {} s: lead one there without --worker",
-                    self.place.shown(),
-                    LEADER_TIMEOUT.as_secs()
-                )));
+                return Ok(None);
             }
             sleep(PAUSE).await;
         }
@@ -212,16 +257,21 @@ impl<'a> Worker<'a> {
         }
         let beating = Arc::clone(party);
         let heart = tokio::spawn(async move { beating.beat().await });
-        let (mut is_interrupted, place) = (false, self.place);
+        let (mut is_interrupted, mut failed, place) = (false, 0, self.place);
+        let mut asked_again = std::pin::pin!(until_interrupted());
         loop {
             tokio::select! {
                 joined = hands.join_next() => match joined {
                     Some(Ok(())) => {}
-                    // A hand that fails is a fault of this program: its ranges are handed out again.
-                    Some(Err(fault)) => self.remark(&format!("A hand failed: {fault}.")),
+                    // A hand that fails is a fault of this program: its range is handed out again.
+                    Some(Err(fault)) => {
+                        failed += 1;
+                        self.remark(&format!("A hand failed: {fault}."));
+                    }
                     None => break,
                 },
-                Some(_) = ends.next() => party.end(Phase::Ends),
+                // Anybody can say that, so whoever leads is asked.
+                Some(_) = ends.next() => party.hint.notify_one(),
                 Some(change) = self.weather.recv() => {
                     let remark = self.forecast.tell(change, place, "this worker ends what it has begun, and waits");
                     if let Some(remark) = remark {
@@ -232,9 +282,16 @@ impl<'a> Worker<'a> {
                     is_interrupted = true;
                     party.end(Phase::Ends);
                 }
+                () = &mut asked_again, if is_interrupted => {
+                    self.bar.end();
+                    break;
+                }
             }
         }
         heart.abort();
+        if failed == self.jobs {
+            return Err(Problem::new("all hands of this worker failed, which is a fault of this program"));
+        }
         let phase = *party.phase.borrow();
         if is_interrupted {
             return Ok(Some(End::Interrupted));
@@ -283,14 +340,14 @@ impl Party {
                 sleep(PAUSE).await;
                 continue;
             };
-            if let Some(offer) = self.next_offer(&mut offers).await {
-                self.run(offer).await;
+            if let Some((offer, holding)) = self.next_offer(&mut offers).await {
+                self.run(offer, &holding).await;
             }
         }
     }
 
     /// Waits for a range, and says that it is taken.
-    async fn next_offer(&self, offers: &mut Subscriber) -> Option<Offer> {
+    async fn next_offer(&self, offers: &mut Subscriber) -> Option<(Offer, Holding<'_>)> {
         let mut phase = self.phase.subscribe();
         let message = loop {
             self.line.say(self.line.of(self.session, "lead.free"), &Mine { worker: self.worker }).await;
@@ -305,32 +362,32 @@ impl Party {
         if !makes_sense || message.reply.is_none() {
             return None;
         }
-        self.held().insert(offer.lease, Arc::default());
+        let leave = Arc::new(AtomicBool::new(false));
+        self.held().insert(offer.lease, Arc::clone(&leave));
+        let holding = Holding { party: self, lease: offer.lease, leave };
         self.line.answer(&message, &Mine { worker: self.worker }).await;
-        Some(offer)
+        Some((offer, holding))
     }
 
-    async fn run(self: &Arc<Self>, offer: Offer) {
-        let party = Arc::clone(self);
-        let Some(leave) = self.held().get(&offer.lease).map(Arc::clone) else { return };
+    async fn run(self: &Arc<Self>, offer: Offer, holding: &Holding<'_>) {
         if !self.hunts() {
-            leave.store(true, Ordering::Relaxed);
+            holding.leave.store(true, Ordering::Relaxed);
         }
-        let ran = spawn_blocking(move || party.run_range(offer, &leave)).await;
-        // Otherwise it is somebody else's by now, or this program failed, and its lease runs out.
-        if let Ok(told) = ran
-            && self.held().contains_key(&offer.lease)
-        {
-            self.tell(told).await;
+        let (party, leave) = (Arc::clone(self), Arc::clone(&holding.leave));
+        match spawn_blocking(move || party.run_range(offer, &leave)).await {
+            Ok(told) if self.held().contains_key(&offer.lease) => self.tell(told).await,
+            // It is somebody else's by now.
+            Ok(_) => {}
+            // A fault of this program, as runs that panic are told as failures: the lease runs out.
+            Err(fault) => self.bar.remark(&format!("A range failed, and is left to others: {fault}.")),
         }
-        self.held().remove(&offer.lease);
     }
 
     /// Runs a range, or as much of it as there is time for.
     fn run_range(&self, offer: Offer, leave: &AtomicBool) -> Told {
         let Offer { lease, from, count } = offer;
-        let mut told =
-            Told { worker: self.worker, lease, from, count, done: 0, runs: 0, virtual_nanos: 0, failures: Vec::new() };
+        let (worker, failures) = (self.worker, Vec::new());
+        let mut told = Told { worker, lease, from, count, done: 0, runs: 0, virtual_nanos: 0, failures, left_out: 0 };
         let mut names: Vec<&str> = Vec::new();
         for place in from..from + count {
             if leave.load(Ordering::Relaxed) {
@@ -358,17 +415,16 @@ impl Party {
 
     /// Tells what a range came to, until somebody heard it.
     async fn tell(&self, mut told: Told) {
-        while words::write(&told).len() > MESSAGE_MAX
-            && let Some(claim) = told.failures.pop()
-        {
-            self.bar
-                .remark(&format!("A failure at place {} does not fit into a message, and is left out.", claim.place()));
+        told.fit(MESSAGE_MAX);
+        if told.left_out > 0 {
+            let failed = plural(told.left_out, "failed run");
+            self.bar.remark(&format!("There is no room to tell of {failed}: whoever leads is told how many."));
         }
         let watch = Stopwatch::start();
         while !self.is_forsaken() && self.held().contains_key(&told.lease) {
             let answer = self.line.ask(self.line.of(self.session, "lead.told"), &told).await;
             if let Ok(Ok(heard)) = answer.map(|answer| words::read::<Heard>(&answer)) {
-                let failures = told.failures.iter().map(|claim| claim.times).sum();
+                let failures = told.failures.iter().map(|claim| claim.times).sum::<u64>().saturating_add(told.left_out);
                 self.tally.runs.fetch_add(told.runs, Ordering::Relaxed);
                 self.tally.ranges.fetch_add(1, Ordering::Relaxed);
                 self.tally.failures.fetch_add(failures, Ordering::Relaxed);
@@ -388,8 +444,13 @@ impl Party {
         let mut heard_at = Stopwatch::start();
         let mut next = interval(BEAT_EVERY);
         next.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_hinted = false;
         loop {
-            next.tick().await;
+            // One hint between two beats is enough, however many come.
+            tokio::select! {
+                _ = next.tick() => was_hinted = false,
+                () = self.hint.notified(), if !was_hinted => was_hinted = true,
+            }
             let leases: Vec<LeaseId> = self.held().keys().copied().collect();
             let (runs, busy) = (self.tally.runs.load(Ordering::Relaxed), leases.len() as u64);
             self.bar.tell(&format!(
