@@ -80,6 +80,8 @@ pub fn missed(expect: &Expectations, counts: &Counts) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use delian_sim::worlds::{Fate, Named, Reached};
+
     use super::*;
     use delian_core::Time;
 
@@ -113,5 +115,27 @@ mod tests {
         let said = verdict.to_json();
         assert_eq!((&said["verdict"], &said["breach"]["at_seconds"]), (&json!("red"), &json!(1.5)));
         assert_eq!(said["fingerprint"], "00000000000000ff");
+    }
+
+    #[test]
+    fn facts_that_are_written_down_are_read_as_they_were() {
+        let mut facts = Facts::new(WorldKind::Madsim);
+        facts.leaders.insert(3, [1, 2].into());
+        facts.fates.push(("5s register m11 through leader".to_owned(), Fate::Refused("busy".to_owned())));
+        facts.subjects.insert(11, "healthy".to_owned());
+        let reached = Reached { who: Named::Process(2), condition: "silent".to_owned() };
+        facts.conditions.insert(reached, Duration::from_nanos(1_500_000_001));
+        facts.settled_after = Some(Duration::from_millis(50));
+        facts.counts.add("elections", 2);
+        let written = serde_json::to_string(&facts).unwrap();
+        assert_eq!(serde_json::from_str::<Facts>(&written).unwrap(), facts);
+    }
+
+    #[test]
+    fn counts_of_what_nobody_knows_are_refused_by_name() {
+        let mut written = serde_json::to_value(Facts::new(WorldKind::Madsim)).unwrap();
+        written["counts"] = json!({ "miracles": 1 });
+        let refused = serde_json::from_value::<Facts>(written).unwrap_err();
+        assert_eq!(refused.to_string(), "there is no fact miracles");
     }
 }

@@ -138,32 +138,3 @@ mod as_counts {
         Ok(counts)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn facts_that_are_written_down_are_read_as_they_were() {
-        let mut facts = Facts::new(WorldKind::Madsim);
-        facts.leaders.insert(3, [1, 2].into());
-        facts.fates.push(("5s register m11 through leader".to_string(), Fate::Refused("busy".to_string())));
-        facts.subjects.insert(11, "healthy".to_string());
-        facts.conditions.insert(
-            Reached { who: Named::Process(2), condition: "silent".to_string() },
-            Duration::from_nanos(1_500_000_001),
-        );
-        facts.settled_after = Some(Duration::from_millis(50));
-        facts.counts.add("elections", 2);
-        let written = serde_json::to_string(&facts).expect("they can be written");
-        assert_eq!(serde_json::from_str::<Facts>(&written).expect("they can be read"), facts);
-    }
-
-    #[test]
-    fn counts_of_what_nobody_knows_are_refused_by_name() {
-        let mut written = serde_json::to_value(Facts::new(WorldKind::Madsim)).expect("they can be written");
-        written["counts"] = serde_json::json!({ "miracles": 1 });
-        let refused = serde_json::from_value::<Facts>(written).expect_err("it is unknown");
-        assert_eq!(refused.to_string(), "there is no fact miracles");
-    }
-}
