@@ -60,7 +60,7 @@ fn a_store_is_told_part_by_part() {
     let ended = desk.delian("store inspect node").with(0);
     let lines: Vec<&str> = ended.output.lines().collect();
     assert!(lines[0].starts_with("file        node/delian.redb, "), "{}", lines[0]);
-    assert_eq!(lines[1], "owner       n7 of \"blue\", format 1");
+    assert_eq!(lines[1], "owner       n7 of \"blue\", format 2");
     assert_eq!(lines[2], "hard state  term t3, a vote for n6, boot b2, memory x0");
     assert!(lines[3].starts_with("snapshot    at t2/i40, "), "{}", lines[3]);
     assert_eq!(lines[4], "members     n6, n7, n8 vote; n9 learn");
