@@ -154,6 +154,8 @@ impl Plan {
         scenario.steps.clone_from(&self.steps);
         scenario.operations.clone_from(&self.operations);
         scenario.healed = (!scenario.changes_quorum()).then(|| self.healed.iter().copied().collect());
+        // What was drawn may be more than another world can do.
+        scenario.worlds = Worlds::default();
         scenario
     }
 }
