@@ -1,15 +1,13 @@
 //! `delian balance`: policies in settings, the verdict, the reports.
 
 use std::fs;
-use std::num::NonZero;
-use std::thread;
 
 use delian_sim::queueing::{COLUMNS, Column, POLICIES, Policy, Settings, Study};
 use delian_sim::report::balance::{Balance, to_json, to_terminal};
 use serde_json::json;
 
 use crate::answer::{Answer, Problem};
-use crate::cli::BalanceArguments;
+use crate::cli::{BalanceArguments, cores};
 use crate::progress::Bar;
 use crate::screen::{self, Screen};
 
@@ -27,7 +25,7 @@ pub(crate) fn run(arguments: &BalanceArguments) -> Result<Answer, Problem> {
     // Before the runs, so that nobody waits for minutes to learn of a mistyped directory.
     fs::create_dir_all(directory)
         .map_err(|error| Problem::new(format!("cannot write the report to {}: {error}", directory.display())))?;
-    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+    let jobs = arguments.jobs.unwrap_or_else(cores);
     let bar = Bar::of_comparisons();
     let findings = study.run(jobs, &|done, total| bar.tell_comparisons(done, total));
     drop(bar);

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -20,7 +19,7 @@ use delian_sim::report::human::{bytes, compact, grouped, span};
 use serde_json::json;
 
 use crate::answer::{Answer, Problem};
-use crate::cli::CheckArguments;
+use crate::cli::{CheckArguments, cores};
 use crate::explore;
 use crate::progress::Bar;
 use crate::retell;
@@ -140,7 +139,6 @@ fn list(models: &[Model], as_json: bool) -> Result<Answer, Problem> {
 
 /// Explores models on as many threads as asked for; verdicts come in the order of the models.
 fn explore_all(arguments: &CheckArguments, models: Vec<Model>) -> Result<Vec<Verdict>, Problem> {
-    let cores = || thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.unwrap_or_else(cores).min(models.len()).max(1);
     let limits = Limits {
         states_max: arguments.space.max_states.unwrap_or(u64::from(u32::MAX)),

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
@@ -298,6 +299,11 @@ pub(crate) struct SimArguments {
     #[arg(long, value_name = "GUIDE", default_value_t = Guide::Both, hide_possible_values = true,
           value_parser = guides())]
     pub(crate) guide: Guide,
+}
+
+/// Returns how many cores there are for this process.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn worlds() -> impl TypedValueParser<Value = WorldKind> {

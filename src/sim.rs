@@ -1,8 +1,6 @@
 //! `delian sim`: scenarios over many seeds, the verdict, the reports.
 
 use std::fs;
-use std::num::NonZero;
-use std::thread;
 
 use delian_sim::fleet::{Campaign, Stop};
 use delian_sim::report::human::{grouped, plural};
@@ -11,7 +9,7 @@ use delian_sim::story::Story;
 use delian_sim::worlds::WorldKind;
 
 use crate::answer::{Answer, Problem};
-use crate::cli::{SEEDS, SimArguments};
+use crate::cli::{SEEDS, SimArguments, cores};
 use crate::load;
 use crate::progress::Bar;
 use crate::repeat::{Sample, in_a_fresh_process};
@@ -82,7 +80,7 @@ fn campaign(arguments: &SimArguments) -> Campaign {
     Campaign {
         first_seed: arguments.seed.unwrap_or(0),
         seeds: arguments.seed.map_or(arguments.seeds.unwrap_or(SEEDS), |_| 1),
-        jobs: arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get)),
+        jobs: arguments.jobs.unwrap_or_else(cores),
         stop: if arguments.fail_fast { Stop::AtFirstFailure } else { Stop::AtEnd },
         guide: arguments.guide,
     }

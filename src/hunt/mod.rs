@@ -12,10 +12,9 @@ mod local;
 #[cfg(feature = "nats")]
 mod shared;
 
-use std::num::NonZero;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, thread};
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueHint};
@@ -24,7 +23,7 @@ use delian_sim::guide::Guide;
 use self::bag::Bag;
 use self::ground::Ground;
 use crate::answer::{Answer, Problem};
-use crate::cli::{JOBS_MAX, guides};
+use crate::cli::{JOBS_MAX, cores, guides};
 use crate::load;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -186,6 +185,6 @@ fn drawn_seed() -> Result<u64, Problem> {
 
 impl HuntArguments {
     fn jobs(&self) -> usize {
-        self.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+        self.jobs.unwrap_or_else(cores)
     }
 }

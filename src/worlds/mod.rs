@@ -5,7 +5,6 @@ mod simulated;
 mod table;
 
 use std::fs;
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +21,7 @@ use delian_sim::worlds::{Facts, WorldKind, campaign, des};
 use self::process::Processes;
 use self::simulated::Program;
 use crate::answer::{Answer, Problem};
-use crate::cli::SimArguments;
+use crate::cli::{SimArguments, cores};
 use crate::load;
 use crate::screen::{self, Screen};
 use crate::stopwatch::{Stopwatch, cpu_seconds};
@@ -238,9 +237,7 @@ impl<'a> Runner<'a> {
     fn jobs_in(&self, world: WorldKind) -> usize {
         match world {
             WorldKind::Process => self.jobs.unwrap_or(JOBS).min(JOBS_MAX),
-            WorldKind::Des | WorldKind::Madsim => {
-                self.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
-            }
+            WorldKind::Des | WorldKind::Madsim => self.jobs.unwrap_or_else(cores),
         }
     }
 

@@ -45,16 +45,12 @@ impl Program {
             ))
         })?;
         screen::complain("building the simulated world: minutes the first time, seconds later");
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // What cargo told this process of its own package would have build scripts run anew.
-        let told = env::vars_os().map(|(name, _)| name).filter(|name| {
-            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-        });
-        for name in told.collect::<Vec<_>>() {
-            command.env_remove(name);
-        }
-        let built =
-            command.current_dir(checkout).args(["xtask", "madsim", "--program"]).stderr(Stdio::inherit()).output();
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .current_dir(checkout)
+            .args(["xtask", "madsim", "--program"])
+            .stderr(Stdio::inherit())
+            .output();
         let built = built.map_err(|error| Problem::new(format!("cannot start cargo: {error}")))?;
         let said = String::from_utf8_lossy(&built.stdout);
         match said.lines().next_back() {

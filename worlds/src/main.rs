@@ -1,7 +1,8 @@
 //! Tells one scenario with one seed to whole shells in a simulated world, or says of scenarios whether that can be done.
 //!
 //! It says one JSON document on a line of its own for each, and ends with 0 for yes, 1 for a finding, 2 for a question
-//! that could not be asked and 3 for a run that does not end. `cargo xtask madsim` builds it with `--cfg madsim` and runs it once for every seed.
+//! that could not be asked and 3 for a run that does not end. `cargo xtask madsim` builds it with `--cfg madsim` and runs
+//! it once for every seed.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,7 +75,7 @@ fn tell(path: &Path, seed: u64) -> ExitCode {
     let Some((scenario, without)) = ability::adapted(&scenario) else {
         return complain("no random fault of its swarm can strike here");
     };
-    let _watch = thread::spawn(move || {
+    thread::spawn(move || {
         thread::sleep(WALL_MAX);
         complain(&format!("seed {seed} did not end within {WALL_MAX:?} of real time"));
         std::process::exit(3);

@@ -80,10 +80,10 @@ pub fn missed(expect: &Expectations, counts: &Counts) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use delian_core::Time;
     use delian_sim::worlds::{Fate, Named, Reached};
 
     use super::*;
-    use delian_core::Time;
 
     #[test]
     fn what_nobody_counts_here_is_named_and_not_held_against_a_run() {

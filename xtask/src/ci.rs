@@ -173,7 +173,7 @@ fn prepare(root: &Path) -> Result<bool, Problem> {
 
 /// Gets the server that tests of shared hunts ask, as Debian packs it, and installs and starts nothing.
 fn look_for_server(root: &Path) -> Found {
-    let folder = target(root).join("nats-server");
+    let folder = process::target(root).join("nats-server");
     let places = [PathBuf::from("nats-server"), "/usr/sbin/nats-server".into(), folder.join("usr/sbin/nats-server")];
     if places.iter().any(|place| process::answers(Command::new(place).arg("--version"))) {
         return Found::Here;
@@ -189,10 +189,6 @@ fn look_for_server(root: &Path) -> Found {
     if has_come { Found::Here } else { Found::Missing }
 }
 
-fn target(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
 /// Builds the command as the tests do, for which there is nothing to do after them.
 pub(crate) fn build(root: &Path) -> Result<bool, Problem> {
     let line = format!("test --quiet --workspace --features {FEATURES} --test cli --no-run");
@@ -201,7 +197,7 @@ pub(crate) fn build(root: &Path) -> Result<bool, Problem> {
 
 /// Returns where that leaves the command.
 pub(crate) fn built(root: &Path) -> PathBuf {
-    target(root).join("debug").join(format!("delian{}", std::env::consts::EXE_SUFFIX))
+    process::target(root).join("debug").join(format!("delian{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn plan(step: Step, tools: Tools) -> Plan {

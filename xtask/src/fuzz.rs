@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<Answer, Problem> {
     if !ci::build(&root)? {
         return Err("the command cannot be built".to_owned());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = process::target(&root);
     let data = target.join("fuzz-api");
     // A folder that is not there is as empty as it should be.
     drop(std::fs::remove_dir_all(&data));

@@ -16,6 +16,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(&package).parent().expect("xtask/ lies directly below the root").to_path_buf()
 }
 
+/// The folder into which cargo builds for the workspace at `root`.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
 /// A cargo of the same toolchain, started in `directory`.
 pub(crate) fn cargo(directory: &Path) -> Command {
     let mut command = untold(&PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())));

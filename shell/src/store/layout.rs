@@ -1,8 +1,9 @@
 //! What lies where in the database of a node.
 //!
 //! Three tables. `meta` has what there is once: the format, the owner, the hard state, how far the log goes, how large
-//! the snapshot is, and the checksums of all that there is. `log` has an entry at each index, and `snapshot` the snapshot in parts. Hard state, entries and
-//! snapshot are in the form of the core's [`Record`], the rest is sealed, so each has a version and a checksum of its own.
+//! the snapshot is, and the checksums of all that there is. `log` has an entry at each index, and `snapshot` the snapshot
+//! in parts. Hard state, entries and snapshot are in the form of the core's [`Record`], the rest is sealed, so each has a
+//! version and a checksum of its own.
 //!
 //! An entry is an append of one, so its bytes say where it belongs. The snapshot is a compaction, which says what was
 //! dropped.

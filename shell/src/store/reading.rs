@@ -2,8 +2,7 @@
 //!
 //! Everything is read through its checksum, entries must follow each other without a gap from what was dropped to where
 //! the log is said to end, and what lies where nothing belongs, or was replaced by something else, is damage too. Nothing
-//! is passed over and nothing is
-//! filled in. A panic of the database's own is an answer like any other: damaged.
+//! is passed over and nothing is filled in. A panic of the database's own is an answer like any other: damaged.
 
 use std::any::Any;
 use std::io::{Error as IoError, ErrorKind};

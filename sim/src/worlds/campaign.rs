@@ -286,7 +286,7 @@ impl<'a> Campaign<'a> {
     fn conclude(mut self) -> Facts {
         let split: Vec<String> = Sight::split_terms(&self.facts.leaders).collect();
         self.facts.broken.extend(split.into_iter().map(|sentence| format!("one-leader-per-term: {sentence}")));
-        match self.exchanges.judge(&self.plan.operations, |_| false) {
+        match self.exchanges.judge(&self.plan.operations) {
             Ok(judged) => self.sight.counts.add("judged_operations", judged),
             Err(facts) => {
                 self.facts.broken.extend(facts.into_iter().map(|fact| format!("history-is-linearizable: {fact}")));

@@ -74,19 +74,18 @@ impl Exchanges {
         fates
     }
 
-    /// Returns how many operations were judged. What is told of subjects that something else than clients adds or removes
-    /// must be left out.
+    /// Returns how many operations were judged.
     ///
     /// # Errors
     ///
     /// Returns why no system that does one thing at a time could have answered so, a sentence each.
-    pub fn judge(&self, plan: &[Planned], leaves_out: impl Fn(u16) -> bool) -> Result<u64, Vec<String>> {
+    pub fn judge(&self, plan: &[Planned]) -> Result<u64, Vec<String>> {
         let drained: BTreeSet<u16> = plan.iter().filter_map(|planned| drains(&planned.action)).collect();
         let asked = self.0.iter().filter_map(|(number, exchange)| {
             let planned = &plan[*number];
             let (subject, action) = asked(&planned.action)?;
             let input = Input { subject: NodeId::new(u64::from(subject)), action };
-            let is_judged = !drained.contains(&subject) && !leaves_out(subject);
+            let is_judged = !drained.contains(&subject);
             let told = is_judged.then(|| told(action, exchange))?;
             let called_at = Time::ZERO + exchange.asked_at;
             let answer = match told {
@@ -189,9 +188,9 @@ mod tests {
         let plan = [planned(Action::Register(4)), planned(Action::ReadQuorum(4))];
         let since = Epoch::new(3);
         let honest = told(&plan, &[Reply::Applied(since), Reply::Registered(Some(since))]);
-        assert_eq!(honest.judge(&plan, |_| false), Ok(2));
+        assert_eq!(honest.judge(&plan), Ok(2));
         let stale = told(&plan, &[Reply::Applied(since), Reply::Registered(None)]);
-        assert!(stale.judge(&plan, |_| false).is_err());
+        assert!(stale.judge(&plan).is_err());
         assert_eq!((stale.fate(0), stale.fate(1), stale.fate(2)), (Fate::Acknowledged, Fate::Absent, Fate::NotAsked));
     }
 
@@ -199,12 +198,9 @@ mod tests {
     fn a_refused_command_took_no_effect_and_a_drained_subject_is_left_out() {
         let plan = [planned(Action::Register(4)), planned(Action::ReadQuorum(4)), planned(Action::Drain(5, None))];
         let refused = Reply::Refused("busy".to_string());
-        assert_eq!(told(&plan, &[refused.clone(), Reply::Registered(None)]).judge(&plan, |_| false), Ok(1));
-        assert!(told(&plan, &[refused, Reply::Registered(Some(Epoch::new(2)))]).judge(&plan, |_| false).is_err());
+        assert_eq!(told(&plan, &[refused.clone(), Reply::Registered(None)]).judge(&plan), Ok(1));
+        assert!(told(&plan, &[refused, Reply::Registered(Some(Epoch::new(2)))]).judge(&plan).is_err());
         let plan = [planned(Action::Drain(4, None)), planned(Action::ReadQuorum(4))];
-        assert_eq!(
-            told(&plan, &[Reply::Applied(Epoch::new(2)), Reply::Registered(None)]).judge(&plan, |_| false),
-            Ok(0)
-        );
+        assert_eq!(told(&plan, &[Reply::Applied(Epoch::new(2)), Reply::Registered(None)]).judge(&plan), Ok(0));
     }
 }

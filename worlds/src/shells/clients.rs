@@ -126,9 +126,7 @@ impl World {
             });
         }
     }
-}
 
-impl World {
     /// Asks a process to change who decides; through the role of the leader, a leader or nobody.
     fn change_quorum(&self, via: Target, process: u16, change: &Change) {
         if via == Target::Leader && self.leads() != Some(process) {

@@ -154,7 +154,7 @@ impl Seen {
         if self.has_chorus || watches || plan.operations.len() > JUDGED_MAX {
             return None;
         }
-        match self.exchanges.judge(&plan.operations, |_| false) {
+        match self.exchanges.judge(&plan.operations) {
             Ok(judged) => (judged > 0).then_some(judged),
             Err(facts) => {
                 let now = self.now();

@@ -32,7 +32,7 @@ impl Simulator {
     pub(crate) fn build(self, root: &Path) -> Result<Option<PathBuf>, Problem> {
         let (mut cargo, program) = match self {
             Simulator::Delian => {
-                let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+                let target = process::target(root);
                 let mut cargo = process::cargo(root);
                 cargo.args(["build", "--release", "--locked", "--package", "delian-sim", "--example", "bench"]);
                 (cargo, target.join("release/examples/bench").with_extension(std::env::consts::EXE_EXTENSION))

@@ -122,8 +122,7 @@ pub(crate) fn build(root: &Path, target: Option<&Path>) -> Result<PathBuf, Probl
     if !process::succeeds(command.args(["--package", "delian-worlds"]))? {
         return Err("the simulated world cannot be built".to_owned());
     }
-    let own = || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let target = target.map_or_else(own, Path::to_path_buf);
+    let target = target.map_or_else(|| process::target(root), Path::to_path_buf);
     Ok(target.join("madsim").join(format!("delian-worlds{}", std::env::consts::EXE_SUFFIX)))
 }
 

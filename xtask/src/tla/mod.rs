@@ -114,7 +114,7 @@ fn emitter(root: &Path) -> Result<PathBuf, Problem> {
     if !process::succeeds(&mut cargo)? {
         return Err("the example tla_trace of delian-sim does not build".to_owned());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = process::target(root);
     Ok(target.join("release/examples/tla_trace").with_extension(std::env::consts::EXE_EXTENSION))
 }
 

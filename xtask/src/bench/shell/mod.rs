@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<Answer, Problem> {
     if !process::succeeds(process::cargo(&root).args(["build", "--release", "--locked", "--package", "delian"]))? {
         return Err("the command cannot be built".to_owned());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = process::target(&root);
     let delian = target.join("release/delian");
     let mut contenders = vec![(Contender::Delian, delian)];
     let etcd = if options.no_peers { None } else { etcd() };
