@@ -2,7 +2,6 @@
 
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
@@ -303,7 +302,7 @@ pub(crate) struct SimArguments {
 
 /// Returns how many cores there are for this process.
 pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn worlds() -> impl TypedValueParser<Value = WorldKind> {

@@ -4,6 +4,8 @@
 
 mod answer;
 mod cli;
+mod draws;
+mod faults;
 mod demo;
 mod node;
 mod status;

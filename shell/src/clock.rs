@@ -1,6 +1,7 @@
 //! The two clocks of a node: one that never goes back, by which it decides, and one for people to read.
 
 use std::fmt;
+use std::sync::Arc;
 
 use delian_core::{Time, WallTime};
 use tokio::time::Instant;
@@ -11,6 +12,16 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Time;
     /// Returns what the wall clock shows, which may jump.
     fn wall(&self) -> WallTime;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Time {
+        (**self).now()
+    }
+
+    fn wall(&self) -> WallTime {
+        (**self).wall()
+    }
 }
 
 /// The clocks of the machine.

@@ -1,13 +1,15 @@
 //! A process's clocks: a monotonic one that may drift and leap, and a wall clock that may jump.
+//!
+//! All worlds bend clocks by this one; what differs is where they have the time from.
 
 use delian_core::{Time, WallTime};
 
-/// The wall time at which every world begins, in milliseconds since the Unix epoch; any constant would do.
-const WORLD_BEGINS_AT: u64 = 1_700_000_000_000;
+/// The wall time at which every simulated world begins, in milliseconds since the Unix epoch; any constant would do.
+pub const WORLD_BEGINS_AT: u64 = 1_700_000_000_000;
 
 /// Where a process's clocks stand, as functions of the world's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Clock {
+pub struct Clock {
     /// The world's time and the process's own at the last change of rate.
     world: Time,
     own: Time,
@@ -20,18 +22,20 @@ pub(crate) struct Clock {
 const MILLION: u64 = 1_000_000;
 
 impl Clock {
-    /// Starts a clock that stands at `own` now, and whose wall clock is off by some milliseconds.
-    pub(crate) const fn new(world: Time, own: Time, wall_offset_millis: i64) -> Self {
+    /// Starts a clock that stands at `own` now, and whose wall clock is off by some milliseconds of one that stood at
+    /// [`WORLD_BEGINS_AT`].
+    #[must_use]
+    pub const fn new(world: Time, own: Time, wall_offset_millis: i64) -> Self {
         Self { world, own, drift_ppm: 0, wall_run: 0, wall_offset_millis }
     }
 
     /// Returns the process's monotonic time.
-    pub(crate) fn monotonic(&self, world: Time) -> Time {
+    pub fn monotonic(&self, world: Time) -> Time {
         Time::from_nanos(self.own.as_nanos().saturating_add(self.passed(world)))
     }
 
     /// Returns the first instant of the world at which the process's clock has reached `own`.
-    pub(crate) fn world_at(&self, own: Time) -> Time {
+    pub fn world_at(&self, own: Time) -> Time {
         let ahead = own.as_nanos().saturating_sub(self.own.as_nanos());
         let ahead = if self.drift_ppm == 0 {
             ahead
@@ -42,24 +46,24 @@ impl Clock {
     }
 
     /// Lets the monotonic clock run at another rate from now on, without a leap.
-    pub(crate) fn drift(&mut self, world: Time, ppm: i32) {
+    pub fn drift(&mut self, world: Time, ppm: i32) {
         self.rebase(world);
         self.drift_ppm = ppm;
     }
 
     /// Moves the monotonic clock forward.
-    pub(crate) fn leap(&mut self, world: Time, by_nanos: u64) {
+    pub fn leap(&mut self, world: Time, by_nanos: u64) {
         self.rebase(world);
         self.own = Time::from_nanos(self.own.as_nanos().saturating_add(by_nanos));
     }
 
     /// Moves the wall clock.
-    pub(crate) const fn jump_wall(&mut self, by_millis: i64) {
+    pub const fn jump_wall(&mut self, by_millis: i64) {
         self.wall_offset_millis = self.wall_offset_millis.saturating_add(by_millis);
     }
 
     /// Returns the wall time that the process reads.
-    pub(crate) fn wall(&self, world: Time) -> WallTime {
+    pub fn wall(&self, world: Time) -> WallTime {
         let millis = WORLD_BEGINS_AT + self.wall_run.saturating_add(self.passed(world)) / 1_000_000;
         WallTime::from_unix_millis(millis.saturating_add_signed(self.wall_offset_millis))
     }

@@ -25,7 +25,7 @@ mod random;
 mod fingerprint;
 mod network;
 pub mod links;
-mod clock;
+pub mod clock;
 mod disk;
 pub mod embedder;
 pub mod trace;

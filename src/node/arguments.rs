@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+#[cfg(feature = "faults")]
+use crate::faults::Faults;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   delian node --dev --found                      a federation of one, to try things out
@@ -82,6 +85,15 @@ pub(crate) struct NodeArguments {
     /// Ends when its standard input does, so that it never outlives who started it
     #[arg(long)]
     pub(crate) until_eof: bool,
+    /// Has its clocks and its disk do as this says, and then as each line of its standard input does
+    #[cfg(feature = "faults")]
+    #[arg(long, value_name = "JSON", hide = true, requires = "until_eof", value_parser = faults)]
+    pub(crate) faults: Option<Faults>,
+}
+
+#[cfg(feature = "faults")]
+fn faults(text: &str) -> Result<Faults, String> {
+    serde_json::from_str(text).map_err(|error| format!("{error}: a test says what is in force, such as {{}}"))
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

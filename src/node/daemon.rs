@@ -6,12 +6,17 @@ use std::thread;
 use delian_shell::config::{Effective, LogFormat, Options};
 use delian_shell::daemon::{Begin, Daemon, DaemonError, Listens, until_interrupted};
 use delian_shell::driver::Ended;
+use delian_shell::host::{Host, ThisHost};
 #[cfg(feature = "opentelemetry")]
 use delian_shell::telemetry::collector::Collector;
 use delian_shell::telemetry::logs::{self, Form};
 use tokio::sync::oneshot;
 
+#[cfg(feature = "faults")]
+use super::bent::Bent;
 use crate::answer::{Answer, Problem};
+#[cfg(feature = "faults")]
+use crate::faults::Faults;
 use crate::screen;
 
 /// All that the command line decides about a node.
@@ -50,11 +55,26 @@ pub(super) enum Until {
 /// # Errors
 /// Why it cannot start.
 pub(super) fn run(start: Start) -> Result<Answer, Problem> {
+    run_on(&ThisHost, |_| (), start)
+}
+
+/// Runs a node whose clocks and disk do as it is told.
+///
+/// # Errors
+/// Why it cannot start.
+#[cfg(feature = "faults")]
+pub(super) fn run_bent(start: Start, faults: Faults) -> Result<Answer, Problem> {
+    let host = Bent::new(faults);
+    run_on(&host, host.listener(), start)
+}
+
+/// Runs a node on a host; what comes on its standard input is heeded.
+fn run_on(host: &impl Host, heed: impl FnMut(&[u8]) + Send + 'static, start: Start) -> Result<Answer, Problem> {
     // Dropped at the end: what it was not told yet, a collector of logs is told then.
     let _logs = set_up_logs(start.effective.options())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(format!("cannot start a runtime: {error}")))?;
-    runtime.block_on(live(start))
+    runtime.block_on(live(host, heed, start))
 }
 
 fn form(options: &Options) -> Form {
@@ -84,13 +104,13 @@ fn set_up_logs(options: &Options) -> Result<Option<Collector>, Problem> {
     Ok(collector)
 }
 
-async fn live(start: Start) -> Result<Answer, Problem> {
+async fn live(host: &impl Host, heed: impl FnMut(&[u8]) + Send + 'static, start: Start) -> Result<Answer, Problem> {
     let Start { effective, begin, says, until } = start;
-    let daemon = Daemon::start(effective, begin).await.map_err(|error| refused(&error))?;
+    let daemon = Daemon::start_on(host, effective, begin).await.map_err(|error| refused(&error))?;
     announce(daemon.listens(), says)?;
     let input = match until {
         Until::Told => None,
-        Until::Eof => Some(input_ends()),
+        Until::Eof => Some(input_ends(heed)),
     };
     let told = async {
         match input {
@@ -124,13 +144,16 @@ fn announce(listens: &Listens, says: Says) -> Result<(), Problem> {
     }
 }
 
-/// Returns what resolves when the standard input has ended. A thread waits for it, which ends with the process.
-fn input_ends() -> oneshot::Receiver<()> {
+/// Returns what resolves when the standard input has ended; until then, what comes there is heeded. A thread waits for it,
+/// which ends with the process.
+fn input_ends(mut heed: impl FnMut(&[u8]) + Send + 'static) -> oneshot::Receiver<()> {
     let (ended, waits) = oneshot::channel();
     thread::spawn(move || {
         let mut input = io::stdin().lock();
         let mut bytes = [0; 256];
-        while input.read(&mut bytes).is_ok_and(|count| count > 0) {}
+        while let Ok(count @ 1..) = input.read(&mut bytes) {
+            heed(&bytes[..count]);
+        }
         // Whoever waited may have ended meanwhile.
         let _ = ended.send(());
     });

@@ -4,6 +4,8 @@
 //! node is in [`daemon`].
 
 mod arguments;
+#[cfg(feature = "faults")]
+mod bent;
 mod daemon;
 
 pub(crate) use self::arguments::{EXAMPLES, NodeArguments};
@@ -47,7 +49,12 @@ pub(crate) fn run(arguments: &NodeArguments) -> Result<Answer, Problem> {
     };
     let says = if arguments.json { Says::Document } else { Says::Sentence };
     let until = if arguments.until_eof { Until::Eof } else { Until::Told };
-    daemon::run(Start { effective, begin, says, until })
+    let start = Start { effective, begin, says, until };
+    #[cfg(feature = "faults")]
+    if let Some(faults) = arguments.faults {
+        return daemon::run_bent(start, faults);
+    }
+    daemon::run(start)
 }
 
 fn sources(arguments: &NodeArguments) -> Result<Sources, Problem> {

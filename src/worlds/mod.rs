@@ -22,6 +22,7 @@ use self::process::Processes;
 use self::simulated::Program;
 use crate::answer::{Answer, Problem};
 use crate::cli::{SimArguments, cores};
+use crate::faults;
 use crate::load;
 use crate::screen::{self, Screen};
 use crate::stopwatch::{Stopwatch, cpu_seconds};
@@ -34,6 +35,12 @@ const JOBS: usize = 1;
 
 /// The most that may: each has a place of its own within the loopback network.
 const JOBS_MAX: usize = 4;
+
+/// Whether nodes of this build let their clocks and disks be bent.
+const IS_TEST_BUILD: bool = cfg!(feature = "faults");
+
+/// Why some scenarios do not run with real processes.
+const NO_TEST_BUILD: &str = "this build bends no clocks and disks: build with `--features faults`";
 
 /// What a scenario came to.
 pub(crate) struct Verdict {
@@ -144,18 +151,34 @@ fn chosen(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<Chosen, Prob
             let (name, why) = (scenario.name.clone(), why.clone());
             LeftOut { name, world: *world, why }
         }));
-        if worlds.iter().any(|world| scenario.worlds.run_in.contains(world)) {
+        if worlds.contains(&WorldKind::Process) && is_beyond(&scenario, WorldKind::Process) {
+            let (name, why) = (scenario.name.clone(), NO_TEST_BUILD.to_string());
+            chosen.left_out.push(LeftOut { name, world: WorldKind::Process, why });
+        }
+        if worlds.iter().any(|world| runs_in(&scenario, *world)) {
             chosen.scenarios.push(scenario);
         }
     }
     if chosen.scenarios.is_empty() {
         let names: Vec<&str> = worlds.iter().map(|world| world.name()).collect();
         return Err(Problem::new(format!(
-            "none of these scenarios runs in the world {}: name some of scenarios/worlds, or add `[worlds]` to one",
-            names.join(" or ")
+            "none of these scenarios runs in the world {}{}: name some of scenarios/worlds, or add `[worlds]` to one",
+            names.join(" or "),
+            if chosen.left_out.iter().any(|it| it.why == NO_TEST_BUILD) { " of this build" } else { "" }
         )));
     }
     Ok(chosen)
+}
+
+/// Returns whether a scenario is for a world, and this build can run it there.
+fn runs_in(scenario: &Scenario, world: WorldKind) -> bool {
+    scenario.worlds.run_in.contains(&world) && !is_beyond(scenario, world)
+}
+
+/// Returns whether a scenario is for a world, but not with the nodes of this build.
+fn is_beyond(scenario: &Scenario, world: WorldKind) -> bool {
+    let is_bent = || scenario.steps.iter().any(|step| faults::is_told(&step.fault));
+    world == WorldKind::Process && !IS_TEST_BUILD && scenario.worlds.run_in.contains(&world) && is_bent()
 }
 
 /// How scenarios are run.
@@ -212,7 +235,7 @@ impl<'a> Runner<'a> {
                         && let Some((place, scenario)) = Some(next.fetch_add(1, Ordering::Relaxed))
                             .and_then(|place| scenarios.get(place).map(|scenario| (place, scenario)))
                     {
-                        if !scenario.worlds.run_in.contains(&world) {
+                        if !runs_in(scenario, world) {
                             continue;
                         }
                         let begun = Stopwatch::start();

@@ -26,7 +26,7 @@ const WORLD_JOBS: u32 = 4;
 const MADSIM_SEEDS: u32 = 3;
 
 /// What is built beside the default, in every step alike: another choice would build half of it anew.
-const FEATURES: &str = "delian/opentelemetry,delian/nats";
+const FEATURES: &str = "delian/opentelemetry,delian/nats,delian/faults";
 
 /// What `cargo xtask ci` accepts.
 #[derive(clap::Args)]
@@ -310,11 +310,11 @@ mod tests {
     fn tests_run_with_or_without_nextest() {
         assert_eq!(
             shell_line(&plan(Step::Tests, ALL)),
-            "cargo nextest run --workspace --features delian/opentelemetry,delian/nats"
+            "cargo nextest run --workspace --features delian/opentelemetry,delian/nats,delian/faults"
         );
         assert_eq!(
             shell_line(&plan(Step::Tests, NONE)),
-            "cargo test --workspace --features delian/opentelemetry,delian/nats --tests"
+            "cargo test --workspace --features delian/opentelemetry,delian/nats,delian/faults --tests"
         );
     }
 

@@ -11,6 +11,7 @@ use tokio::net::lookup_host;
 
 use super::DaemonError;
 use crate::config::{Effective, Endpoint, Mode, Options, Role, TokenSecret};
+use crate::host::Host;
 use crate::http::{self, ApiConfig, Token};
 use crate::security::keyring::Keyring;
 use crate::security::tls::{PemFiles, Pems, Tls};
@@ -71,14 +72,14 @@ impl Prepared {
     }
 
     /// Opens the store that is there, or makes one.
-    pub(super) fn open(self) -> Result<RedbStore, DaemonError> {
+    pub(super) fn open(self, host: &impl Host) -> Result<RedbStore, DaemonError> {
         let Self { directory, holding, owner, begin } = self;
         match (begin, holding) {
-            (_, Holding::Nothing) => Ok(directory.create(&owner)?),
-            (Begin::Continue, Holding::Store | Holding::Lost) => Ok(directory.reopen(&owner)?),
+            (_, Holding::Nothing) => Ok(directory.create_on(host, &owner)?),
+            (Begin::Continue, Holding::Store | Holding::Lost) => Ok(directory.reopen_on(host, &owner)?),
             (Begin::Found, Holding::Store | Holding::Lost) => {
                 let data = directory.path().to_owned();
-                let mut store = directory.reopen(&owner)?;
+                let mut store = directory.reopen_on(host, &owner)?;
                 // A start that failed before anything was written has founded nothing, and promised nothing.
                 let is_blank = store.recover()? == Recovered::default();
                 if is_blank { Ok(store) } else { Err(DaemonError::FoundedAlready { data }) }
@@ -86,7 +87,7 @@ impl Prepared {
             (Begin::Rejoin, Holding::Store | Holding::Lost) => {
                 let aside = directory.set_aside()?;
                 tracing::warn!(aside = %aside.display(), "what was there is set aside; the node begins anew");
-                Ok(directory.create(&owner)?)
+                Ok(directory.create_on(host, &owner)?)
             }
         }
     }

@@ -18,10 +18,10 @@ use delian_core::node::Tier;
 use delian_core::topology::Registration;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::SystemClock;
 use crate::cluster::Cluster;
 use crate::config::{Effective, Mode};
 use crate::driver::{Ended, Upkeep};
+use crate::host::{Host, ThisHost};
 use crate::http::{self, API_TAG, Server};
 use crate::security::ClusterLabel;
 use crate::telemetry::logs::Lines;
@@ -61,14 +61,23 @@ impl Daemon {
     ///
     /// Returns why it cannot start; nothing of it runs then, and nothing is lost.
     pub async fn start(effective: Effective, begin: Begin) -> Result<Self, DaemonError> {
+        Self::start_on(&ThisHost, effective, begin).await
+    }
+
+    /// Starts a node on a host, as [`Daemon::start`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Daemon::start`].
+    pub async fn start_on(host: &impl Host, effective: Effective, begin: Begin) -> Result<Self, DaemonError> {
         let options = effective.options();
         let label = ClusterLabel::new(options.cluster.label.as_str())?;
         let prepared = begin::prepare(&effective, begin)?;
         let id = prepared.id();
         let security = security(&effective, id, &label)?;
         let bound = Bound::bind(links(&effective, id, label, security.clone())).await?;
-        let clock = SystemClock::new();
-        let server = Server::bind(options.http.listen).await?.clock(Arc::new(clock));
+        let clock = host.clock();
+        let server = Server::bind(options.http.listen).await?.clock(Arc::clone(&clock));
         let advertised = bound.advertised_in(Tier::Local).unwrap_or_else(|| bound.address());
         let base = format!("http://{}", options.http.advertise.clone().unwrap_or_else(|| server.address().into()));
         let config = effective.core_at(id, advertised, bound.advertised_in(Tier::Wide));
@@ -85,7 +94,7 @@ impl Daemon {
         };
         // All that may stand in the way has been made sure of: from here on the disk is written.
         let api = begin::api(&effective, id)?;
-        let builder = Cluster::builder(id).config(config).store(prepared.open()?).clock(clock).upkeep(upkeep);
+        let builder = Cluster::builder(id).config(config).store(prepared.open(host)?).clock(clock).upkeep(upkeep);
         let builder = builder.events_kept(options.journal.events_kept);
         let builder = if begin == Begin::Found { builder.founds() } else { builder };
         let counters = bound.counters();

@@ -21,6 +21,7 @@ use super::lock::Lock;
 use super::reading::Place;
 use super::redb::{Opening, RedbStore};
 use super::{Owner, Store, StoreError};
+use crate::host::{Host, ThisHost};
 
 pub(super) const DATABASE: &str = "delian.redb";
 pub(super) const MARKER: &str = "owner.json";
@@ -107,6 +108,15 @@ impl Directory {
     /// Returns [`StoreError::Exists`] if there is one, [`StoreError::Damaged`] if there was one that is gone, and otherwise
     /// why the disk refuses.
     pub fn create(self, owner: &Owner) -> Result<RedbStore, StoreError> {
+        self.create_on(&ThisHost, owner)
+    }
+
+    /// Makes a store on the disk of a host, as [`Directory::create`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Directory::create`].
+    pub fn create_on(self, host: &impl Host, owner: &Owner) -> Result<RedbStore, StoreError> {
         let database = self.path.join(DATABASE);
         match self.holds()? {
             Holding::Nothing => {}
@@ -116,13 +126,13 @@ impl Directory {
         let unfinished = self.path.join(format!("{DATABASE}.{UNFINISHED}"));
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unfinished);
         let file = options.map_err(refused("cannot make", &unfinished))?;
-        let backend = backend(file, &unfinished)?;
-        drop(RedbStore::over(backend, unfinished.display().to_string(), Opening::Create(owner.clone()))?);
+        let disk = host.disk(backend(file, &unfinished)?);
+        drop(RedbStore::over(disk, unfinished.display().to_string(), Opening::Create(owner.clone()))?);
         let flushed = File::open(&unfinished).and_then(|file| file.sync_all());
         flushed.map_err(refused("cannot flush", &unfinished))?;
         fs::rename(&unfinished, &database).map_err(refused("cannot name", &database))?;
         flush_directory(&self.path)?;
-        self.reopen(owner)
+        self.reopen_on(host, owner)
     }
 
     /// Opens the store that is there.
@@ -131,6 +141,15 @@ impl Directory {
     ///
     /// Returns [`StoreError::Absent`] if there never was one, and otherwise what is wrong with it.
     pub fn reopen(self, owner: &Owner) -> Result<RedbStore, StoreError> {
+        self.reopen_on(&ThisHost, owner)
+    }
+
+    /// Opens the store that is there on the disk of a host, as [`Directory::reopen`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Directory::reopen`].
+    pub fn reopen_on(self, host: &impl Host, owner: &Owner) -> Result<RedbStore, StoreError> {
         let database = self.path.join(DATABASE);
         match self.holds()? {
             Holding::Store => {}
@@ -141,7 +160,8 @@ impl Directory {
         let options = OpenOptions::new().read(true).write(true).open(&database);
         let file = options.map_err(refused("cannot open", &database))?;
         let place = database.display().to_string();
-        let store = RedbStore::over(backend(file, &database)?, place, Opening::Expect(owner.clone()))?;
+        let disk = host.disk(backend(file, &database)?);
+        let store = RedbStore::over(disk, place, Opening::Expect(owner.clone()))?;
         match marked {
             Some(marked) => agree(&self.path, &marked, owner)?,
             // The store was made, and a crash came before its marker.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::history::Exchanges;
 use super::sight::Sight;
-use super::{Facts, Fate, Heard, LinkMatrix, Moment, Passage, Reply, Request, Trouble, What, World};
+use super::{Facts, Fate, Happened, Heard, LinkMatrix, Moment, Passage, Reply, Request, Trouble, What, World};
 use crate::links::{self, pairs};
 use crate::plan::Plan;
 use crate::scenario::{Action, Direction, Fault, LinkQuality, Operation, Target, facts};
@@ -38,6 +38,10 @@ pub(super) struct Campaign<'a> {
     pub(super) has_proof: bool,
     agenda: BTreeSet<(Duration, Due)>,
     laid: Vec<(usize, Laid)>,
+    /// Processes whose disk was full in this run of theirs: they may stop themselves.
+    may_end: BTreeSet<u16>,
+    /// Those that did.
+    ended: BTreeSet<u16>,
 }
 
 /// Something that is to be done, in the order in which it is within one instant.
@@ -71,6 +75,8 @@ impl<'a> Campaign<'a> {
             has_proof: false,
             agenda: begins.chain(asks).collect(),
             laid: Vec::new(),
+            may_end: BTreeSet::new(),
+            ended: BTreeSet::new(),
             world,
             plan,
         }
@@ -109,11 +115,15 @@ impl<'a> Campaign<'a> {
         for heard in self.world.wait(until)? {
             self.note(&heard);
         }
-        Ok(())
+        self.revive()
     }
 
     fn note(&mut self, heard: &Heard) {
         match &heard.what {
+            What::Happened(process, Happened::Halted(_)) if self.may_end.remove(process) => {
+                self.sight.ended(*process);
+                self.ended.insert(*process);
+            }
             What::Happened(..) => self.sight.note(&mut self.facts, heard),
             What::Answered(number, reply) if *number < self.plan.operations.len() => {
                 self.exchanges.answer(*number, heard.at, reply.clone());
@@ -174,6 +184,9 @@ impl<'a> Campaign<'a> {
             | Fault::DeafenPool(target)
             | Fault::Score(target, _)) => {
                 let processes = targets(target);
+                if matches!(fault, Fault::FullDisk(_)) {
+                    self.may_end.extend(processes.iter().filter(|process| self.sight.up.contains(process)));
+                }
                 self.world.other_fault(fault, &processes, Moment::Begins)?;
                 vec![Laid::Other(processes)]
             }
@@ -215,7 +228,31 @@ impl<'a> Campaign<'a> {
     fn bring_up(&mut self, process: u16) -> Result<(), Trouble> {
         self.world.restart(process)?;
         self.sight.came_up(process);
+        self.ended.remove(&process);
+        if self.has_full_disk(process) {
+            self.may_end.insert(process);
+        } else {
+            self.may_end.remove(&process);
+        }
         Ok(())
+    }
+
+    /// Starts those again that stopped themselves, once their disks are no longer full and no fault keeps them down.
+    fn revive(&mut self) -> Result<(), Trouble> {
+        let is_down = |process| self.laid.iter().any(|(_, laid)| *laid == Laid::Down(process));
+        let may_run = |process: &u16| !self.has_full_disk(*process) && !is_down(*process);
+        for process in self.ended.iter().copied().filter(may_run).collect::<Vec<_>>() {
+            self.world.crash(process)?;
+            self.bring_up(process)?;
+        }
+        Ok(())
+    }
+
+    fn has_full_disk(&self, process: u16) -> bool {
+        self.laid.iter().any(|(number, laid)| {
+            let is_full = matches!(self.plan.steps[*number].fault, Fault::FullDisk(_));
+            is_full && matches!(laid, Laid::Other(processes) if processes.contains(&process))
+        })
     }
 
     /// Lifts every fault: the chaos is over. Who is not to be made whole is stopped, and who is runs again.
@@ -229,8 +266,7 @@ impl<'a> Campaign<'a> {
         self.lift(|_, _| true)?;
         for process in healed {
             if self.sight.ever_up.contains(process) && !self.sight.up.contains(process) {
-                self.world.restart(*process)?;
-                self.sight.came_up(*process);
+                self.bring_up(*process)?;
             }
         }
         Ok(())
@@ -257,7 +293,7 @@ impl<'a> Campaign<'a> {
                 Laid::Links(..) | Laid::Quality(..) | Laid::Frozen(_) | Laid::Down(_) => {}
             }
         }
-        Ok(())
+        self.revive()
     }
 
     /// Lays the faults in force over pristine links.

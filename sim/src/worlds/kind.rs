@@ -135,15 +135,16 @@ fn refused_by_processes(fault: &Fault) -> Option<&'static str> {
         | Fault::Crash(_)
         | Fault::Start(_)
         | Fault::Pause(_)
-        | Fault::Deafen(_) => None,
-        Fault::SlowDisk(..) | Fault::StallDisk(_) | Fault::FullDisk(_) | Fault::CorruptDisk(_) => {
-            Some("its disks are real and do as they please")
-        }
+        | Fault::Deafen(_)
+        | Fault::SlowDisk(..)
+        | Fault::StallDisk(_)
+        | Fault::FullDisk(_)
+        | Fault::Drift(..)
+        | Fault::WallJump(..)
+        | Fault::MonotonicJump(..) => None,
+        Fault::CorruptDisk(_) => Some("its nodes that found their disks damaged are another test's"),
         Fault::Wipe(_) | Fault::Forget(_) => Some("its nodes that lost their disks are another test's"),
         Fault::Upgrade(_) => Some("all of its nodes are of one release"),
-        Fault::Drift(..) | Fault::WallJump(..) | Fault::MonotonicJump(..) => {
-            Some("all of its nodes share the clocks of one machine")
-        }
         Fault::Mute(_) | Fault::MutePool(_) | Fault::DeafenPool(_) | Fault::Score(..) => {
             Some("its relays do not read what nodes say")
         }

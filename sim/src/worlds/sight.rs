@@ -98,6 +98,12 @@ impl Sight {
         self.counts.add("crashes", 1);
     }
 
+    /// Takes note that a process stopped itself, as it may.
+    pub(super) fn ended(&mut self, process: u16) {
+        self.up.remove(&process);
+        self.counts.add("halts", 1);
+    }
+
     /// Takes note that a process runs again, or for the first time.
     pub(super) fn came_up(&mut self, process: u16) {
         self.up.insert(process);

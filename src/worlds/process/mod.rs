@@ -7,6 +7,7 @@ mod relay;
 mod stream;
 mod scale;
 mod node;
+mod bent;
 mod watch;
 mod ask;
 
@@ -18,9 +19,11 @@ use std::time::Duration;
 
 use delian_sim::outcome::Counts;
 use delian_sim::plan::Plan;
-use delian_sim::worlds::{Heard, LinkMatrix, Request, Stand, Trouble, What, World, WorldKind};
+use delian_sim::scenario::Fault;
+use delian_sim::worlds::{Happened, Heard, LinkMatrix, Moment, Request, Stand, Trouble, What, World, WorldKind};
 use nix::sys::signal::Signal;
 
+use self::bent::Bent;
 use self::node::{Node, Site};
 use self::relay::{Place, Relays};
 use self::scale::{Clock, Scale};
@@ -47,6 +50,7 @@ pub(crate) struct Processes {
     absent: BTreeSet<u16>,
     relays: Relays,
     nodes: BTreeMap<u16, Node>,
+    bent: BTreeMap<u16, Bent>,
     watchers: BTreeMap<u16, Watcher>,
     founded: BTreeSet<u16>,
     sender: Sender<Heard>,
@@ -74,6 +78,7 @@ impl Processes {
             scale,
             relays,
             nodes: BTreeMap::new(),
+            bent: BTreeMap::new(),
             watchers: BTreeMap::new(),
             founded: BTreeSet::new(),
             sender,
@@ -84,13 +89,22 @@ impl Processes {
     /// Starts a process; a voter founds the federation at its first start, and all else finds the others.
     fn launch(&mut self, process: u16) -> Result<(), Trouble> {
         let founds = process <= self.voters && self.founded.insert(process);
-        let node = Node::start(&self.site, process, founds)?;
+        let faults = self.bent.get(&process).map(Bent::sum).unwrap_or_default();
+        let node = Node::start(&self.site, process, founds, &faults)?;
         self.nodes.insert(process, node);
         Ok(())
     }
 
-    /// Follows what a process says from the beginning of its run.
+    /// Follows what a process says from the beginning of its run, and its end.
     fn watch(&mut self, process: u16) {
+        let (clock, sender) = (self.clock, self.sender.clone());
+        if let Some(node) = self.nodes.get_mut(&process) {
+            let halted = Happened::Halted("its process ended by itself, and its log says why".to_string());
+            node.on_end(move || {
+                // At the end nobody listens any more.
+                let _ = sender.send(Heard { at: clock.now(), what: What::Happened(process, halted) });
+            });
+        }
         let watcher = Watcher::start(self.site.place, process, self.clock, self.sender.clone());
         self.watchers.insert(process, watcher);
     }
@@ -154,10 +168,9 @@ impl World for Processes {
     }
 
     fn crash(&mut self, process: u16) -> Result<(), Trouble> {
-        self.node(process)?.signal(Signal::SIGKILL)?;
+        self.node(process)?;
         self.watchers.remove(&process);
-        self.nodes.remove(&process);
-        Ok(())
+        self.nodes.remove(&process).map_or(Ok(()), Node::end)
     }
 
     fn restart(&mut self, process: u16) -> Result<(), Trouble> {
@@ -172,6 +185,18 @@ impl World for Processes {
 
     fn thaw(&mut self, process: u16) -> Result<(), Trouble> {
         self.node(process)?.signal(Signal::SIGCONT)
+    }
+
+    fn other_fault(&mut self, fault: &Fault, processes: &[u16], moment: Moment) -> Result<(), Trouble> {
+        for process in processes {
+            let bent = self.bent.entry(*process).or_insert_with(|| Bent::new(self.scale));
+            bent.note(fault, moment);
+            let faults = bent.sum();
+            if let Some(node) = self.nodes.get_mut(process) {
+                node.tell(&faults);
+            }
+        }
+        Ok(())
     }
 
     fn submit(&mut self, request: Request) {

@@ -1,10 +1,12 @@
 //! One `delian node` process.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use nix::unistd::Pid;
 
 use super::relay::Place;
 use super::scale::Scale;
+use crate::faults::{self, Faults};
 
 /// What every process is started with, so that clients and watchers are not turned away for being quick.
 const SETTINGS: [&str; 5] = [
@@ -33,6 +36,8 @@ pub(super) struct Site {
     voters: u16,
     size: u16,
     settings: Vec<String>,
+    /// Whether nodes are told to do something to themselves, which only test builds do.
+    is_bent: bool,
 }
 
 impl Site {
@@ -45,11 +50,13 @@ impl Site {
         fs::create_dir_all(folder).map_err(failed)?;
         let cluster = &scenario.cluster;
         let (voters, size) = (cluster.voters, cluster.processes());
-        Ok(Self { folder: folder.to_path_buf(), place, voters, size, settings: settings(scenario, scale) })
+        let is_bent = scenario.steps.iter().any(|step| faults::is_told(&step.fault));
+        let (folder, settings) = (folder.to_path_buf(), settings(scenario, scale));
+        Ok(Self { folder, place, voters, size, settings, is_bent })
     }
 
     /// Returns how a process is started: as a founder, or to find the others.
-    fn command(&self, process: u16, founds: bool) -> io::Result<Command> {
+    fn command(&self, process: u16, founds: bool, faults: &Faults) -> io::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["node", "--dev", "--json", "--until-eof", "--name", &format!("node-{process}"), "--data"]);
         command.arg(self.folder.join(format!("node-{process}")));
@@ -70,6 +77,9 @@ impl Site {
         }
         if founds {
             command.arg("--found");
+        }
+        if self.is_bent {
+            command.args(["--faults", &document(faults)]);
         }
         // A founder has no `--join`; the key says where it finds the pool, which its fellow founders are in, too.
         let others: Vec<String> = (1..=self.size).filter(|other| *other != process).map(door).collect();
@@ -117,39 +127,82 @@ fn settings(scenario: &Scenario, scale: Scale) -> Vec<String> {
     settings
 }
 
+/// Returns what a node is told, without the end of its line.
+fn document(faults: &Faults) -> String {
+    serde_json::to_string(faults).expect("numbers have a JSON form")
+}
+
 /// A running process. It ends with this.
 #[derive(Debug)]
-pub(super) struct Node(Child);
+pub(super) struct Node {
+    child: Child,
+    /// What it says after its first line, until somebody follows that.
+    output: Option<BufReader<ChildStdout>>,
+    /// Whether it was told to end.
+    is_told_to_end: Arc<AtomicBool>,
+}
 
 impl Node {
     /// Starts a process, and waits until it listens.
-    pub(super) fn start(site: &Site, process: u16, founds: bool) -> Result<Self, Trouble> {
+    pub(super) fn start(site: &Site, process: u16, founds: bool, faults: &Faults) -> Result<Self, Trouble> {
         let failed = |why: String| {
             let log = site.folder.join(format!("node-{process}.log"));
             Trouble::new(format!("n{process} does not start: {why}; see {}", log.display()))
         };
-        let mut command = site.command(process, founds).map_err(|error| failed(error.to_string()))?;
-        let mut child = Self(command.spawn().map_err(|error| failed(error.to_string()))?);
-        let errors = child.0.stderr.take().expect("it is piped");
+        let mut command = site.command(process, founds, faults).map_err(|error| failed(error.to_string()))?;
+        let child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        let mut node = Self { child, output: None, is_told_to_end: Arc::default() };
+        let errors = node.child.stderr.take().expect("it is piped");
         let log = site.folder.join(format!("node-{process}.log"));
         let log = fs::OpenOptions::new().create(true).append(true).open(log);
         let mut log = log.map_err(|error| failed(error.to_string()))?;
         // What it logs must be read, or it would stand still.
         thread::spawn(move || drop(io::copy(&mut BufReader::new(errors), &mut log)));
-        let mut output = BufReader::new(child.0.stdout.take().expect("it is piped"));
+        let mut output = BufReader::new(node.child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).map_err(|error| failed(error.to_string()))?;
-        thread::spawn(move || drop(io::copy(&mut output, &mut io::sink())));
         if line.is_empty() {
-            let status = child.0.wait().map_err(|error| failed(error.to_string()))?;
+            let status = node.child.wait().map_err(|error| failed(error.to_string()))?;
             return Err(failed(status.to_string()));
         }
-        Ok(child)
+        node.output = Some(output);
+        Ok(node)
+    }
+
+    /// Has that be done if it ends without being told to.
+    pub(super) fn on_end(&mut self, ended: impl FnOnce() + Send + 'static) {
+        let Some(mut output) = self.output.take() else { return };
+        let is_told_to_end = Arc::clone(&self.is_told_to_end);
+        thread::spawn(move || {
+            // It says nothing more, so this lasts as long as it does.
+            drop(io::copy(&mut output, &mut io::sink()));
+            if !is_told_to_end.load(Ordering::Relaxed) {
+                ended();
+            }
+        });
+    }
+
+    /// Tells it what to do to itself; one that has ended is told nothing.
+    pub(super) fn tell(&mut self, faults: &Faults) {
+        if let Some(input) = &mut self.child.stdin {
+            let line = document(faults) + "\n";
+            drop(input.write_all(line.as_bytes()).and_then(|()| input.flush()));
+        }
+    }
+
+    /// Kills it, as a loss of power would.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be done.
+    pub(super) fn end(self) -> Result<(), Trouble> {
+        self.is_told_to_end.store(true, Ordering::Relaxed);
+        self.signal(Signal::SIGKILL)
     }
 
     /// Sends it a signal.
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Trouble> {
-        let id = i32::try_from(self.0.id()).expect("a process identity");
+        let id = i32::try_from(self.child.id()).expect("a process identity");
         kill(Pid::from_raw(id), signal).map_err(|error| Trouble::new(format!("{signal} cannot be sent: {error}")))
     }
 }
@@ -157,7 +210,8 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         // Who has ended already cannot be killed, and need not be.
-        drop(self.0.kill());
-        drop(self.0.wait());
+        self.is_told_to_end.store(true, Ordering::Relaxed);
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }

@@ -7,11 +7,11 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use delian_sim::outcome::Counts;
-use delian_sim::scenario::{Latency, LinkQuality, Shape};
+use delian_sim::scenario::{Latency, LinkQuality};
 use delian_sim::worlds::{Link, LinkMatrix, Passage};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Runtime;
@@ -20,6 +20,7 @@ use tokio::time::sleep;
 
 use super::scale::Scale;
 use super::stream;
+use crate::draws::Draws;
 
 /// Doors, and what lies behind them, are at these ports and those after them: below the ports that a system gives out.
 const DOOR_PORTS: u16 = 7400;
@@ -84,7 +85,7 @@ pub(super) struct Shared {
     scale: Scale,
     links: watch::Sender<LinkMatrix>,
     doors: Vec<UdpSocket>,
-    draws: Mutex<u64>,
+    draws: Mutex<Draws>,
     pub(super) tally: Tally,
 }
 
@@ -118,7 +119,7 @@ impl Relays {
             }
             io::Result::Ok((doors, listeners))
         })?;
-        let (links, draws) = (watch::Sender::new(links), Mutex::new(seed));
+        let (links, draws) = (watch::Sender::new(links), Mutex::new(Draws::new(seed)));
         let shared = Arc::new(Shared { place, size, scale, links, doors, draws, tally: Tally::default() });
         for (process, listener) in (1..).zip(listeners) {
             runtime.spawn(datagrams(Arc::clone(&shared), process));
@@ -179,29 +180,16 @@ impl Shared {
 
     /// Draws whether something of this probability happens.
     pub(super) fn happens(&self, permille: u16) -> bool {
-        permille > 0 && self.draw() % 1000 < u64::from(permille)
+        self.draws().happens(permille)
     }
 
     /// Draws how long something travels.
     pub(super) fn delay(&self, latency: Latency) -> Duration {
-        let (least, most) = (latency.least.as_micros() as u64, latency.most.as_micros() as u64);
-        let width = most.saturating_sub(least);
-        let drawn = self.draw() % (width + 1);
-        let spread = match latency.shape {
-            Shape::Uniform => drawn,
-            Shape::Skewed => drawn * drawn / width.max(1),
-        };
-        self.scale.real(Duration::from_micros(least + spread))
+        self.scale.real(self.draws().span(latency))
     }
 
-    /// Draws a number (`SplitMix64`, Steele and others, 2014).
-    fn draw(&self) -> u64 {
-        let mut state = self.draws.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = *state;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+    fn draws(&self) -> MutexGuard<'_, Draws> {
+        self.draws.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

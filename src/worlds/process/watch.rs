@@ -97,7 +97,6 @@ fn happened(process: u16, event: &EventDocument) -> Option<Happened> {
             changed(Change::Condition(named(about()?)?, condition.to_string()))
         }
         "changed" | "drain_moved" => changed(Change::Other),
-        "halted" => Some(Happened::Halted(event.text.clone())),
         kind => counted(kind).map(Happened::Counted),
     }
 }

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use delian_core::{Time, WallTime};
 use delian_shell::clock::Clock;
+use delian_sim::clock::Clock as BentClock;
 use madsim::time::Instant;
-
-/// What wall clocks show when a world begins: some day of 2023.
-const WALL_MILLIS: u64 = 1_700_000_000_000;
 
 /// Returns the present instant of the world.
 #[expect(clippy::disallowed_methods, reason = "the runtime answers it with simulated time")]
@@ -18,66 +16,48 @@ pub(super) fn now() -> Instant {
 
 /// The clocks of one process; clones are the same ones.
 #[derive(Clone, Debug)]
-pub(super) struct WorldClock(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-struct State {
+pub(super) struct WorldClock {
     world_began_at: Instant,
-    /// When the drift was set last, and what the monotonic clock showed then.
-    since: (Instant, Time),
-    ppm: i32,
-    wall_offset_millis: i64,
+    bent: Arc<Mutex<BentClock>>,
 }
 
 impl WorldClock {
     /// Returns clocks that begin at some time: nobody may rely on equal ones.
     pub(super) fn new(own: Time, wall_offset_millis: i64) -> Self {
-        let now = now();
-        Self(Arc::new(Mutex::new(State { world_began_at: now, since: (now, own), ppm: 0, wall_offset_millis })))
+        let bent = BentClock::new(Time::ZERO, own, wall_offset_millis);
+        Self { world_began_at: now(), bent: Arc::new(Mutex::new(bent)) }
     }
 
-    /// Has the monotonic clock run fast, or slow, from here on.
+    /// Has the clocks run fast, or slow, from here on.
     pub(super) fn drift(&self, ppm: i32) {
-        let mut state = self.state();
-        state.since = (now(), state.monotonic());
-        state.ppm = ppm;
+        self.bent().drift(self.world(), ppm);
     }
 
     /// Moves the monotonic clock forward, as after a suspend.
     pub(super) fn leap(&self, span: Duration) {
-        let mut state = self.state();
-        state.since = (now(), state.monotonic() + span);
+        self.bent().leap(self.world(), u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// Moves the wall clock.
     pub(super) fn jump_wall(&self, millis: i64) {
-        let mut state = self.state();
-        state.wall_offset_millis = state.wall_offset_millis.saturating_add(millis);
+        self.bent().jump_wall(millis);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn world(&self) -> Time {
+        Time::ZERO + self.world_began_at.elapsed()
     }
-}
 
-impl State {
-    fn monotonic(&self) -> Time {
-        let (since, shown) = self.since;
-        let nanos = since.elapsed().as_nanos();
-        let rate = 1_000_000_i64.saturating_add(i64::from(self.ppm)).unsigned_abs();
-        let passed = nanos * u128::from(rate) / 1_000_000;
-        shown + Duration::from_nanos(u64::try_from(passed).unwrap_or(u64::MAX))
+    fn bent(&self) -> MutexGuard<'_, BentClock> {
+        self.bent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for WorldClock {
     fn now(&self) -> Time {
-        self.state().monotonic()
+        self.bent().monotonic(self.world())
     }
 
     fn wall(&self) -> WallTime {
-        let state = self.state();
-        let passed = u64::try_from(state.world_began_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        WallTime::from_unix_millis((WALL_MILLIS + passed).saturating_add_signed(state.wall_offset_millis))
+        self.bent().wall(self.world())
     }
 }

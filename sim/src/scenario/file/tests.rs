@@ -131,10 +131,10 @@ fn worlds_are_named_with_their_line_and_the_fix() {
         problem("[worlds]\nin = [\"des\", \"process\"]"),
         "3:6 in leaves `madsim` out without a reason: add it, or say why not: not_in = { madsim = \"…\" }"
     );
-    let stalls = "[worlds]\nin = [\"des\", \"process\"]\nnot_in = { madsim = \"slow\" }\n[[step]]\nat = \"5s\"\n";
+    let rots = "[worlds]\nin = [\"des\", \"process\"]\nnot_in = { madsim = \"slow\" }\n[[step]]\nat = \"5s\"\n";
     assert_eq!(
-        problem(&format!("{stalls}fault = \"stall-disk\"\ntarget = \"n1\"")),
-        "7:9 `stall-disk` does not happen in `process`: its disks are real and do as they please"
+        problem(&format!("{rots}fault = \"corrupt-disk\"\ntarget = \"n1\"")),
+        "7:9 `corrupt-disk` does not happen in `process`: its nodes that found their disks damaged are another test's"
     );
     assert_eq!(
         problem("[worlds]\nin = [\"des\", \"madsim\", \"process\"]\ndiffers = { \"n3 is silent\" = 7 }"),
