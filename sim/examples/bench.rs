@@ -40,7 +40,7 @@ fn main() {
 
 fn traffic(work: Work) {
     let latency = Latency { least: LATENCY.0, most: LATENCY.1, shape: Shape::Uniform };
-    let quality = LinkQuality { latency, loss: LOSS_PERMILLE, duplicate: 0, reorder: 0, replay: 0 };
+    let quality = LinkQuality { latency, loss: LOSS_PERMILLE, duplicate: 0, reorder: 0, replay: 0, rate: None };
     let traffic = Traffic { processes: work.nodes.into(), interval: INTERVAL, lasts: secs(work.seconds), quality };
     work.measure(|seed| {
         let traffic::Tally { sent, delivered, travelled, lost: _ } = traffic.run(seed);

@@ -4,11 +4,13 @@
 //! clog is looked at again when it arrives, so faults hit packets in flight. Healing recomputes all links from the
 //! faults still in force over a pristine base; nothing needs undoing.
 
-use delian_core::node::Tier;
-use delian_core::{Message, NodeId, Seed, swim};
+use std::collections::BTreeMap;
 
-use crate::random::{Delay, Random};
-use crate::scenario::LinkQuality;
+use delian_core::node::Tier;
+use delian_core::{Message, NodeId, Seed, Time, swim};
+
+use crate::random::{Delay, Random, nanos};
+use crate::scenario::{LinkQuality, Rate};
 
 /// The links between all processes, by their numbers from 0.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct Network {
     links: Vec<u32>,
     /// Apart from the rest, because every arrival looks at them and at nothing else.
     states: Vec<LinkState>,
+    /// When links of a limited rate will have carried what was sent so far, by their places.
+    occupied: BTreeMap<usize, Time>,
     random: Random,
     pub(crate) in_flight: InFlight,
 }
@@ -32,6 +36,7 @@ struct Link {
     duplicate: u16,
     reorder: u16,
     replay: u16,
+    rate: Option<Rate>,
 }
 
 /// Whether messages get through a link.
@@ -64,6 +69,20 @@ pub(crate) enum Load {
     Pool(Tier, Box<swim::Input>),
 }
 
+impl Load {
+    /// Returns how much it is as it travels.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.encode().len(),
+            Self::Pool(_, input) => {
+                // Nothing else travels.
+                let swim::Input::Receive(_, _, packet) = &**input else { return 0 };
+                packet.encoded_len()
+            }
+        }
+    }
+}
+
 /// When the copies of a message arrive, in nanoseconds from now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fate {
@@ -84,6 +103,7 @@ impl Network {
             kinds: vec![Link::new(quality)],
             links: vec![0; size * size],
             states: vec![LinkState::Open; size * size],
+            occupied: BTreeMap::new(),
             random: Random::new(seed, "network"),
             in_flight: InFlight::default(),
         }
@@ -135,6 +155,24 @@ impl Network {
         Fate { arrives: Some(ways.iter().sum()), ..Fate::default() }
     }
 
+    /// Has a message that is sent now wait for those before it where its link carries only so many bytes a second. What
+    /// would wait for too long is lost.
+    pub(crate) fn queue(&mut self, now: Time, packet: &Packet, fate: &mut Fate) {
+        let place = self.place(packet.from, packet.to);
+        let Some(rate) = self.link(place).rate.filter(|_| fate.arrives.is_some()) else { return };
+        let begins = self.occupied.get(&place).copied().unwrap_or_default().max(now);
+        if begins.since(now) > Rate::QUEUE_MAX {
+            *fate = Fate::default();
+            return;
+        }
+        let ends = begins + rate.occupied_by(packet.load.bytes());
+        self.occupied.insert(place, ends);
+        let waits = nanos(ends.since(now));
+        for arrives in [&mut fate.arrives, &mut fate.again, &mut fate.replayed] {
+            *arrives = arrives.map(|after| after.saturating_add(waits));
+        }
+    }
+
     /// Returns whether messages get through from one process to another now.
     pub(crate) fn state(&self, from: u16, to: u16) -> LinkState {
         self.states[self.place(from, to)]
@@ -174,8 +212,8 @@ impl Network {
 
 impl Link {
     fn new(quality: LinkQuality) -> Self {
-        let LinkQuality { latency, loss, duplicate, reorder, replay } = quality;
-        Self { delay: latency.into(), loss, duplicate, reorder, replay }
+        let LinkQuality { latency, loss, duplicate, reorder, replay, rate } = quality;
+        Self { delay: latency.into(), loss, duplicate, reorder, replay, rate }
     }
 
     const fn is_perfect(&self) -> bool {
@@ -211,6 +249,8 @@ impl InFlight {
 mod tests {
     use std::time::Duration;
 
+    use delian_core::Incarnation;
+
     use super::*;
     use crate::scenario::{Latency, Shape};
 
@@ -221,7 +261,7 @@ mod tests {
     fn quality(loss: u16, duplicate: u16) -> LinkQuality {
         let latency =
             Latency { least: Duration::from_millis(1), most: Duration::from_millis(10), shape: Shape::Uniform };
-        LinkQuality { latency, loss, duplicate, reorder: 0, replay: 0 }
+        LinkQuality { latency, loss, duplicate, reorder: 0, replay: 0, rate: None }
     }
 
     #[test]
@@ -252,5 +292,25 @@ mod tests {
         assert!(network.fate(1, 0).arrives.is_some());
         network.reset();
         assert_eq!(network.state(0, 1), LinkState::Open);
+    }
+
+    #[test]
+    fn a_narrow_link_carries_one_message_after_the_other_and_loses_what_would_wait_for_long() {
+        let rate = Rate(1_000);
+        let mut network = network(LinkQuality { rate: Some(rate), ..quality(0, 0) });
+        let visitor = Message::Visitor { node: NodeId::new(1), incarnation: Incarnation::default() };
+        let takes = nanos(rate.occupied_by(visitor.encode().len()));
+        let mut arrives = |from, to| {
+            let [sender, receiver] = [from, to].map(|process| NodeId::new(u64::from(process) + 1));
+            let packet = Packet { from, to, sender, receiver, load: Load::Message(visitor.clone()) };
+            let mut fate = Fate { arrives: Some(5), ..Fate::default() };
+            network.queue(Time::ZERO, &packet, &mut fate);
+            fate.arrives
+        };
+        assert_eq!([arrives(0, 1), arrives(0, 1)], [Some(5 + takes), Some(5 + 2 * takes)]);
+        assert_eq!(arrives(1, 0), Some(5 + takes), "each direction carries for itself");
+        let carried = 2 + (0..1_000).take_while(|_| arrives(0, 1).is_some()).count() as u64;
+        let longest = nanos(Rate::QUEUE_MAX);
+        assert!((carried - 1) * takes <= longest && carried * takes > longest, "{carried} of {takes} ns");
     }
 }

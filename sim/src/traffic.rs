@@ -140,7 +140,7 @@ mod tests {
 
     fn traffic(loss: u16, duplicate: u16) -> Traffic {
         let latency = Latency { least: millis(1), most: millis(10), shape: Shape::Uniform };
-        let quality = LinkQuality { latency, loss, duplicate, reorder: 0, replay: 0 };
+        let quality = LinkQuality { latency, loss, duplicate, reorder: 0, replay: 0, rate: None };
         Traffic { processes: 5, interval: millis(100), lasts: secs(600), quality }
     }
 

@@ -13,8 +13,8 @@ use delian_sim::story::Story;
 use delian_sim::trace::Tracer;
 use delian_sim::world::World;
 
-/// How many seeds of each shipped scenario the tests run; `delian sim` runs more.
-const SEEDS: u64 = 24;
+/// How many seeds of each shipped scenario the tests run; `delian sim` runs more, and so does `cargo xtask ci`.
+const SEEDS: u64 = 3;
 
 fn shipped() -> Vec<Arc<Scenario>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
@@ -36,7 +36,7 @@ fn outcome(plan: &Arc<Plan>) -> Outcome {
 }
 
 #[test]
-fn every_shipped_scenario_holds_over_two_dozen_seeds() {
+fn every_shipped_scenario_holds_over_a_few_seeds() {
     let campaign = Campaign { first_seed: 0, seeds: SEEDS, jobs: 2, stop: Stop::AtEnd, guide: Guide::None };
     let report = campaign.run(&shipped().into_iter().map(Story::from).collect::<Vec<_>>(), &|_| {});
     assert!(report.ok(), "{}", report.to_terminal(110, delian_sim::report::Color::Off));

@@ -34,7 +34,7 @@ const SEEDS: u64 = 20;
 const JOBS: usize = 1;
 
 /// The most that may: each has a place of its own within the loopback network.
-const JOBS_MAX: usize = 4;
+const JOBS_MAX: usize = 8;
 
 /// Whether nodes of this build let their clocks and disks be bent.
 const IS_TEST_BUILD: bool = cfg!(feature = "faults");

@@ -31,6 +31,7 @@ pub fn obstacles(scenario: &Scenario) -> Vec<String> {
         let is_about_it = scenario.expect.at_least.contains_key(fact) || scenario.name.contains(fact);
         add(strikes && is_about_it, "its network doubles, overtakes and replays no message");
     }
+    add(network.rate.is_some(), "its links carry whatever is sent");
     add(!scenario.forks.is_empty(), "its luck is that of the discrete-event world");
     let forgets = swarm.is_some_and(|swarm| swarm.families.contains(&Family::Forget));
     add(forgets, "nobody here sees every memory, as whoever takes one away must");

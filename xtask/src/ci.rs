@@ -20,7 +20,7 @@ const SCENARIO_SEEDS: u32 = 20;
 const WORLD_SEEDS: u32 = 20;
 
 /// How many clusters of real processes run at a time: they mostly wait.
-const WORLD_JOBS: u32 = 4;
+const WORLD_JOBS: u32 = 8;
 
 /// How many seeds each scenario gets that the shell can tell in its simulated world.
 const MADSIM_SEEDS: u32 = 3;
@@ -213,7 +213,8 @@ fn plan(step: Step, tools: Tools) -> Plan {
         },
         Step::Tests => match tools.nextest {
             Found::Here => {
-                remarked(&format!("nextest run --workspace --features {FEATURES}"), "tests run under nextest")
+                let line = format!("nextest run --workspace --features {FEATURES} --test-threads {}", test_threads());
+                remarked(&line, "tests run under nextest")
             }
             Found::Missing => remarked(
                 &format!("test --workspace --features {FEATURES} --tests"),
@@ -233,6 +234,11 @@ fn plan(step: Step, tools: Tools) -> Plan {
             "sim scenarios/worlds --world madsim,process --seeds {WORLD_SEEDS} --jobs {WORLD_JOBS} --report target/ci-worlds"
         )),
     }
+}
+
+/// How many tests run at a time: those of processes and of shared hunts mostly wait.
+fn test_threads() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn cargo(line: &str) -> Plan {
@@ -310,11 +316,11 @@ mod tests {
     fn tests_run_with_or_without_nextest() {
         assert_eq!(
             shell_line(&plan(Step::Tests, ALL)),
-            "cargo nextest run --workspace --features delian/opentelemetry,delian/nats,delian/faults"
+            format!("cargo nextest run --workspace --features {FEATURES} --test-threads {}", test_threads())
         );
         assert_eq!(
             shell_line(&plan(Step::Tests, NONE)),
-            "cargo test --workspace --features delian/opentelemetry,delian/nats,delian/faults --tests"
+            format!("cargo test --workspace --features {FEATURES} --tests")
         );
     }
 

@@ -73,7 +73,7 @@ pub(super) fn scenario(name: &str, about: &str, path: &str) -> Scenario {
         cluster: Cluster::default(),
         chaos: Duration::from_mins(1),
         settle: Duration::from_secs(30),
-        network: LinkQuality { latency, loss: 0, duplicate: 0, reorder: 0, replay: 0 },
+        network: LinkQuality { latency, loss: 0, duplicate: 0, reorder: 0, replay: 0, rate: None },
         flush: latency,
         workload: None,
         swarm: None,

@@ -147,9 +147,17 @@ fn latencies() -> impl Strategy<Value = Latency> {
 
 fn qualities() -> impl Strategy<Value = LinkQuality> {
     let chance = || prop_oneof![Just(0_u16), 0..=1000_u16];
-    (latencies(), chance(), chance(), chance(), chance()).prop_map(|(latency, loss, duplicate, reorder, replay)| {
-        LinkQuality { latency, loss, duplicate, reorder, replay }
-    })
+    let rate = prop_oneof![Just(None), (Rate::MIN.0..1 << 40).prop_map(|rate| Some(Rate(rate)))];
+    (latencies(), chance(), chance(), chance(), chance(), rate).prop_map(
+        |(latency, loss, duplicate, reorder, replay, rate)| LinkQuality {
+            latency,
+            loss,
+            duplicate,
+            reorder,
+            replay,
+            rate,
+        },
+    )
 }
 
 fn workloads() -> impl Strategy<Value = Workload> {

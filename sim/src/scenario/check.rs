@@ -16,10 +16,10 @@ use std::time::Duration;
 use delian_core::FeatureLevel;
 
 use super::fate::minority;
-use super::words::{word, write_signed_millis, write_span, write_target};
+use super::words::{word, write_rate, write_signed_millis, write_span, write_target};
 use super::{
-    Action, Change, Cluster, Direction, Expectations, Fault, Latency, LinkQuality, Operator, Scenario, Step, Swarm,
-    Target, Workload, facts,
+    Action, Change, Cluster, Direction, Expectations, Fault, Latency, LinkQuality, Operator, Rate, Scenario, Step,
+    Swarm, Target, Workload, facts,
 };
 
 /// How many voters a cluster may have: seven outlive three losses, and nobody runs more.
@@ -219,6 +219,11 @@ impl Checker<'_> {
         ];
         for (key, permille) in chances.into_iter().filter(|(_, permille)| *permille > 1000) {
             self.find(section, key, format!("{key} is {permille} per mille, but must be at most 1000"));
+        }
+        if let Some(rate) = quality.rate.filter(|rate| *rate < Rate::MIN) {
+            let (rate, least) = (write_rate(Some(rate)), write_rate(Some(Rate::MIN)));
+            let message = format!("rate is {rate} in a second, but must be at least {least}");
+            self.find(section, "rate", message);
         }
     }
 

@@ -25,6 +25,7 @@ impl LinkQuality {
         duplicate: 0,
         reorder: 0,
         replay: 0,
+        rate: None,
     };
 }
 

@@ -147,6 +147,27 @@ pub struct LinkQuality {
     pub reorder: u16,
     /// How many arrive once more after up to a minute.
     pub replay: u16,
+    /// How many bytes it carries in a second, if there is a limit: what is sent meanwhile waits its turn, and what would wait
+    /// longer than [`Rate::QUEUE_MAX`] is lost.
+    pub rate: Option<Rate>,
+}
+
+/// How many bytes a link carries in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(pub u64);
+
+impl Rate {
+    /// The least that a link may have: less carries no message of a cluster in time.
+    pub const MIN: Self = Self(1_000);
+
+    /// How long a message waits at most for those that were sent over the same link before it.
+    pub const QUEUE_MAX: Duration = Duration::from_secs(1);
+
+    /// Returns how long so many bytes occupy the link.
+    pub fn occupied_by(self, bytes: usize) -> Duration {
+        let nanos = (bytes as u128 * 1_000_000_000).div_ceil(self.0.max(1).into());
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 /// Clients that act at random, each at its own pace.

@@ -56,9 +56,13 @@ fn every_scenario_makes_sense_and_says_why_it_is_there() {
 /// A directed scenario that expects a fault must have a step for it, or it could never pass.
 #[test]
 fn every_expected_fault_is_planned() {
+    let is_fault = |fact: &&String| fact.starts_with("fault.");
     for scenario in all().into_iter().map(Arc::new) {
-        let plans: Vec<Plan> = (0..20).map(|seed| Plan::draw(&scenario, seed)).collect();
-        for (fact, least) in scenario.expect.at_least.iter().chain(&scenario.expect.suite) {
+        // What all seeds together are to bring is asked of twenty; a step that is written down is there with any.
+        let seeds = if scenario.expect.suite.keys().any(|fact| is_fault(&fact)) { 20 } else { 2 };
+        let plans: Vec<Plan> = (0..seeds).map(|seed| Plan::draw(&scenario, seed)).collect();
+        let expected = scenario.expect.at_least.iter().chain(&scenario.expect.suite);
+        for (fact, least) in expected.filter(|(fact, _)| is_fault(fact)) {
             let steps = |plan: &Plan| plan.steps.iter().filter(|it| facts::of_fault(&it.fault) == Some(fact)).count();
             let planned: u64 = if scenario.expect.suite.contains_key(fact) {
                 plans.iter().map(|plan| steps(plan) as u64).sum()
@@ -66,7 +70,7 @@ fn every_expected_fault_is_planned() {
                 plans.iter().map(|plan| steps(plan) as u64).min().unwrap_or(0)
             };
             let name = &scenario.name;
-            assert!(!fact.starts_with("fault.") || planned >= *least, "{name}: {planned} of {least} {fact}");
+            assert!(planned >= *least, "{name}: {planned} of {least} {fact}");
         }
     }
 }

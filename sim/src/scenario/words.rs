@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use delian_core::topology::Condition;
 
-use super::{Direction, Family, Latency, Shape, Target};
+use super::{Direction, Family, Latency, Rate, Shape, Target};
 use crate::plan::Redraw;
 
 /// A word of the grammar and what it stands for.
@@ -286,6 +286,22 @@ pub(crate) fn read_hex(text: &str) -> Result<Vec<u8>, String> {
     }
     let pair = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok().filter(|_| !text[at..].starts_with('+'));
     (0..text.len()).step_by(2).map(pair).collect::<Option<Vec<u8>>>().ok_or_else(right)
+}
+
+/// The word for a link that carries whatever is sent.
+const UNLIMITED: &str = "unlimited";
+
+/// Reads how many bytes a link carries in a second, such as `64KiB`, or `unlimited`.
+pub(crate) fn read_rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == UNLIMITED {
+        return Ok(None);
+    }
+    let read = read_bytes(text).map(|bytes| Some(Rate(bytes)));
+    read.map_err(|error| format!("{error}: what the link carries in a second; or `{UNLIMITED}`"))
+}
+
+pub(crate) fn write_rate(rate: Option<Rate>) -> String {
+    rate.map_or_else(|| UNLIMITED.to_string(), |Rate(bytes)| write_bytes(bytes))
 }
 
 /// Writes bytes as pairs of hexadecimal digits.

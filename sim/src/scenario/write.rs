@@ -7,8 +7,8 @@ use std::fmt::{Display, Write};
 
 use super::settings::{HEALTH_SETTINGS, SETTINGS, write_settings};
 use super::words::{
-    CONDITIONS, DIRECTIONS, FAMILIES, SHAPES, word, write_bounds, write_hex, write_permille, write_signed_millis,
-    write_span, write_target,
+    CONDITIONS, DIRECTIONS, FAMILIES, SHAPES, word, write_bounds, write_hex, write_permille, write_rate,
+    write_signed_millis, write_span, write_target,
 };
 use super::{
     Action, Change, Direction, Expectations, Family, Fault, Latency, LinkQuality, Manner, Mix, Operation, Scenario,
@@ -186,6 +186,7 @@ fn write_quality(text: &mut Text, usual: &LinkQuality, quality: &LinkQuality) {
     for (key, usual, chance) in chances {
         text.unless(&usual, key, &chance, |permille| quoted(&write_permille(*permille)));
     }
+    text.unless(&usual.rate, "rate", &quality.rate, |rate| quoted(&write_rate(*rate)));
 }
 
 fn write_latency(text: &mut Text, key: &str, usual: Latency, latency: Latency) {

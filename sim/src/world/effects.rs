@@ -83,6 +83,7 @@ impl World {
         let chaos_ends = Time::ZERO + self.plan.scenario.chaos;
         fate.replayed =
             fate.replayed.filter(|delay| self.now.as_nanos().saturating_add(*delay) <= chaos_ends.as_nanos());
+        self.network.queue(self.now, &packet, &mut fate);
         self.fingerprint.mix(fate.arrives.unwrap_or(u64::MAX));
         self.census.cut += u64::from(fate.cut);
         self.census.lost += u64::from(fate.arrives.is_none() && !fate.cut);

@@ -237,7 +237,7 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// Starts those again that stopped themselves, once their disks are no longer full and no fault keeps them down.
+    /// Starts those again that stopped themselves, once their disks have room again and no fault keeps them down.
     fn revive(&mut self) -> Result<(), Trouble> {
         let is_down = |process| self.laid.iter().any(|(_, laid)| *laid == Laid::Down(process));
         let may_run = |process: &u16| !self.has_full_disk(*process) && !is_down(*process);

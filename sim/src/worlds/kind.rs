@@ -94,6 +94,7 @@ fn refused_by_madsim(fault: &Fault) -> Option<&'static str> {
         Fault::Degrade(_, _, LinkQuality { duplicate, reorder, replay, .. }) if duplicate + reorder + replay > 0 => {
             Some("its network doubles, overtakes and replays no message")
         }
+        Fault::Degrade(_, _, LinkQuality { rate: Some(_), .. }) => Some("its links carry whatever is sent"),
         Fault::Degrade(from, to, _) if (*from, *to) != (Target::Everyone, Target::Everyone) => {
             Some("its network has one quality for all links")
         }

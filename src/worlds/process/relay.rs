@@ -4,6 +4,7 @@
 //! for, and goes on from the door of who sent it: whoever receives it sees the address that it knows. Who sent a
 //! datagram is told by the port that it comes from, and who dialled a stream by its greeting.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use delian_sim::outcome::Counts;
-use delian_sim::scenario::{Latency, LinkQuality};
+use delian_sim::scenario::{Latency, LinkQuality, Rate};
 use delian_sim::worlds::{Link, LinkMatrix, Passage};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::scale::Scale;
 use super::stream;
@@ -43,8 +44,8 @@ pub(super) struct Place(Ipv4Addr);
 impl Place {
     /// Returns the place of a cluster of this program, by its number among those that run at a time.
     pub(super) fn of(cluster: u8) -> Self {
-        // 22 bits are all that Linux gives to process identities.
-        let number = (std::process::id() & 0x3f_ffff) << 2 | u32::from(cluster & 3);
+        // Linux gives 22 bits to process identities at most, and two of them that differ by half of that hardly meet.
+        let number = (std::process::id() & 0x1f_ffff) << 3 | u32::from(cluster & 7);
         let [_, a, b, c] = number.to_be_bytes();
         Self(Ipv4Addr::new(127, a, b, c))
     }
@@ -86,6 +87,8 @@ pub(super) struct Shared {
     links: watch::Sender<LinkMatrix>,
     doors: Vec<UdpSocket>,
     draws: Mutex<Draws>,
+    /// When links of a limited rate will have carried what was sent so far.
+    occupied: Mutex<BTreeMap<(u16, u16), Instant>>,
     pub(super) tally: Tally,
 }
 
@@ -120,7 +123,16 @@ impl Relays {
             io::Result::Ok((doors, listeners))
         })?;
         let (links, draws) = (watch::Sender::new(links), Mutex::new(Draws::new(seed)));
-        let shared = Arc::new(Shared { place, size, scale, links, doors, draws, tally: Tally::default() });
+        let shared = Arc::new(Shared {
+            place,
+            size,
+            scale,
+            links,
+            doors,
+            draws,
+            occupied: Mutex::default(),
+            tally: Tally::default(),
+        });
         for (process, listener) in (1..).zip(listeners) {
             runtime.spawn(datagrams(Arc::clone(&shared), process));
             runtime.spawn(stream::serve(Arc::clone(&shared), process, listener));
@@ -188,6 +200,28 @@ impl Shared {
         self.scale.real(self.draws().span(latency))
     }
 
+    /// Returns until when something that is sent now waits for what was sent before it over the same link, itself included,
+    /// where that carries only so many bytes a second. With `is_patient` it waits as long as it takes; otherwise nothing is
+    /// returned for what would wait for too long.
+    pub(super) fn queue(
+        &self,
+        (from, to): (u16, u16),
+        rate: Option<Rate>,
+        bytes: usize,
+        is_patient: bool,
+    ) -> Option<Instant> {
+        let now = Instant::now();
+        let Some(rate) = rate else { return Some(now) };
+        let mut occupied = self.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = occupied.entry((from, to)).or_insert(now);
+        let begins = now.max(*until);
+        if !is_patient && begins - now > self.scale.real(Rate::QUEUE_MAX) {
+            return None;
+        }
+        *until = begins + self.scale.real(rate.occupied_by(bytes));
+        Some(*until)
+    }
+
     fn draws(&self) -> MutexGuard<'_, Draws> {
         self.draws.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,23 +244,33 @@ async fn datagrams(shared: Arc<Shared>, to: u16) {
             Tally::note(&shared.tally.lost);
             continue;
         }
+        let Some(leaves_at) = shared.queue((from, to), quality.rate, length, false) else {
+            Tally::note(&shared.tally.lost);
+            continue;
+        };
         let datagram: Arc<[u8]> = bytes[..length].into();
         if shared.happens(quality.duplicate) {
             Tally::note(&shared.tally.duplicated);
-            tokio::spawn(deliver(Arc::clone(&shared), (from, to), quality, Arc::clone(&datagram)));
+            tokio::spawn(deliver(Arc::clone(&shared), (from, to), quality, leaves_at, Arc::clone(&datagram)));
         }
-        tokio::spawn(deliver(Arc::clone(&shared), (from, to), quality, datagram));
+        tokio::spawn(deliver(Arc::clone(&shared), (from, to), quality, leaves_at, datagram));
     }
 }
 
 /// Brings a datagram to its receiver, late.
-async fn deliver(shared: Arc<Shared>, (from, to): (u16, u16), quality: LinkQuality, datagram: Arc<[u8]>) {
+async fn deliver(
+    shared: Arc<Shared>,
+    (from, to): (u16, u16),
+    quality: LinkQuality,
+    leaves_at: Instant,
+    datagram: Arc<[u8]>,
+) {
     let mut delay = shared.delay(quality.latency);
     if shared.happens(quality.reorder) {
         Tally::note(&shared.tally.reordered);
         delay += 4 * shared.delay(quality.latency);
     }
-    sleep(delay).await;
+    sleep_until(leaves_at + delay).await;
     if shared.link(from, to).passage == Passage::Held {
         Tally::note(&shared.tally.held);
         if shared.tally.waiting.fetch_add(1, Ordering::Relaxed) < HELD_MAX {

@@ -85,11 +85,14 @@ async fn pipe(shared: &Shared, (from, to): (u16, u16), mut reader: OwnedReadHalf
                 Tally::note(&shared.tally.lost);
                 delay += SENT_AGAIN_AFTER;
             }
+            // A stream loses nothing on a slow link: whoever sends too much waits, here until this part has left.
+            let leaves_at = shared.queue((from, to), quality.rate, length, true).unwrap_or_else(Instant::now);
             // What was sent later is never read earlier.
-            last_at = last_at.max(Instant::now() + delay);
+            last_at = last_at.max(leaves_at + delay);
             if parts.send((last_at, bytes[..length].to_vec())).await.is_err() {
                 break;
             }
+            sleep_until(leaves_at).await;
         }
     };
     let write = async move {

@@ -210,9 +210,9 @@ mod tests {
     #[test]
     fn what_real_processes_cannot_do_is_found_with_its_reason() {
         assert_eq!(
-            refusal(real().fault(Fault::StallDisk(Target::Leader))),
-            "a-fact: in the step stall-disk at 5s: `stall-disk` does not happen in `process`: its disks are real and do \
-             as they please"
+            refusal(real().fault(Fault::CorruptDisk(Target::Leader))),
+            "a-fact: in the step corrupt-disk at 5s: `corrupt-disk` does not happen in `process`: its nodes that found \
+             their disks damaged are another test's"
         );
         assert_eq!(
             refusal(real().health(HealthConfig::default()).operation(1, Target::Leader, Action::Register(2))),

@@ -14,7 +14,9 @@ use crate::scenario::check::{
     CLIENTS, LEARNERS, LEVELS, OBSERVERS, PROCESSES, RETRIES, SPARES, SUBJECTS, Section, VOTERS,
 };
 use crate::scenario::settings::{HEALTH_SETTINGS, SETTINGS, read_settings};
-use crate::scenario::words::{FAMILIES, SHAPES, choice, meaning, read_bounds, read_permille, read_span, read_target};
+use crate::scenario::words::{
+    FAMILIES, SHAPES, choice, meaning, read_bounds, read_permille, read_rate, read_span, read_target,
+};
 use crate::scenario::{
     Expectations, Family, Latency, LinkQuality, Manner, Mix, Operator, Swarm, Target, Workload, Worlds,
 };
@@ -294,6 +296,7 @@ pub(super) fn read_quality<'t>(reader: &mut Reader<'t>, table: &mut Table<'t>, u
     for (key, chance) in chances {
         put(chance, table.take(reader, key).and_then(|entry| entry.parse(reader, read_permille)));
     }
+    put(&mut quality.rate, table.take(reader, "rate").and_then(|entry| entry.parse(reader, read_rate)));
     quality
 }
 
