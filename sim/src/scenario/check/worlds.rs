@@ -187,7 +187,7 @@ impl Action {
 mod tests {
     use delian_core::health::HealthConfig;
 
-    use crate::scenario::{Action, Builder, Fault, LinkQuality, Scenario, Target, Workload, Worlds, secs};
+    use crate::scenario::{Action, Builder, Fault, LinkQuality, Rate, Scenario, Target, Workload, Worlds, secs};
     use crate::worlds::WorldKind;
 
     fn real() -> Builder {
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_real_processes_cannot_do_is_found_with_its_reason() {
         assert_eq!(
-            refusal(real().fault(Fault::CorruptDisk(Target::Leader))),
+            refusal(real().fault(Fault::CorruptDisk(Target::Process(1)))),
             "a-fact: in the step corrupt-disk at 5s: `corrupt-disk` does not happen in `process`: its nodes that found \
              their disks damaged are another test's"
         );
@@ -235,6 +235,8 @@ mod tests {
         let all = Target::Everyone;
         let doubled = Fault::Degrade(all, all, quality(10));
         assert!(refusal(story().fault(doubled)).contains("`degrade` does not happen in `madsim`: its network doubles"));
+        let narrow = Fault::Degrade(all, all, LinkQuality { rate: Some(Rate(1 << 20)), ..usual });
+        assert!(refusal(story().fault(narrow)).contains("its links carry whatever is sent"));
         let one = Fault::Degrade(Target::Leader, all, quality(0));
         assert!(refusal(story().fault(one)).contains("its network has one quality for all links"));
         let forgets = story().operation(1, Target::Leader, Action::ForgetLeader);
