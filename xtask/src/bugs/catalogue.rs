@@ -40,6 +40,8 @@ pub(super) enum Check {
     Sim(SimCheck),
     /// A scenario over a number of seeds, told to whole shells.
     Shells(SimCheck),
+    /// A scenario, told once to real processes beside discrete events.
+    Processes(Tale),
     /// Tests of a suite: those that the bug names as its invariants.
     Test(Suite),
 }
@@ -87,6 +89,14 @@ pub(super) struct SimCheck {
     pub(super) seeds: u64,
 }
 
+/// A scenario that is told once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tale {
+    /// The scenario file, from the root of the tree.
+    pub(super) scenario: String,
+}
+
 /// The tests that one program runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -119,9 +129,9 @@ impl Bug {
         std::iter::once(&self.invariant).chain(&self.also).map(String::as_str).collect()
     }
 
-    /// Whether a test or whole shells judge it, so that no model need have what it breaks.
+    /// Whether a test, whole shells or real processes judge it, so that no model need have what it breaks.
     pub(super) fn is_of_no_model(&self) -> bool {
-        matches!(self.check, Some(Check::Test(_) | Check::Shells(_)))
+        matches!(self.check, Some(Check::Test(_) | Check::Shells(_) | Check::Processes(_)))
     }
 }
 

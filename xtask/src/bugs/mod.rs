@@ -12,9 +12,11 @@ mod scratch;
 mod table;
 mod verdict;
 mod libtest;
+mod processes;
 mod shells;
 mod explore;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ArgAction;
@@ -150,7 +152,10 @@ fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a 
             Check::Shells(_) if names.contains(&bug.name) => {
                 return Err(format!("bug `{}` is judged by whole shells, and by no simulation", bug.name));
             }
-            Check::Test(_) | Check::Shells(_) => {}
+            Check::Processes(_) if names.contains(&bug.name) => {
+                return Err(format!("bug `{}` is judged by real processes, and by no simulation", bug.name));
+            }
+            Check::Test(_) | Check::Shells(_) | Check::Processes(_) => {}
         }
     }
     Ok(judged)
@@ -160,14 +165,18 @@ fn simulated<'a>(bugs: &'a [Bug], names: &[String]) -> Result<Vec<(&'a Bug, &'a 
 fn require_green(scratch: &Scratch, judged: &[(&Bug, &Check)]) -> Result<(), Problem> {
     let sims = judged.iter().filter_map(|(_, check)| match check {
         Check::Sim(check) => Some(check),
-        Check::Test(_) | Check::Shells(_) => None,
+        Check::Test(_) | Check::Shells(_) | Check::Processes(_) => None,
     });
     let told = judged.iter().filter_map(|(_, check)| match check {
         Check::Shells(check) => Some(check),
-        Check::Sim(_) | Check::Test(_) => None,
+        Check::Sim(_) | Check::Test(_) | Check::Processes(_) => None,
+    });
+    let tales = judged.iter().filter_map(|(_, check)| match check {
+        Check::Processes(tale) => Some(tale),
+        Check::Sim(_) | Check::Test(_) | Check::Shells(_) => None,
     });
     let suites = judged.iter().filter_map(|(bug, check)| match check {
-        Check::Sim(_) | Check::Shells(_) => None,
+        Check::Sim(_) | Check::Shells(_) | Check::Processes(_) => None,
         Check::Test(suite) => Some((*bug, suite)),
     });
     require_green_sims(scratch, &catalogue::widest(sims))?;
@@ -175,6 +184,12 @@ fn require_green(scratch: &Scratch, judged: &[(&Bug, &Check)]) -> Result<(), Pro
         eprintln!("telling {} to whole shells without a bug", check.scenario);
         scratch.build_shells("the tree without a bug")?;
         shells::green(&scratch.tell_shells(&check)?).map_err(|failure| already_red(&check.scenario, &failure))?;
+    }
+    for tale in tales.collect::<BTreeSet<_>>() {
+        eprintln!("telling {} to real processes without a bug", tale.scenario);
+        scratch.build("the tree without a bug")?;
+        let told = processes::told(&scratch.tell_processes(tale)?)?;
+        shells::green(&told).map_err(|failure| already_red(&tale.scenario, &failure))?;
     }
     for (suite, tests) in catalogue::suites(suites) {
         eprintln!("testing {suite} without a bug");
@@ -208,7 +223,7 @@ fn plant_and_judge(scratch: &Scratch, bug: &Bug, check: &Check) -> Result<Row, P
     scratch.plant(bug)?;
     let what = format!("bug `{}`", bug.name);
     match check {
-        Check::Sim(_) => scratch.build(&what)?,
+        Check::Sim(_) | Check::Processes(_) => scratch.build(&what)?,
         Check::Shells(_) => scratch.build_shells(&what)?,
         Check::Test(suite) => scratch.build_suite(&what, suite)?,
     }
@@ -216,6 +231,7 @@ fn plant_and_judge(scratch: &Scratch, bug: &Bug, check: &Check) -> Result<Row, P
     let Verdict { caught, found_by, seeds } = match check {
         Check::Sim(check) => verdict::judge(bug, &Document::parse(&scratch.simulate(check)?)?),
         Check::Shells(check) => shells::judge(bug, &scratch.tell_shells(check)?),
+        Check::Processes(tale) => shells::judge(bug, &processes::told(&scratch.tell_processes(tale)?)?),
         Check::Test(suite) => libtest::judge(bug, &scratch.test(suite, &bug.signs())?),
     };
     let seconds = (watch.elapsed().as_secs_f64() * 10.0).round() / 10.0;

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::catalogue::{self, Bug, SimCheck, Suite};
+use super::catalogue::{self, Bug, SimCheck, Suite, Tale};
 use super::libtest::Outcomes;
 use crate::{Problem, madsim, process};
 
@@ -113,7 +113,8 @@ impl Scratch {
     /// When it does not build, with the compiler's words.
     pub(super) fn build(&self, what: &str) -> Result<(), Problem> {
         let mut cargo = process::cargo(&self.tree);
-        cargo.args(["build", "--quiet", "--package", "delian", "--profile", PROFILE]);
+        // Of a test build, for some scenarios bend the clocks and disks of real processes.
+        cargo.args(["build", "--quiet", "--package", "delian", "--features", "faults", "--profile", PROFILE]);
         let output = process::listen(cargo.env("CARGO_TARGET_DIR", &self.build))?;
         if output.status.success() { Ok(()) } else { Err(format!("{what} does not build:\n{}", said(&output))) }
     }
@@ -149,6 +150,21 @@ impl Scratch {
     pub(super) fn tell_shells(&self, check: &SimCheck) -> Result<Vec<(u64, Option<String>)>, Problem> {
         let program = madsim::build(&self.tree, Some(&self.build))?;
         Ok(madsim::broken(&program, &self.file(&check.scenario), check.seeds))
+    }
+
+    /// Tells a scenario to processes of the command that was built last, beside discrete events, and returns the JSON
+    /// document of that.
+    ///
+    /// # Errors
+    /// When it neither passed nor found anything.
+    pub(super) fn tell_processes(&self, tale: &Tale) -> Result<String, Problem> {
+        let mut delian = Command::new(self.build.join(PROFILE).join("delian"));
+        delian.current_dir(&self.tree).args(["sim", &tale.scenario, "--world", "process", "--seeds", "5"]);
+        let output = process::listen(delian.args(["--json", "--report"]).arg(&self.report))?;
+        match output.status.code() {
+            Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            _ => Err(format!("delian sim {} ended with {}:\n{}", tale.scenario, output.status, said(&output))),
+        }
     }
 
     /// Builds a suite of tests in the copy.
