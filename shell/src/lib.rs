@@ -9,8 +9,9 @@
 //!
 //! One task per node, the [`driver`], turns what happens into inputs of [`delian_core::Node`] and carries out every effect.
 //! Whatever it stands on can be replaced: [`transport::Network`] sends, [`store::Store`] keeps, [`clock::Clock`] tells the
-//! time and [`machine::StateMachine`] is the embedder's own replicated state; [`host::Host`] is what a daemon runs on. [`Cluster::builder`] puts them together;
-//! [`Handle`] is how a program, the HTTP API and the command line talk to a running node.
+//! time, [`host::Host`] is the machine under a daemon and [`machine::StateMachine`] the embedder's own replicated state.
+//! [`Cluster::builder`] puts them together; [`Handle`] is how a program, the HTTP API and the command line talk to a
+//! running node.
 #![cfg_attr(madsim, expect(deprecated, reason = "a simulated world runs at once what would block, and warns of it"))]
 
 pub mod clock;

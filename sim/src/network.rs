@@ -156,14 +156,22 @@ impl Network {
     }
 
     /// Has a message that is sent now wait for those before it where its link carries only so many bytes a second. What
-    /// would wait for too long is lost.
-    pub(crate) fn queue(&mut self, now: Time, packet: &Packet, fate: &mut Fate) {
+    /// would wait for too long is lost. Returns whether it had to wait.
+    pub(crate) fn queue(&mut self, now: Time, packet: &Packet, fate: &mut Fate) -> bool {
         let place = self.place(packet.from, packet.to);
-        let Some(rate) = self.link(place).rate.filter(|_| fate.arrives.is_some()) else { return };
+        let Some(rate) = self.link(place).rate else {
+            if !self.occupied.is_empty() {
+                self.occupied.remove(&place);
+            }
+            return false;
+        };
+        if fate.arrives.is_none() {
+            return false;
+        }
         let begins = self.occupied.get(&place).copied().unwrap_or_default().max(now);
         if begins.since(now) > Rate::QUEUE_MAX {
             *fate = Fate::default();
-            return;
+            return true;
         }
         let ends = begins + rate.occupied_by(packet.load.bytes());
         self.occupied.insert(place, ends);
@@ -171,6 +179,7 @@ impl Network {
         for arrives in [&mut fate.arrives, &mut fate.again, &mut fate.replayed] {
             *arrives = arrives.map(|after| after.saturating_add(waits));
         }
+        begins > now
     }
 
     /// Returns whether messages get through from one process to another now.

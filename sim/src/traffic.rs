@@ -89,10 +89,11 @@ struct Run {
 impl Run {
     fn send(&mut self, now: Time, from: u16, to: u16, message: Message) {
         self.tally.sent += 1;
-        let fate = self.network.fate(from, to);
-        self.tally.lost += u64::from(fate.arrives.is_none());
+        let mut fate = self.network.fate(from, to);
         let [sender, receiver] = [from, to].map(|process| NodeId::new(u64::from(process) + 1));
         let packet = Packet { from, to, sender, receiver, load: Load::Message(message) };
+        self.network.queue(now, &packet, &mut fate);
+        self.tally.lost += u64::from(fate.arrives.is_none());
         for delay in [fate.again, fate.replayed].into_iter().flatten() {
             self.deliver_after(now, delay, packet.clone());
         }

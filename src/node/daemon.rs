@@ -64,6 +64,7 @@ pub(super) fn run(start: Start) -> Result<Answer, Problem> {
 /// Why it cannot start.
 #[cfg(feature = "faults")]
 pub(super) fn run_bent(start: Start, faults: Faults) -> Result<Answer, Problem> {
+    screen::complain("the clocks and the disk of this node do as a test says: give it nothing to keep");
     let host = Bent::new(faults);
     run_on(&host, host.listener(), start)
 }
@@ -106,12 +107,13 @@ fn set_up_logs(options: &Options) -> Result<Option<Collector>, Problem> {
 
 async fn live(host: &impl Host, heed: impl FnMut(&[u8]) + Send + 'static, start: Start) -> Result<Answer, Problem> {
     let Start { effective, begin, says, until } = start;
-    let daemon = Daemon::start_on(host, effective, begin).await.map_err(|error| refused(&error))?;
-    announce(daemon.listens(), says)?;
+    // From the beginning, for what is told may be what the start waits for.
     let input = match until {
         Until::Told => None,
         Until::Eof => Some(input_ends(heed)),
     };
+    let daemon = Daemon::start_on(host, effective, begin).await.map_err(|error| refused(&error))?;
+    announce(daemon.listens(), says)?;
     let told = async {
         match input {
             // An error says that the reader is gone, which is as much as an end.
@@ -154,6 +156,7 @@ fn input_ends(mut heed: impl FnMut(&[u8]) + Send + 'static) -> oneshot::Receiver
         while let Ok(count @ 1..) = input.read(&mut bytes) {
             heed(&bytes[..count]);
         }
+        drop(heed);
         // Whoever waited may have ended meanwhile.
         let _ = ended.send(());
     });

@@ -164,7 +164,11 @@ fn chosen(arguments: &SimArguments, worlds: &[WorldKind]) -> Result<Chosen, Prob
         return Err(Problem::new(format!(
             "none of these scenarios runs in the world {}{}: name some of scenarios/worlds, or add `[worlds]` to one",
             names.join(" or "),
-            if chosen.left_out.iter().any(|it| it.why == NO_TEST_BUILD) { " of this build" } else { "" }
+            if chosen.left_out.iter().any(|it| it.why == NO_TEST_BUILD) {
+                " of this build (`--features faults` has it)"
+            } else {
+                ""
+            }
         )));
     }
     Ok(chosen)

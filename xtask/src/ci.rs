@@ -20,7 +20,7 @@ const SCENARIO_SEEDS: u32 = 20;
 const WORLD_SEEDS: u32 = 20;
 
 /// How many clusters of real processes run at a time: they mostly wait.
-const WORLD_JOBS: u32 = 8;
+const WORLD_JOBS: u32 = 6;
 
 /// How many seeds each scenario gets that the shell can tell in its simulated world.
 const MADSIM_SEEDS: u32 = 3;

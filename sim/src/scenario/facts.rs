@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// Every fact that may be counted, with one sentence on what it counts; `scenarios/README.md` lists the same.
-pub const FACTS: [(&str, &str); 80] = [
+pub const FACTS: [(&str, &str); 81] = [
     ("elections", "elections that were won"),
     ("leader_changes", "wins by another node than the leader before"),
     ("step_downs", "leaders that gave up"),
@@ -45,6 +45,7 @@ pub const FACTS: [(&str, &str); 80] = [
     ("replayed", "messages that arrived once more, much later"),
     ("cut", "messages that a partition swallowed"),
     ("held", "messages that a clogged link or a deaf process held back"),
+    ("queued", "messages that waited for others before them on a link of a limited rate"),
     ("packets", "packets of the pool that were sent"),
     ("muted", "heartbeats and packets of the pool that were kept from somebody"),
     ("registrations", "registrations that the topology took in, new lives of registered nodes included"),

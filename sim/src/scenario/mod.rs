@@ -147,8 +147,8 @@ pub struct LinkQuality {
     pub reorder: u16,
     /// How many arrive once more after up to a minute.
     pub replay: u16,
-    /// How many bytes it carries in a second, if there is a limit: what is sent meanwhile waits its turn, and what would wait
-    /// longer than [`Rate::QUEUE_MAX`] is lost.
+    /// How many bytes it carries in a second, if there is a limit: what is sent meanwhile waits its turn, and what would
+    /// wait longer than [`Rate::QUEUE_MAX`] is lost.
     pub rate: Option<Rate>,
 }
 

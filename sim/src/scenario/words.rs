@@ -329,6 +329,9 @@ mod tests {
             prop_assert_eq!(read_signed_millis(&write_signed_millis(millis)), Ok(millis));
             prop_assert_eq!(read_permille(&write_permille(permille)), Ok(permille));
             prop_assert_eq!(read_bytes(&write_bytes(bytes)), Ok(bytes));
+            for rate in [None, Some(Rate(bytes))] {
+                prop_assert_eq!(read_rate(&write_rate(rate)), Ok(rate));
+            }
             prop_assert_eq!(read_target(&write_target(Target::Process(number))), Ok(Target::Process(number)));
             prop_assert_eq!(read_hex(&write_hex(&custom)), Ok(custom));
         }
@@ -336,7 +339,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_reader_panic(text in r"[-+.0-9a-zµ%]{0,40}|\PC*") {
             let _ = (read_span(&text), read_bounds(&text), read_signed_millis(&text), read_permille(&text));
-            let _ = (read_bytes(&text), read_target(&text), read_hex(&text));
+            let _ = (read_bytes(&text), read_rate(&text), read_target(&text), read_hex(&text));
         }
     }
 

@@ -79,11 +79,11 @@ impl World {
 
     /// Puts something on its way, to arrive as the network decided.
     pub(super) fn post(&mut self, packet: Packet, mut fate: Fate) {
+        self.census.queued += u64::from(self.network.queue(self.now, &packet, &mut fate));
         // A replay is a fault, and faults stop: what would come later could keep a dead leader alive while all must heal.
         let chaos_ends = Time::ZERO + self.plan.scenario.chaos;
         fate.replayed =
             fate.replayed.filter(|delay| self.now.as_nanos().saturating_add(*delay) <= chaos_ends.as_nanos());
-        self.network.queue(self.now, &packet, &mut fate);
         self.fingerprint.mix(fate.arrives.unwrap_or(u64::MAX));
         self.census.cut += u64::from(fate.cut);
         self.census.lost += u64::from(fate.arrives.is_none() && !fate.cut);

@@ -3,7 +3,7 @@
 //! Faults in force are kept as a list and laid over pristine links whenever the list changes, as the world of discrete
 //! events does it; so two faults that overlap never undo each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::history::Exchanges;
@@ -27,6 +27,9 @@ pub fn campaign(world: &mut dyn World, plan: &Plan) -> Facts {
     facts
 }
 
+/// How long after a disk has room again its node may still stop for the last write that was refused.
+const LAST_WRITE_MAX: Duration = Duration::from_secs(5);
+
 /// A run that is under way.
 pub(super) struct Campaign<'a> {
     pub(super) world: &'a mut dyn World,
@@ -38,10 +41,10 @@ pub(super) struct Campaign<'a> {
     pub(super) has_proof: bool,
     agenda: BTreeSet<(Duration, Due)>,
     laid: Vec<(usize, Laid)>,
-    /// Processes whose disk was full in this run of theirs: they may stop themselves.
-    may_end: BTreeSet<u16>,
-    /// Those that did.
-    ended: BTreeSet<u16>,
+    /// Until when processes may stop themselves, because their disks were full in this run of theirs.
+    may_end: BTreeMap<u16, Duration>,
+    /// Processes that wait for their disks to have room: they stopped themselves, or could not start.
+    waiting: BTreeSet<u16>,
 }
 
 /// Something that is to be done, in the order in which it is within one instant.
@@ -75,8 +78,8 @@ impl<'a> Campaign<'a> {
             has_proof: false,
             agenda: begins.chain(asks).collect(),
             laid: Vec::new(),
-            may_end: BTreeSet::new(),
-            ended: BTreeSet::new(),
+            may_end: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             world,
             plan,
         }
@@ -120,9 +123,9 @@ impl<'a> Campaign<'a> {
 
     fn note(&mut self, heard: &Heard) {
         match &heard.what {
-            What::Happened(process, Happened::Halted(_)) if self.may_end.remove(process) => {
+            What::Happened(process, Happened::Halted(_)) if self.may_end(*process, heard.at) => {
                 self.sight.ended(*process);
-                self.ended.insert(*process);
+                self.waiting.insert(*process);
             }
             What::Happened(..) => self.sight.note(&mut self.facts, heard),
             What::Answered(number, reply) if *number < self.plan.operations.len() => {
@@ -185,13 +188,15 @@ impl<'a> Campaign<'a> {
             | Fault::Score(target, _)) => {
                 let processes = targets(target);
                 if matches!(fault, Fault::FullDisk(_)) {
-                    self.may_end.extend(processes.iter().filter(|process| self.sight.up.contains(process)));
+                    self.may_end.extend(processes.iter().map(|process| (*process, Duration::MAX)));
                 }
                 self.world.other_fault(fault, &processes, Moment::Begins)?;
                 vec![Laid::Other(processes)]
             }
         };
-        if !laid.is_empty()
+        let is_up = |process: &u16| self.sight.up.contains(process);
+        let takes_hold = |laid: &Laid| !matches!(laid, Laid::Other(processes) if !processes.iter().any(is_up));
+        if laid.iter().any(takes_hold)
             && let Some(fact) = facts::of_fault(&step.fault)
         {
             self.sight.counts.add(fact, 1);
@@ -225,34 +230,36 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
+    /// Starts a process, or has it wait until its disk has room.
     fn bring_up(&mut self, process: u16) -> Result<(), Trouble> {
+        if self.has_full_disk(process) {
+            self.waiting.insert(process);
+            return Ok(());
+        }
         self.world.restart(process)?;
         self.sight.came_up(process);
-        self.ended.remove(&process);
-        if self.has_full_disk(process) {
-            self.may_end.insert(process);
-        } else {
-            self.may_end.remove(&process);
-        }
+        self.waiting.remove(&process);
+        self.may_end.remove(&process);
         Ok(())
     }
 
-    /// Starts those again that stopped themselves, once their disks have room again and no fault keeps them down.
+    /// Starts those that wait, once their disks have room again and no fault keeps them down.
     fn revive(&mut self) -> Result<(), Trouble> {
         let is_down = |process| self.laid.iter().any(|(_, laid)| *laid == Laid::Down(process));
         let may_run = |process: &u16| !self.has_full_disk(*process) && !is_down(*process);
-        for process in self.ended.iter().copied().filter(may_run).collect::<Vec<_>>() {
-            self.world.crash(process)?;
+        for process in self.waiting.iter().copied().filter(may_run).collect::<Vec<_>>() {
             self.bring_up(process)?;
         }
         Ok(())
     }
 
+    /// Returns whether a process may have stopped itself then: its disk is full, or was until a moment before.
+    fn may_end(&self, process: u16, at: Duration) -> bool {
+        self.may_end.get(&process).is_some_and(|until| at <= *until)
+    }
+
     fn has_full_disk(&self, process: u16) -> bool {
-        self.laid.iter().any(|(number, laid)| {
-            let is_full = matches!(self.plan.steps[*number].fault, Fault::FullDisk(_));
-            is_full && matches!(laid, Laid::Other(processes) if processes.contains(&process))
-        })
+        self.laid.iter().any(|(number, laid)| fills(&self.plan.steps[*number].fault, laid, process))
     }
 
     /// Lifts every fault: the chaos is over. Who is not to be made whole is stopped, and who is runs again.
@@ -263,6 +270,7 @@ impl<'a> Campaign<'a> {
             self.world.crash(process)?;
             self.sight.went_down(process);
         }
+        self.waiting.retain(|process| healed.contains(process));
         self.lift(|_, _| true)?;
         for process in healed {
             if self.sight.ever_up.contains(process) && !self.sight.up.contains(process) {
@@ -278,7 +286,18 @@ impl<'a> Campaign<'a> {
         let (lifted, kept): (Vec<_>, Vec<_>) = all.partition(|(number, laid)| which(*number, laid));
         self.laid = kept;
         self.world.set_links(&self.links());
-        for (number, laid) in lifted {
+        // Clocks and disks first: whoever starts again must find them as they are to be.
+        for (number, laid) in &lifted {
+            if let Laid::Other(processes) = laid {
+                self.world.other_fault(&self.plan.steps[*number].fault, processes, Moment::Ends)?;
+            }
+        }
+        let excused_until = self.world.now() + LAST_WRITE_MAX;
+        for (process, until) in &mut self.may_end {
+            let is_full = self.laid.iter().any(|(number, laid)| fills(&self.plan.steps[*number].fault, laid, *process));
+            *until = if is_full { Duration::MAX } else { excused_until.min(*until) };
+        }
+        for (_, laid) in lifted {
             let is_kept = self.laid.iter().any(|(_, other)| *other == laid);
             match laid {
                 Laid::Frozen(process) if !is_kept && self.sight.up.contains(&process) => self.world.thaw(process)?,
@@ -287,10 +306,7 @@ impl<'a> Campaign<'a> {
                 {
                     self.bring_up(process)?;
                 }
-                Laid::Other(processes) => {
-                    self.world.other_fault(&self.plan.steps[number].fault, &processes, Moment::Ends)?;
-                }
-                Laid::Links(..) | Laid::Quality(..) | Laid::Frozen(_) | Laid::Down(_) => {}
+                Laid::Links(..) | Laid::Quality(..) | Laid::Frozen(_) | Laid::Down(_) | Laid::Other(_) => {}
             }
         }
         self.revive()
@@ -352,6 +368,11 @@ impl<'a> Campaign<'a> {
         }
         self.facts.fates = self.exchanges.fates(self.plan);
     }
+}
+
+/// Returns whether a fault that was laid fills the disk of a process.
+fn fills(fault: &Fault, laid: &Laid, process: u16) -> bool {
+    matches!(fault, Fault::FullDisk(_)) && matches!(laid, Laid::Other(processes) if processes.contains(&process))
 }
 
 /// Returns whether every world knows what became of an operation: discrete events keep no record of what operators ask.

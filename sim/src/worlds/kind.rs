@@ -220,7 +220,7 @@ const COUNTED_BY_SHELLS: [&str; 62] = [
 ];
 
 /// What can be counted from outside of real processes.
-const COUNTED: [&str; 31] = [
+const COUNTED: [&str; 32] = [
     "elections",
     "leader_changes",
     "step_downs",
@@ -247,6 +247,7 @@ const COUNTED: [&str; 31] = [
     "reordered",
     "cut",
     "held",
+    "queued",
     "registrations",
     "removals",
     "drained",

@@ -67,7 +67,7 @@ pub trait World {
     /// Why it cannot be stopped.
     fn crash(&mut self, process: u16) -> Result<(), Trouble>;
 
-    /// Starts a process that does not run, on the disk that it left behind.
+    /// Starts a process that does not run, or has ended by itself, on the disk that it left behind.
     ///
     /// # Errors
     ///
@@ -185,8 +185,10 @@ pub enum Happened {
     Committed(u64),
     /// The topology changed, and this epoch began.
     Changed(u64, Change),
-    /// It stopped for good, for this reason.
+    /// It stopped itself for good, for this reason.
     Halted(String),
+    /// It ended as no node does by itself, like this.
+    Died(String),
     /// Something else that a fact counts.
     Counted(&'static str),
 }

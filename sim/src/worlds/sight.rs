@@ -67,6 +67,7 @@ impl Sight {
                 self.counts.add("halts", 1);
                 facts.broken.push(format!("n{process} stopped for good: {why}"));
             }
+            Happened::Died(how) => facts.broken.push(format!("n{process} died: {how}")),
             Happened::Counted(fact) => self.counts.add(fact, 1),
         }
     }

@@ -9,7 +9,7 @@ use delian_core::Epoch;
 use super::agreement::{Elsewhere, Row, compare};
 use super::*;
 use crate::plan::Plan;
-use crate::scenario::{Builder, Direction, Scenario, Target, millis, secs};
+use crate::scenario::{Builder, Direction, Fault, Scenario, Target, millis, secs};
 
 /// A world whose time passes at once and whose nodes are words.
 struct Puppets {
@@ -75,6 +75,10 @@ impl World for Puppets {
     }
     fn thaw(&mut self, process: u16) -> Result<(), Trouble> {
         self.note(&format!("thaw {process}"));
+        Ok(())
+    }
+    fn other_fault(&mut self, fault: &Fault, processes: &[u16], moment: Moment) -> Result<(), Trouble> {
+        self.note(&format!("{} {processes:?} {moment:?}", fault.kind()));
         Ok(())
     }
     fn submit(&mut self, request: Request) {
@@ -147,6 +151,53 @@ fn faults_that_overlap_do_not_undo_each_other() {
     assert!(played(story, &mut puppets).holds());
     let changes: Vec<&str> = puppets.did.iter().map(String::as_str).collect();
     assert_eq!(changes[1..5], ["5s cut 1>3 2>3", "7s cut 1>3 2>3", "9s cut 1>3 2>3", "12s cut "]);
+}
+
+fn halts(at: Duration, process: u16) -> (Duration, What) {
+    (at, What::Happened(process, Happened::Halted("its disk".to_string())))
+}
+
+fn done(puppets: &Puppets, words: &[&str]) -> Vec<String> {
+    puppets.did.iter().filter(|did| words.iter().any(|word| did.contains(word))).cloned().collect()
+}
+
+#[test]
+fn who_stops_for_a_full_disk_is_started_when_there_is_room_and_no_sooner() {
+    let mut puppets = Puppets::new([halts(secs(6), 3), halts(secs(10) + millis(500), 2)]);
+    let full = || Fault::FullDisk(Target::Everyone);
+    let story = story().at(secs(5)).lasting(secs(5)).fault(full()).at(secs(7)).fault(Fault::Start(Target::Process(3)));
+    let facts = played(story, &mut puppets);
+    assert_eq!(facts.broken, Vec::<String>::new());
+    let expected = ["5s full-disk [1, 2, 3] Begins", "10s full-disk [1, 2, 3] Ends", "10s start 3", "10.5s start 2"];
+    assert_eq!(done(&puppets, &["full", "start"]), expected, "the last one was refused its last write");
+    let counted = ["halts", "restarts", "crashes"].map(|fact| facts.counts.get(fact));
+    assert_eq!(counted, [2, 2, 0]);
+}
+
+#[test]
+fn who_stops_long_after_its_disk_was_full_or_dies_is_told_of() {
+    let died = (secs(6), What::Happened(1, Happened::Died("signal 6".to_string())));
+    let mut puppets = Puppets::new([died, halts(secs(19), 3)]);
+    let full = Fault::FullDisk(Target::Everyone);
+    let facts = played(story().at(secs(5)).lasting(secs(5)).fault(full), &mut puppets);
+    assert_eq!(facts.broken, ["n1 died: signal 6", "n3 stopped for good: its disk"]);
+    assert_eq!(done(&puppets, &["start"]), Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_has_room_before_whoever_was_down_meanwhile_starts() {
+    let mut puppets = Puppets::new([]);
+    let story = story()
+        .at(secs(5))
+        .lasting(secs(3))
+        .fault(Fault::Crash(Target::Process(3)))
+        .at(secs(6))
+        .lasting(secs(4))
+        .fault(Fault::FullDisk(Target::Process(3)));
+    let facts = played(story, &mut puppets);
+    let expected = ["5s kill 3", "6s full-disk [3] Begins", "10s full-disk [3] Ends", "10s start 3"];
+    assert_eq!(done(&puppets, &["kill", "full", "start"]), expected);
+    assert_eq!(facts.counts.get("fault.full-disk"), 0, "nobody was there to notice");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use delian_sim::worlds::{Happened, Heard, LinkMatrix, Moment, Request, Stand, Tr
 use nix::sys::signal::Signal;
 
 use self::bent::Bent;
-use self::node::{Node, Site};
+use self::node::{End, Node, Site};
 use self::relay::{Place, Relays};
 use self::scale::{Clock, Scale};
 use self::watch::Watcher;
@@ -51,6 +51,7 @@ pub(crate) struct Processes {
     relays: Relays,
     nodes: BTreeMap<u16, Node>,
     bent: BTreeMap<u16, Bent>,
+    frozen: BTreeSet<u16>,
     watchers: BTreeMap<u16, Watcher>,
     founded: BTreeSet<u16>,
     sender: Sender<Heard>,
@@ -79,6 +80,7 @@ impl Processes {
             relays,
             nodes: BTreeMap::new(),
             bent: BTreeMap::new(),
+            frozen: BTreeSet::new(),
             watchers: BTreeMap::new(),
             founded: BTreeSet::new(),
             sender,
@@ -98,11 +100,14 @@ impl Processes {
     /// Follows what a process says from the beginning of its run, and its end.
     fn watch(&mut self, process: u16) {
         let (clock, sender) = (self.clock, self.sender.clone());
-        if let Some(node) = self.nodes.get_mut(&process) {
-            let halted = Happened::Halted("its process ended by itself, and its log says why".to_string());
-            node.on_end(move || {
+        if let Some(node) = self.nodes.get(&process) {
+            node.on_end(move |end| {
+                let happened = match end {
+                    End::Halted => Happened::Halted("its log says why".to_string()),
+                    End::Died(status) => Happened::Died(status.to_string()),
+                };
                 // At the end nobody listens any more.
-                let _ = sender.send(Heard { at: clock.now(), what: What::Happened(process, halted) });
+                let _ = sender.send(Heard { at: clock.now(), what: What::Happened(process, happened) });
             });
         }
         let watcher = Watcher::start(self.site.place, process, self.clock, self.sender.clone());
@@ -169,6 +174,7 @@ impl World for Processes {
 
     fn crash(&mut self, process: u16) -> Result<(), Trouble> {
         self.node(process)?;
+        self.frozen.remove(&process);
         self.watchers.remove(&process);
         self.nodes.remove(&process).map_or(Ok(()), Node::end)
     }
@@ -180,10 +186,12 @@ impl World for Processes {
     }
 
     fn freeze(&mut self, process: u16) -> Result<(), Trouble> {
+        self.frozen.insert(process);
         self.node(process)?.signal(Signal::SIGSTOP)
     }
 
     fn thaw(&mut self, process: u16) -> Result<(), Trouble> {
+        self.frozen.remove(&process);
         self.node(process)?.signal(Signal::SIGCONT)
     }
 
@@ -193,7 +201,7 @@ impl World for Processes {
             bent.note(fault, moment);
             let faults = bent.sum();
             if let Some(node) = self.nodes.get_mut(process) {
-                node.tell(&faults);
+                node.tell(&faults, !self.frozen.contains(process))?;
             }
         }
         Ok(())

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -132,61 +133,90 @@ fn document(faults: &Faults) -> String {
     serde_json::to_string(faults).expect("numbers have a JSON form")
 }
 
+/// How long a process is waited for that has not said that it listens: it has begun, and its disk may hang.
+const LISTENING_MAX: Duration = Duration::from_secs(2);
+
+/// How long a process may take to say that it did as it was told.
+const HEEDING_MAX: Duration = Duration::from_secs(2);
+
+/// How a process ended that nobody told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It said why in its log, and stopped.
+    Halted,
+    /// No node does this by itself.
+    Died(ExitStatus),
+}
+
+/// The status of a node that stopped itself for good.
+const HALTED: i32 = 1;
+
 /// A running process. It ends with this.
 #[derive(Debug)]
 pub(super) struct Node {
-    child: Child,
-    /// What it says after its first line, until somebody follows that.
-    output: Option<BufReader<ChildStdout>>,
-    /// Whether it was told to end.
+    child: Arc<Mutex<Child>>,
+    input: Option<ChildStdin>,
+    /// The lines that it says.
+    said: Receiver<String>,
     is_told_to_end: Arc<AtomicBool>,
+    on_end: Sender<OnEnd>,
 }
 
+/// What is done when a process has ended without being told to.
+type OnEnd = Box<dyn FnOnce(End) + Send>;
+
 impl Node {
-    /// Starts a process, and waits until it listens.
+    /// Starts a process, and waits until it listens, or for some seconds.
     pub(super) fn start(site: &Site, process: u16, founds: bool, faults: &Faults) -> Result<Self, Trouble> {
-        let failed = |why: String| {
-            let log = site.folder.join(format!("node-{process}.log"));
-            Trouble::new(format!("n{process} does not start: {why}; see {}", log.display()))
-        };
-        let mut command = site.command(process, founds, faults).map_err(|error| failed(error.to_string()))?;
-        let child = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let mut node = Self { child, output: None, is_told_to_end: Arc::default() };
-        let errors = node.child.stderr.take().expect("it is piped");
         let log = site.folder.join(format!("node-{process}.log"));
-        let log = fs::OpenOptions::new().create(true).append(true).open(log);
-        let mut log = log.map_err(|error| failed(error.to_string()))?;
+        let failed = |why: String| Trouble::new(format!("n{process} does not start: {why}; see {}", log.display()));
+        let mut command = site.command(process, founds, faults).map_err(|error| failed(error.to_string()))?;
+        let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        let input = child.stdin.take();
+        let errors = child.stderr.take().expect("it is piped");
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let child = Arc::new(Mutex::new(child));
+        let (line, said) = mpsc::channel();
+        let (on_end, ends) = mpsc::channel();
+        let node = Self { child: Arc::clone(&child), input, said, is_told_to_end: Arc::default(), on_end };
+        let file = fs::OpenOptions::new().create(true).append(true).open(&log);
+        let mut file = file.map_err(|error| failed(error.to_string()))?;
         // What it logs must be read, or it would stand still.
-        thread::spawn(move || drop(io::copy(&mut BufReader::new(errors), &mut log)));
-        let mut output = BufReader::new(node.child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).map_err(|error| failed(error.to_string()))?;
-        if line.is_empty() {
-            let status = node.child.wait().map_err(|error| failed(error.to_string()))?;
-            return Err(failed(status.to_string()));
-        }
-        node.output = Some(output);
-        Ok(node)
-    }
-
-    /// Has that be done if it ends without being told to.
-    pub(super) fn on_end(&mut self, ended: impl FnOnce() + Send + 'static) {
-        let Some(mut output) = self.output.take() else { return };
-        let is_told_to_end = Arc::clone(&self.is_told_to_end);
-        thread::spawn(move || {
-            // It says nothing more, so this lasts as long as it does.
-            drop(io::copy(&mut output, &mut io::sink()));
-            if !is_told_to_end.load(Ordering::Relaxed) {
-                ended();
+        thread::spawn(move || drop(io::copy(&mut BufReader::new(errors), &mut file)));
+        let is_told_to_end = Arc::clone(&node.is_told_to_end);
+        thread::spawn(move || follow(output, &line, &child, &is_told_to_end, &ends));
+        match node.said.recv_timeout(LISTENING_MAX) {
+            Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(node),
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = lock(&node.child).wait().map_err(|error| failed(error.to_string()))?;
+                Err(failed(status.to_string()))
             }
-        });
+        }
     }
 
-    /// Tells it what to do to itself; one that has ended is told nothing.
-    pub(super) fn tell(&mut self, faults: &Faults) {
-        if let Some(input) = &mut self.child.stdin {
-            let line = document(faults) + "\n";
-            drop(input.write_all(line.as_bytes()).and_then(|()| input.flush()));
+    /// Has that be done if it ends without being told to, or has ended so already.
+    pub(super) fn on_end(&self, ended: impl FnOnce(End) + Send + 'static) {
+        // Who has ended because it was told to needs to hear nothing.
+        let _ = self.on_end.send(Box::new(ended));
+    }
+
+    /// Tells it what to do to itself, and waits until it has. One that cannot answer now will find it when it goes on.
+    pub(super) fn tell(&mut self, faults: &Faults, can_answer: bool) -> Result<(), Trouble> {
+        let Some(input) = &mut self.input else { return Ok(()) };
+        let line = document(faults);
+        // One that has ended is told nothing.
+        if writeln!(input, "{line}").and_then(|()| input.flush()).is_err() || !can_answer {
+            return Ok(());
+        }
+        loop {
+            match self.said.recv_timeout(HEEDING_MAX) {
+                Ok(said) if said == line => return Ok(()),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(Trouble::new(format!("a node does not do as it is told: {line}")));
+                }
+            }
         }
     }
 
@@ -202,16 +232,44 @@ impl Node {
 
     /// Sends it a signal.
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Trouble> {
-        let id = i32::try_from(self.child.id()).expect("a process identity");
+        let child = lock(&self.child);
+        let id = i32::try_from(child.id()).expect("a process identity");
         kill(Pid::from_raw(id), signal).map_err(|error| Trouble::new(format!("{signal} cannot be sent: {error}")))
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Who has ended already cannot be killed, and need not be.
         self.is_told_to_end.store(true, Ordering::Relaxed);
-        drop(self.child.kill());
-        drop(self.child.wait());
+        // Who has ended already cannot be killed, and need not be.
+        let mut child = lock(&self.child);
+        drop(child.kill());
+        drop(child.wait());
+    }
+}
+
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Passes on what a process says, and how it ended.
+fn follow(
+    output: impl BufRead,
+    line: &Sender<String>,
+    child: &Mutex<Child>,
+    is_told_to_end: &AtomicBool,
+    ends: &Receiver<OnEnd>,
+) {
+    for said in output.lines().map_while(Result::ok) {
+        // It must be read even where nobody listens any more.
+        let _ = line.send(said);
+    }
+    if is_told_to_end.load(Ordering::Relaxed) {
+        return;
+    }
+    // It says nothing more, so it has ended, or is about to.
+    let Ok(status) = lock(child).wait() else { return };
+    if let Ok(ended) = ends.recv() {
+        ended(if status.code() == Some(HALTED) { End::Halted } else { End::Died(status) });
     }
 }

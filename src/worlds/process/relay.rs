@@ -101,6 +101,7 @@ pub(super) struct Tally {
     pub(super) reordered: AtomicU64,
     pub(super) cut: AtomicU64,
     pub(super) held: AtomicU64,
+    queued: AtomicU64,
     waiting: AtomicU64,
 }
 
@@ -154,6 +155,7 @@ impl Relays {
             ("reordered", &tally.reordered),
             ("cut", &tally.cut),
             ("held", &tally.held),
+            ("queued", &tally.queued),
         ] {
             counts.add(fact, counter.load(Ordering::Relaxed));
         }
@@ -200,26 +202,35 @@ impl Shared {
         self.scale.real(self.draws().span(latency))
     }
 
-    /// Returns until when something that is sent now waits for what was sent before it over the same link, itself included,
-    /// where that carries only so many bytes a second. With `is_patient` it waits as long as it takes; otherwise nothing is
-    /// returned for what would wait for too long.
-    pub(super) fn queue(
-        &self,
-        (from, to): (u16, u16),
-        rate: Option<Rate>,
-        bytes: usize,
-        is_patient: bool,
-    ) -> Option<Instant> {
+    /// Returns when a datagram that is sent now has left, which waits for what was sent before it over a link of a limited
+    /// rate; nothing for one that would wait for too long.
+    fn leaves_or_is_lost(&self, link: (u16, u16), rate: Option<Rate>, bytes: usize) -> Option<Instant> {
+        self.occupy(link, rate, bytes, self.scale.real(Rate::QUEUE_MAX))
+    }
+
+    /// Returns when a part of a stream that is sent now has left: a stream loses nothing, whoever sends too much waits.
+    pub(super) fn leaves(&self, link: (u16, u16), rate: Option<Rate>, bytes: usize) -> Instant {
+        self.occupy(link, rate, bytes, Duration::MAX).unwrap_or_else(Instant::now)
+    }
+
+    /// Puts something at the end of what a link is to carry, unless it would wait for longer than that.
+    fn occupy(&self, link: (u16, u16), rate: Option<Rate>, bytes: usize, longest: Duration) -> Option<Instant> {
         let now = Instant::now();
-        let Some(rate) = rate else { return Some(now) };
         let mut occupied = self.occupied.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = occupied.entry((from, to)).or_insert(now);
-        let begins = now.max(*until);
-        if !is_patient && begins - now > self.scale.real(Rate::QUEUE_MAX) {
+        let Some(rate) = rate else {
+            occupied.remove(&link);
+            return Some(now);
+        };
+        let begins = occupied.get(&link).map_or(now, |until| now.max(*until));
+        if begins - now > longest {
             return None;
         }
-        *until = begins + self.scale.real(rate.occupied_by(bytes));
-        Some(*until)
+        if begins > now {
+            Tally::note(&self.tally.queued);
+        }
+        let ends = begins + self.scale.real(rate.occupied_by(bytes));
+        occupied.insert(link, ends);
+        Some(ends)
     }
 
     fn draws(&self) -> MutexGuard<'_, Draws> {
@@ -244,7 +255,7 @@ async fn datagrams(shared: Arc<Shared>, to: u16) {
             Tally::note(&shared.tally.lost);
             continue;
         }
-        let Some(leaves_at) = shared.queue((from, to), quality.rate, length, false) else {
+        let Some(leaves_at) = shared.leaves_or_is_lost((from, to), quality.rate, length) else {
             Tally::note(&shared.tally.lost);
             continue;
         };

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use delian_sim::scenario::Rate;
 use delian_sim::worlds::Passage;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,6 +21,9 @@ const GREETING_BYTES: usize = 16;
 
 /// How much is carried at a time.
 const PART_BYTES: usize = 16 * 1024;
+
+/// The least that is.
+const PART_BYTES_MIN: usize = 64;
 
 /// How many parts are under way in one direction, so that who sends faster than the link must wait.
 const PARTS_MAX: usize = 64;
@@ -67,6 +71,13 @@ fn sender(greeting: &[u8; GREETING_BYTES]) -> Option<u16> {
     u16::try_from(identity).ok()
 }
 
+/// Returns how much of a stream goes over a link at a time: no more than a twentieth of what it carries in a second, so that
+/// others come between.
+fn part_bytes(rate: Option<Rate>) -> usize {
+    let twentieth = |Rate(bytes)| usize::try_from(bytes / 20).unwrap_or(PART_BYTES).clamp(PART_BYTES_MIN, PART_BYTES);
+    rate.map_or(PART_BYTES, twentieth)
+}
+
 /// Carries one direction.
 async fn pipe(shared: &Shared, (from, to): (u16, u16), mut reader: OwnedReadHalf, mut writer: OwnedWriteHalf) {
     let (parts, mut due) = mpsc::channel::<(Instant, Vec<u8>)>(PARTS_MAX);
@@ -74,7 +85,8 @@ async fn pipe(shared: &Shared, (from, to): (u16, u16), mut reader: OwnedReadHalf
         let mut bytes = vec![0; PART_BYTES];
         let mut last_at = Instant::now();
         loop {
-            let length = reader.read(&mut bytes).await.unwrap_or_default();
+            let part = part_bytes(shared.link(from, to).quality.rate);
+            let length = reader.read(&mut bytes[..part]).await.unwrap_or_default();
             if length == 0 {
                 break;
             }
@@ -85,8 +97,7 @@ async fn pipe(shared: &Shared, (from, to): (u16, u16), mut reader: OwnedReadHalf
                 Tally::note(&shared.tally.lost);
                 delay += SENT_AGAIN_AFTER;
             }
-            // A stream loses nothing on a slow link: whoever sends too much waits, here until this part has left.
-            let leaves_at = shared.queue((from, to), quality.rate, length, true).unwrap_or_else(Instant::now);
+            let leaves_at = shared.leaves((from, to), quality.rate, length);
             // What was sent later is never read earlier.
             last_at = last_at.max(leaves_at + delay);
             if parts.send((last_at, bytes[..length].to_vec())).await.is_err() {
@@ -118,6 +129,12 @@ async fn pipe(shared: &Shared, (from, to): (u16, u16), mut reader: OwnedReadHalf
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_link_takes_small_parts_and_no_empty_ones() {
+        assert_eq!(part_bytes(None), PART_BYTES);
+        assert_eq!([1 << 40, 20_000, 1].map(|rate| part_bytes(Some(Rate(rate)))), [PART_BYTES, 1_000, PART_BYTES_MIN]);
+    }
 
     #[test]
     fn who_dialled_is_told_by_the_greeting() {

@@ -346,7 +346,7 @@ mod tests {
         let other = of_a_test(&LOST_POINT.replace("\"ring\"", "\"lib\"")).expect("a valid description");
         let bugs = [&one, &two, &other].into_iter().filter_map(|bug| match &bug.check {
             Some(Check::Test(suite)) => Some((bug, suite)),
-            Some(Check::Sim(_) | Check::Shells(_)) | None => None,
+            Some(Check::Sim(_) | Check::Shells(_) | Check::Processes(_)) | None => None,
         });
         let found: Vec<_> = suites(bugs).into_iter().map(|(suite, tests)| (suite.suite.as_str(), tests)).collect();
         let all = BTreeSet::from(["goldens::both_are_kept", "goldens::twins"]);

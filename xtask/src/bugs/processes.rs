@@ -7,6 +7,9 @@ use crate::Problem;
 /// What stands for two worlds that did not come to the same.
 const DIFFERENCE: &str = "agreement";
 
+/// The world that is asked.
+const PROCESS: &str = "process";
+
 /// What is read of the document that `delian sim --world process --json` prints.
 #[derive(Deserialize)]
 struct Document {
@@ -21,6 +24,7 @@ struct Scenario {
 
 #[derive(Deserialize)]
 struct Broken {
+    world: String,
     what: String,
 }
 
@@ -33,15 +37,19 @@ struct Row {
 /// held if nothing was.
 ///
 /// # Errors
-/// When the text is no such document, or no scenario ran.
+/// When the text is no such document, no scenario ran, or discrete events broke something, which shows the bug already.
 pub(super) fn told(document: &str) -> Result<Vec<(u64, Option<String>)>, Problem> {
     let document: Document =
         serde_json::from_str(document).map_err(|error| format!("not a table of worlds: {error}"))?;
     if document.scenarios.is_empty() {
         return Err("no scenario ran".to_owned());
     }
+    let broken = || document.scenarios.iter().flat_map(|it| &it.broken);
+    if let Some(broken) = broken().find(|broken| broken.world != PROCESS) {
+        return Err(format!("{} broke {}: no process is needed for that", broken.world, broken.what));
+    }
     let name = |broken: &Broken| broken.what.split(':').next().unwrap_or_default().to_owned();
-    let mut signs: Vec<String> = document.scenarios.iter().flat_map(|it| &it.broken).map(name).collect();
+    let mut signs: Vec<String> = broken().map(name).collect();
     if document.scenarios.iter().flat_map(|it| &it.agreement).any(|row| !row.agrees) {
         signs.push(DIFFERENCE.to_owned());
     }
@@ -66,6 +74,7 @@ mod tests {
         let broken = r#"{ "world": "process", "what": "history-is-linearizable: n2 answered" }"#;
         let sign = |sign: &str| (1, Some(sign.to_owned()));
         assert_eq!(document(broken, false), Ok(vec![sign("history-is-linearizable"), sign("agreement")]));
+        assert!(document(r#"{ "world": "des", "what": "settles: never" }"#, true).is_err());
         assert!(told(r#"{ "scenarios": [] }"#).is_err() && told("").is_err());
     }
 }

@@ -59,6 +59,10 @@ impl Checker<'_> {
 
     /// Checks that every fault that is laid can happen in a world.
     fn faults_in(&mut self, world: WorldKind) {
+        if world == WorldKind::Madsim && self.scenario.network.rate.is_some() {
+            let message = format!("rate does nothing in `{world}`: its links carry whatever is sent");
+            self.find(Section::Network, "rate", message);
+        }
         for (position, step) in self.scenario.steps.iter().enumerate() {
             if let Some(why) = world.refuses_fault(&step.fault) {
                 let message = format!("`{}` does not happen in `{world}`: {why}", step.fault.kind());
