@@ -97,7 +97,8 @@ fn make_sense(scenario: &mut Scenario, pins_healed: bool) {
 /// Keeps a scenario that a simulated shell cannot tell with discrete events.
 fn stay_where_it_can_run(scenario: &mut Scenario) {
     let there = WorldKind::Madsim;
-    let is_refused = scenario.steps.iter().any(|step| there.refuses_fault(&step.fault).is_some())
+    let is_refused = scenario.network.rate.is_some()
+        || scenario.steps.iter().any(|step| there.refuses_fault(&step.fault).is_some())
         || scenario.operations.iter().any(|it| there.refuses_action(&it.action, it.manner).is_some());
     if is_refused && scenario.worlds.run_in.remove(&there) {
         scenario.worlds.not_in.insert(there, "it cannot".to_string());

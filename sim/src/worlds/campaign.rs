@@ -194,13 +194,7 @@ impl<'a> Campaign<'a> {
                 vec![Laid::Other(processes)]
             }
         };
-        let is_up = |process: &u16| self.sight.up.contains(process);
-        let takes_hold = |laid: &Laid| !matches!(laid, Laid::Other(processes) if !processes.iter().any(is_up));
-        if laid.iter().any(takes_hold)
-            && let Some(fact) = facts::of_fault(&step.fault)
-        {
-            self.sight.counts.add(fact, 1);
-        }
+        self.count(&step.fault, &laid);
         if let Some(lasts) = step.lasts {
             self.agenda.insert((step.at + lasts, Due::End(number)));
         }
@@ -217,6 +211,17 @@ impl<'a> Campaign<'a> {
         }
         self.world.set_links(&self.links());
         Ok(())
+    }
+
+    /// Counts a fault, if it took hold of anything.
+    fn count(&mut self, fault: &Fault, laid: &[Laid]) {
+        let is_up = |process: &u16| self.sight.up.contains(process);
+        let takes_hold = |laid: &Laid| !matches!(laid, Laid::Other(processes) if !processes.iter().any(is_up));
+        if laid.iter().any(takes_hold)
+            && let Some(fact) = facts::of_fault(fault)
+        {
+            self.sight.counts.add(fact, 1);
+        }
     }
 
     fn start(&mut self, processes: &[u16], fault: &Fault) -> Result<(), Trouble> {
