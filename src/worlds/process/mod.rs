@@ -1,7 +1,10 @@
 //! The world of real processes: `delian node --dev` on loopback, each behind relays of ours.
 //!
-//! Nothing is asked of the nodes that is not asked of those that ship: they are killed, stopped and started by signals, and
-//! seen through their API alone.
+//! They are killed, stopped and started by signals, and seen through their API alone, as those that ship. Clocks and disks
+//! they bend themselves, as they are told on their standard input, which only those of a test build heed ([`faults`]). A
+//! disk that is full so refuses every write, as a file system does that never writes in place; others take some for longer.
+//!
+//! [`faults`]: crate::faults
 
 mod relay;
 mod stream;

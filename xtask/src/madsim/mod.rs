@@ -19,8 +19,8 @@ use crate::{Answer, Problem, process};
 use fleet::{Outcome, Task};
 
 /// The flag by which all code knows that its world is simulated. As `build.rustflags` it would give way to any flags of a
-/// target.
-const FLAGS: &str = "target.'cfg(all())'.rustflags=['--cfg','madsim']";
+/// target. Warnings are errors, for no lint sees what only this build compiles.
+const FLAGS: &str = "target.'cfg(all())'.rustflags=['--cfg','madsim','-Dwarnings']";
 
 /// Tells the build that the flag was asked for: without the flag it then does not compile.
 const GUARD: &str = "DELIAN_MADSIM";
