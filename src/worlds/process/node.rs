@@ -184,7 +184,7 @@ impl Node {
         // What it logs must be read, or it would stand still.
         thread::spawn(move || drop(io::copy(&mut BufReader::new(errors), &mut file)));
         let is_told_to_end = Arc::clone(&node.is_told_to_end);
-        thread::spawn(move || follow(output, &line, &child, &is_told_to_end, &ends));
+        thread::spawn(move || follow(output, line, &child, &is_told_to_end, &ends));
         match node.said.recv_timeout(LISTENING_MAX) {
             Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(node),
             Err(RecvTimeoutError::Disconnected) => {
@@ -255,7 +255,7 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
 /// Passes on what a process says, and how it ended.
 fn follow(
     output: impl BufRead,
-    line: &Sender<String>,
+    line: Sender<String>,
     child: &Mutex<Child>,
     is_told_to_end: &AtomicBool,
     ends: &Receiver<OnEnd>,
@@ -264,6 +264,8 @@ fn follow(
         // It must be read even where nobody listens any more.
         let _ = line.send(said);
     }
+    // Whoever waits for more hears that nothing comes.
+    drop(line);
     if is_told_to_end.load(Ordering::Relaxed) {
         return;
     }
