@@ -20,14 +20,15 @@ impl Draws {
 
     /// Draws how long something takes.
     pub(crate) fn span(&mut self, latency: Latency) -> Duration {
-        let (least, most) = (latency.least.as_micros() as u64, latency.most.as_micros() as u64);
+        let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        let (least, most) = (micros(latency.least), micros(latency.most));
         let width = most.saturating_sub(least);
-        let drawn = self.draw() % (width + 1);
+        let drawn = self.draw() % width.saturating_add(1);
         let spread = match latency.shape {
             Shape::Uniform => drawn,
-            Shape::Skewed => drawn * drawn / width.max(1),
+            Shape::Skewed => (u128::from(drawn).pow(2) / u128::from(width.max(1))) as u64,
         };
-        Duration::from_micros(least + spread)
+        Duration::from_micros(least.saturating_add(spread))
     }
 
     const fn draw(&mut self) -> u64 {
@@ -56,5 +57,7 @@ mod tests {
         assert!((200..400).contains(&late(Shape::Skewed)));
         let one = latency(Shape::Skewed);
         assert_eq!(draws.span(Latency { most: one.least, ..one }), one.least);
+        let widest = Latency { most: Duration::MAX, ..one };
+        assert!((0..1000).all(|_| draws.span(widest) >= one.least));
     }
 }

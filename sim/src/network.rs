@@ -171,7 +171,7 @@ impl Network {
         let begins = self.occupied.get(&place).copied().unwrap_or_default().max(now);
         if begins.since(now) > Rate::QUEUE_MAX {
             *fate = Fate::default();
-            return true;
+            return false;
         }
         let ends = begins + rate.occupied_by(packet.load.bytes());
         self.occupied.insert(place, ends);

@@ -37,7 +37,8 @@ back as a learner that counts for nothing until the others have brought it up to
 Exit codes:
   0  it ended because it was told to; or what was asked was shown
   1  it stopped for good; or with --check-config, the configuration makes no sense
-  2  it could not start: wrong arguments or configuration, a port or store in use";
+  2  it could not start: wrong arguments or configuration, a port or store in use; or it panicked,
+     which is a fault of the program";
 
 /// How a node is started.
 #[derive(Args)]

@@ -125,7 +125,10 @@ async fn live(host: &impl Host, heed: impl FnMut(&[u8]) + Send + 'static, start:
         Ended::Asked => return Ok(Answer::Yes),
         Ended::Halted(halt) => format!("the node stopped for good: {halt}"),
         Ended::Yielded => "another process runs under this identity: stop one of them".to_owned(),
-        Ended::Panicked => "the node panicked, as told above: this is a fault of the program".to_owned(),
+        // No answer of any node: it is told as such, and by its status too.
+        Ended::Panicked => {
+            return Err(Problem::new("the node panicked, as told above: this is a fault of the program"));
+        }
     };
     screen::complain(&format!("error: {why}"));
     Ok(Answer::No)

@@ -183,6 +183,10 @@ impl World for Processes {
     }
 
     fn restart(&mut self, process: u16) -> Result<(), Trouble> {
+        // Of a run that ended by itself there may be something left.
+        self.watchers.remove(&process);
+        self.nodes.remove(&process);
+        self.frozen.remove(&process);
         self.launch(process)?;
         self.watch(process);
         Ok(())
@@ -204,7 +208,8 @@ impl World for Processes {
             bent.note(fault, moment);
             let faults = bent.sum();
             if let Some(node) = self.nodes.get_mut(process) {
-                node.tell(&faults, !self.frozen.contains(process))?;
+                let told = node.tell(&faults, !self.frozen.contains(process));
+                told.map_err(|trouble| Trouble::new(format!("n{process} {trouble}")))?;
             }
         }
         Ok(())

@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 
 use super::relay::Place;
 use super::scale::Scale;
+use crate::client::pause;
 use crate::faults::{self, Faults};
 
 /// What every process is started with, so that clients and watchers are not turned away for being quick.
@@ -136,8 +137,11 @@ fn document(faults: &Faults) -> String {
 /// How long a process is waited for that has not said that it listens: it has begun, and its disk may hang.
 const LISTENING_MAX: Duration = Duration::from_secs(2);
 
-/// How long a process may take to say that it did as it was told.
-const HEEDING_MAX: Duration = Duration::from_secs(2);
+/// The same where it is known that its disk hangs.
+const HANGING_MAX: Duration = Duration::from_millis(100);
+
+/// How long a process may take to say that it did as it was told: on a busy machine it may have only begun.
+const HEEDING_MAX: Duration = Duration::from_secs(15);
 
 /// How a process ended that nobody told to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +151,9 @@ pub(super) enum End {
     /// No node does this by itself.
     Died(ExitStatus),
 }
+
+/// The pause between two looks at whether a process has ended that says nothing any more.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The status of a node that stopped itself for good.
 const HALTED: i32 = 1;
@@ -185,7 +192,7 @@ impl Node {
         thread::spawn(move || drop(io::copy(&mut BufReader::new(errors), &mut file)));
         let is_told_to_end = Arc::clone(&node.is_told_to_end);
         thread::spawn(move || follow(output, line, &child, &is_told_to_end, &ends));
-        match node.said.recv_timeout(LISTENING_MAX) {
+        match node.said.recv_timeout(if faults.disk_hangs { HANGING_MAX } else { LISTENING_MAX }) {
             Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(node),
             Err(RecvTimeoutError::Disconnected) => {
                 let status = lock(&node.child).wait().map_err(|error| failed(error.to_string()))?;
@@ -214,7 +221,7 @@ impl Node {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(Trouble::new(format!("a node does not do as it is told: {line}")));
+                    return Err(Trouble::new(format!("does not do as it is told: {line}")));
                 }
             }
         }
@@ -230,9 +237,12 @@ impl Node {
         self.signal(Signal::SIGKILL)
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal. Who has ended feels nothing, and its number may be another's by now.
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Trouble> {
-        let child = lock(&self.child);
+        let mut child = lock(&self.child);
+        if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return Ok(());
+        }
         let id = i32::try_from(child.id()).expect("a process identity");
         kill(Pid::from_raw(id), signal).map_err(|error| Trouble::new(format!("{signal} cannot be sent: {error}")))
     }
@@ -269,8 +279,15 @@ fn follow(
     if is_told_to_end.load(Ordering::Relaxed) {
         return;
     }
-    // It says nothing more, so it has ended, or is about to.
-    let Ok(status) = lock(child).wait() else { return };
+    // It says nothing more, so it has ended, or is about to. Whoever wants to kill it meanwhile must not wait for this.
+    let status = loop {
+        let looked = lock(child).try_wait();
+        match looked {
+            Ok(Some(status)) => break status,
+            Ok(None) => pause(LOOK_AGAIN),
+            Err(_) => return,
+        }
+    };
     if let Ok(ended) = ends.recv() {
         ended(if status.code() == Some(HALTED) { End::Halted } else { End::Died(status) });
     }

@@ -84,26 +84,27 @@ async fn pipe(shared: &Shared, (from, to): (u16, u16), mut reader: OwnedReadHalf
     let read = async move {
         let mut bytes = vec![0; PART_BYTES];
         let mut last_at = Instant::now();
-        loop {
-            let part = part_bytes(shared.link(from, to).quality.rate);
-            let length = reader.read(&mut bytes[..part]).await.unwrap_or_default();
+        'read: loop {
+            let length = reader.read(&mut bytes).await.unwrap_or_default();
             if length == 0 {
                 break;
             }
-            Tally::note(&shared.tally.messages);
-            let quality = shared.link(from, to).quality;
-            let mut delay = shared.delay(quality.latency);
-            if shared.happens(quality.loss) {
-                Tally::note(&shared.tally.lost);
-                delay += SENT_AGAIN_AFTER;
+            for part in bytes[..length].chunks(part_bytes(shared.link(from, to).quality.rate)) {
+                Tally::note(&shared.tally.messages);
+                let quality = shared.link(from, to).quality;
+                let mut delay = shared.delay(quality.latency);
+                if shared.happens(quality.loss) {
+                    Tally::note(&shared.tally.lost);
+                    delay += SENT_AGAIN_AFTER;
+                }
+                let leaves_at = shared.leaves((from, to), quality.rate, part.len());
+                // What was sent later is never read earlier.
+                last_at = last_at.max(leaves_at + delay);
+                if parts.send((last_at, part.to_vec())).await.is_err() {
+                    break 'read;
+                }
+                sleep_until(leaves_at).await;
             }
-            let leaves_at = shared.leaves((from, to), quality.rate, length);
-            // What was sent later is never read earlier.
-            last_at = last_at.max(leaves_at + delay);
-            if parts.send((last_at, bytes[..length].to_vec())).await.is_err() {
-                break;
-            }
-            sleep_until(leaves_at).await;
         }
     };
     let write = async move {
