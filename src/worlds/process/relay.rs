@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use delian_sim::worlds::{Link, LinkMatrix, Passage};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::scale::Scale;
@@ -89,6 +90,7 @@ pub(super) struct Shared {
     draws: Mutex<Draws>,
     /// When links of a limited rate will have carried what was sent so far.
     occupied: Mutex<BTreeMap<(u16, u16), Instant>>,
+    is_closing: AtomicBool,
     pub(super) tally: Tally,
 }
 
@@ -132,6 +134,7 @@ impl Relays {
             doors,
             draws,
             occupied: Mutex::default(),
+            is_closing: AtomicBool::default(),
             tally: Tally::default(),
         });
         for (process, listener) in (1..).zip(listeners) {
@@ -166,6 +169,7 @@ impl Relays {
 impl Drop for Relays {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
+            self.shared.is_closing.store(true, Ordering::Relaxed);
             // Nothing that still waits on a link is of use to anybody, but the doors must be free for the next cluster.
             runtime.shutdown_timeout(CLOSING_MAX);
         }
@@ -175,6 +179,11 @@ impl Drop for Relays {
 impl Shared {
     pub(super) const fn place(&self) -> Place {
         self.place
+    }
+
+    /// Returns whether the doors are to be closed.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed)
     }
 
     pub(super) const fn size(&self) -> u16 {
@@ -242,8 +251,15 @@ impl Shared {
 async fn datagrams(shared: Arc<Shared>, to: u16) {
     let mut bytes = vec![0; DATAGRAM_BYTES];
     loop {
-        // A door that cannot receive for a moment loses what was sent, as a network may.
-        let Ok((length, source)) = shared.doors[usize::from(to - 1)].recv_from(&mut bytes).await else { continue };
+        let Ok((length, source)) = shared.doors[usize::from(to - 1)].recv_from(&mut bytes).await else {
+            // A door of a runtime that ends can do nothing but fail, and whoever went on at once would hold it for ever.
+            if shared.is_closing() {
+                return;
+            }
+            // One that cannot receive for a moment loses what was sent, as a network may.
+            yield_now().await;
+            continue;
+        };
         let Some(from) = shared.place.process_at(source, shared.size) else { continue };
         Tally::note(&shared.tally.messages);
         let Link { passage, quality } = shared.link(from, to);

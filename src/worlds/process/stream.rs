@@ -40,6 +40,7 @@ pub(super) async fn serve(shared: Arc<Shared>, to: u16, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(carry(Arc::clone(&shared), to, stream))),
+            Err(_) if shared.is_closing() => return,
             Err(_) => sleep_until(Instant::now() + TROUBLE_PAUSE).await,
         }
     }
