@@ -35,6 +35,10 @@ const HELD_MAX: u64 = 4096;
 /// How long tasks may take to let go of the doors: none of them does anything but wait.
 const CLOSING_MAX: Duration = Duration::from_secs(5);
 
+/// How long doors are waited for that somebody holds, and the pause between two tries.
+const OPENING_MAX: Duration = Duration::from_secs(5);
+const OPEN_AGAIN: Duration = Duration::from_millis(20);
+
 /// No datagram is longer.
 const DATAGRAM_BYTES: usize = 64 * 1024;
 
@@ -117,14 +121,7 @@ impl Relays {
     /// Opens the doors of so many processes.
     pub(super) fn open(place: Place, links: LinkMatrix, size: u16, scale: Scale, seed: u64) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let (doors, listeners) = runtime.block_on(async {
-            let (mut doors, mut listeners) = (Vec::new(), Vec::new());
-            for process in 1..=size {
-                doors.push(UdpSocket::bind(place.door(process)).await?);
-                listeners.push(TcpListener::bind(place.door(process)).await?);
-            }
-            io::Result::Ok((doors, listeners))
-        })?;
+        let (doors, listeners) = runtime.block_on(doors(place, size))?;
         let (links, draws) = (watch::Sender::new(links), Mutex::new(Draws::new(seed)));
         let shared = Arc::new(Shared {
             place,
@@ -247,6 +244,29 @@ impl Shared {
     }
 }
 
+/// Opens the doors of a place, for datagrams and for streams. Those of the cluster before may be held for a moment longer by
+/// a process that was just started beside it: between its beginning and its program it has all that its parent has.
+async fn doors(place: Place, size: u16) -> io::Result<(Vec<UdpSocket>, Vec<TcpListener>)> {
+    let since = Instant::now();
+    loop {
+        match doors_at_once(place, size).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && since.elapsed() < OPENING_MAX => {
+                sleep_until(Instant::now() + OPEN_AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+async fn doors_at_once(place: Place, size: u16) -> io::Result<(Vec<UdpSocket>, Vec<TcpListener>)> {
+    let (mut doors, mut listeners) = (Vec::new(), Vec::new());
+    for process in 1..=size {
+        doors.push(UdpSocket::bind(place.door(process)).await?);
+        listeners.push(TcpListener::bind(place.door(process)).await?);
+    }
+    Ok((doors, listeners))
+}
+
 /// Carries the datagrams that come to the door of one process.
 async fn datagrams(shared: Arc<Shared>, to: u16) {
     let mut bytes = vec![0; DATAGRAM_BYTES];
@@ -310,4 +330,26 @@ async fn deliver(
     }
     // Nobody may be there, which is as good as lost.
     let _ = shared.doors[usize::from(from - 1)].send_to(&datagram, shared.place.node(to)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doors_that_somebody_holds_for_a_moment_are_waited_for() {
+        let place = Place::of(7);
+        let open = move || {
+            let worlds = delian_sim::scenario::Worlds::default();
+            let links = LinkMatrix::new(3, LinkQuality::HEALTHY);
+            Relays::open(place, links, 3, Scale::of(&worlds), 1)
+        };
+        let before = open().expect("nobody holds them");
+        let next = std::thread::spawn(move || open().map(drop));
+        // However soon it tries, it finds them held, or just let go.
+        crate::client::pause(3 * OPEN_AGAIN);
+        drop(before);
+        let opened = next.join().expect("it does not panic");
+        assert!(opened.is_ok(), "{opened:?}");
+    }
 }
